@@ -1,0 +1,202 @@
+// conv3d: 3D convolution (cross-correlation) with bias and activation.
+//
+//   out[n, t, h, w, o] = act( bias[o] + Σ_{i, a, b, c} in[n, t·st − pt + a·dt, h·sh − ph + b·dh, w·sw − pw + c·dw, i]
+//                                                     · weight[a, b, c, i, o] )      zero outside the input
+//
+// Layouts, last axis contiguous:
+//   input  [N, T, H, W, Cin]
+//   weight [kT, kH, kW, Cin/groups, Cout], columns of one group after the other; the tiled and uniform entry
+//          points read rows of vec4, each group's columns padded to a multiple of four
+//   bias   [Cout], looked at if HAS_BIAS
+//   output [N, T', H', W', Cout]
+// Dispatch: a row of workgroups, see each entry point.
+// Source: torch.nn.functional.conv3d, with the padding before each axis (pt, ph, pw) given by itself.
+//
+// Ladder: conv3d_direct (one output an invocation) → conv3d_tiled (implicit GEMM in workgroup memory, for GPUs)
+// and conv3d_uniform (implicit GEMM without barriers, for adapters on a processor). The host folds what it can
+// into longer segments first: a 1×1×1 convolution becomes one plain matrix product.
+
+#import index
+#import activation
+#import matmul
+
+alias Elem = f32; // tune: Elem
+
+struct Params {
+    first_group: u32,
+    batch: u32,
+    in_t: u32,
+    in_h: u32,
+    in_w: u32,
+    in_c: u32,
+    out_t: u32,
+    out_h: u32,
+    out_w: u32,
+    out_c: u32,
+    kernel_t: u32,
+    kernel_h: u32,
+    kernel_w: u32,
+    stride_t: u32,
+    stride_h: u32,
+    stride_w: u32,
+    dilation_t: u32,
+    dilation_h: u32,
+    dilation_w: u32,
+    pad_t: u32,
+    pad_h: u32,
+    pad_w: u32,
+    // Channels of one group.
+    group_in: u32,
+    group_out: u32,
+    // Elements from one row of weights to the next; for vec4 entry points, vec4s, and of one group's part.
+    weight_row: u32,
+    weight_group: u32,
+}
+
+override HAS_BIAS: u32 = 0u;
+override ACTIVATION: u32 = 0u;
+override SLOPE: f32 = 0.0;
+
+@group(0) @binding(0) var<uniform> params: Params;
+@group(0) @binding(1) var<storage, read> input: array<Elem>;
+@group(0) @binding(2) var<storage, read> weight_scalar: array<Elem>;
+@group(0) @binding(2) var<storage, read> weight: array<vec4<Elem>>;
+@group(0) @binding(3) var<storage, read> bias: array<Elem>;
+@group(0) @binding(4) var<storage, read_write> output: array<Elem>;
+
+// An output position: where its window begins, and its sample's first element plus the group's first channel.
+// Signed coordinates wrap below zero to huge unsigned ones, so that one comparison finds both borders.
+struct Row {
+    sample: u32,
+    t: u32,
+    h: u32,
+    w: u32,
+}
+
+struct Tap {
+    t: u32,
+    h: u32,
+    w: u32,
+}
+
+var<private> group_number: u32;
+
+fn row_of(row: u32) -> Row {
+    let w = row % params.out_w;
+    let h = row / params.out_w % params.out_h;
+    let nt = row / (params.out_w * params.out_h);
+    let t = nt % params.out_t;
+    let n = nt / params.out_t;
+    return Row(
+        n * params.in_t * params.in_h * params.in_w * params.in_c + group_number * params.group_in,
+        t * params.stride_t - params.pad_t,
+        h * params.stride_h - params.pad_h,
+        w * params.stride_w - params.pad_w,
+    );
+}
+
+fn tap_of(tap: u32) -> Tap {
+    let c = tap % params.kernel_w;
+    let b = tap / params.kernel_w % params.kernel_h;
+    let a = tap / (params.kernel_w * params.kernel_h);
+    return Tap(a * params.dilation_t, b * params.dilation_h, c * params.dilation_w);
+}
+
+fn start(row: Row, tap: Tap) -> u32 {
+    let t = row.t + tap.t;
+    let h = row.h + tap.h;
+    let w = row.w + tap.w;
+    let inside = t < params.in_t && h < params.in_h && w < params.in_w;
+    return select(PADDING, row.sample + ((t * params.in_h + h) * params.in_w + w) * params.in_c, inside);
+}
+
+fn finish(row: u32, channel: u32, sum: f32) {
+    var y = sum;
+    if HAS_BIAS != 0u {
+        y += f32(bias[channel]);
+    }
+    output[row * params.out_c + channel] = Elem(activate(ACTIVATION, SLOPE, y));
+}
+
+// Four channels of this group.
+fn store(row: u32, column: u32, sum: vec4<f32>) {
+    let channel = group_number * params.group_out + column;
+    // unroll
+    for (var i = 0u; i < 4u; i++) {
+        if column + i < params.group_out {
+            finish(row, channel + i, sum[i]);
+        }
+    }
+}
+
+fn problem() -> Matmul {
+    return Matmul(
+        params.batch * params.out_t * params.out_h * params.out_w,
+        (params.group_out + 3u) / 4u,
+        params.kernel_t * params.kernel_h * params.kernel_w,
+        params.group_in,
+        params.weight_row,
+        group_number * params.weight_group,
+    );
+}
+
+// 64 invocations, one output element each.
+@compute @workgroup_size(64)
+fn conv3d_direct(
+    @builtin(workgroup_id) workgroup: vec3<u32>,
+    @builtin(num_workgroups) workgroups: vec3<u32>,
+    @builtin(local_invocation_index) lane: u32,
+) {
+    let i = linear_group(params.first_group, workgroup, workgroups) * 64u + lane;
+    let rows = params.batch * params.out_t * params.out_h * params.out_w;
+    if i >= rows * params.out_c {
+        return;
+    }
+    let channel = i % params.out_c;
+    group_number = channel / params.group_out;
+    let column = group_number * params.weight_group + channel % params.group_out;
+    let row = row_of(i / params.out_c);
+    let taps = params.kernel_t * params.kernel_h * params.kernel_w;
+    var sum = 0.0;
+    for (var tap = 0u; tap < taps; tap++) {
+        let at = start(row, tap_of(tap));
+        if at == PADDING {
+            continue;
+        }
+        let w = tap * params.group_in * params.weight_row + column;
+        for (var c = 0u; c < params.group_in; c++) {
+            sum += f32(input[at + c]) * f32(weight_scalar[w + c * params.weight_row]);
+        }
+    }
+    finish(i / params.out_c, channel, sum);
+}
+
+// 256 invocations, 64 positions × 64 channels of one group. Positions run fastest, then channels, then groups.
+@compute @workgroup_size(256)
+fn conv3d_tiled(
+    @builtin(workgroup_id) workgroup: vec3<u32>,
+    @builtin(num_workgroups) workgroups: vec3<u32>,
+    @builtin(local_invocation_index) lane: u32,
+) {
+    let group = linear_group(params.first_group, workgroup, workgroups);
+    let rows = params.batch * params.out_t * params.out_h * params.out_w;
+    let row_tiles = (rows + 63u) / 64u;
+    let column_tiles = (params.group_out + 63u) / 64u;
+    group_number = group / (row_tiles * column_tiles);
+    matmul_tiled(problem(), group % row_tiles * 64u, group / row_tiles % column_tiles * 16u, lane);
+}
+
+// 8 invocations, 32 positions × 16 channels of one group, in the same order.
+@compute @workgroup_size(8)
+fn conv3d_uniform(
+    @builtin(workgroup_id) workgroup: vec3<u32>,
+    @builtin(num_workgroups) workgroups: vec3<u32>,
+    @builtin(local_invocation_index) lane: u32,
+) {
+    let group = linear_group(params.first_group, workgroup, workgroups);
+    let rows = params.batch * params.out_t * params.out_h * params.out_w;
+    let row_tiles = (rows + 31u) / 32u;
+    let column_tiles = (params.group_out + 15u) / 16u;
+    group_number = group / (row_tiles * column_tiles);
+    matmul_uniform(problem(), group % row_tiles * 32u, group / row_tiles % column_tiles * 4u, lane);
+}

@@ -1,0 +1,158 @@
+// linear: y = act(x · weight + bias) over the last axis.
+//
+// Layouts, last axis contiguous:
+//   input  [rows, In]
+//   weight [In, Out]; all entry points but the direct one read rows of vec4, Out padded to a multiple of four
+//   bias   [Out], looked at if HAS_BIAS
+//   output [rows, Out]
+// Dispatch: a row of workgroups, see each entry point.
+// Source: torch.nn.functional.linear, with the weight transposed.
+//
+// Ladder: linear_direct → linear_tiled (GPUs), linear_uniform (adapters on a processor), linear_rows (a few rows:
+// the weights are read once and the sum is shared out, for nothing else would keep the device busy).
+
+#import index
+#import activation
+#import matmul
+
+alias Elem = f32; // tune: Elem
+
+struct Params {
+    first_group: u32,
+    rows: u32,
+    in_c: u32,
+    out_c: u32,
+    // Elements, or vec4s, from one row of weights to the next.
+    weight_row: u32,
+}
+
+override HAS_BIAS: u32 = 0u;
+override ACTIVATION: u32 = 0u;
+override SLOPE: f32 = 0.0;
+
+@group(0) @binding(0) var<uniform> params: Params;
+@group(0) @binding(1) var<storage, read> input: array<Elem>;
+@group(0) @binding(2) var<storage, read> weight_scalar: array<Elem>;
+@group(0) @binding(2) var<storage, read> weight: array<vec4<Elem>>;
+@group(0) @binding(3) var<storage, read> bias: array<Elem>;
+@group(0) @binding(4) var<storage, read_write> output: array<Elem>;
+
+struct Row {
+    at: u32,
+}
+
+struct Tap {
+    at: u32,
+}
+
+fn row_of(row: u32) -> Row {
+    return Row(row * params.in_c);
+}
+
+fn tap_of(segment: u32) -> Tap {
+    return Tap(0u);
+}
+
+fn start(row: Row, tap: Tap) -> u32 {
+    return row.at + tap.at;
+}
+
+fn finish(row: u32, column: u32, sum: f32) {
+    var y = sum;
+    if HAS_BIAS != 0u {
+        y += f32(bias[column]);
+    }
+    output[row * params.out_c + column] = Elem(activate(ACTIVATION, SLOPE, y));
+}
+
+fn store(row: u32, column: u32, sum: vec4<f32>) {
+    // unroll
+    for (var i = 0u; i < 4u; i++) {
+        if column + i < params.out_c {
+            finish(row, column + i, sum[i]);
+        }
+    }
+}
+
+fn problem() -> Matmul {
+    return Matmul(params.rows, (params.out_c + 3u) / 4u, 1u, params.in_c, params.weight_row, 0u);
+}
+
+// 64 invocations, one output element each.
+@compute @workgroup_size(64)
+fn linear_direct(
+    @builtin(workgroup_id) workgroup: vec3<u32>,
+    @builtin(num_workgroups) workgroups: vec3<u32>,
+    @builtin(local_invocation_index) lane: u32,
+) {
+    let i = linear_group(params.first_group, workgroup, workgroups) * 64u + lane;
+    if i >= params.rows * params.out_c {
+        return;
+    }
+    let row = i / params.out_c;
+    let column = i % params.out_c;
+    var sum = 0.0;
+    for (var k = 0u; k < params.in_c; k++) {
+        sum += f32(input[row * params.in_c + k]) * f32(weight_scalar[k * params.weight_row + column]);
+    }
+    finish(row, column, sum);
+}
+
+// 256 invocations, 64 rows × 64 columns. Rows run fastest.
+@compute @workgroup_size(256)
+fn linear_tiled(
+    @builtin(workgroup_id) workgroup: vec3<u32>,
+    @builtin(num_workgroups) workgroups: vec3<u32>,
+    @builtin(local_invocation_index) lane: u32,
+) {
+    let group = linear_group(params.first_group, workgroup, workgroups);
+    let row_tiles = (params.rows + 63u) / 64u;
+    matmul_tiled(problem(), group % row_tiles * 64u, group / row_tiles * 16u, lane);
+}
+
+// 8 invocations, 32 rows × 16 columns. Rows run fastest.
+@compute @workgroup_size(8)
+fn linear_uniform(
+    @builtin(workgroup_id) workgroup: vec3<u32>,
+    @builtin(num_workgroups) workgroups: vec3<u32>,
+    @builtin(local_invocation_index) lane: u32,
+) {
+    let group = linear_group(params.first_group, workgroup, workgroups);
+    let row_tiles = (params.rows + 31u) / 32u;
+    matmul_uniform(problem(), group % row_tiles * 32u, group / row_tiles * 4u, lane);
+}
+
+// 256 invocations, one row × 128 columns: 32 vec4 columns, each summed in 8 interleaved parts that meet in
+// workgroup memory, in a fixed order.
+const PARTS: u32 = 8u;
+
+var<workgroup> partial: array<vec4<f32>, 256>;
+
+@compute @workgroup_size(256)
+fn linear_rows(
+    @builtin(workgroup_id) workgroup: vec3<u32>,
+    @builtin(num_workgroups) workgroups: vec3<u32>,
+    @builtin(local_invocation_index) lane: u32,
+) {
+    let group = linear_group(params.first_group, workgroup, workgroups);
+    let columns4 = (params.out_c + 3u) / 4u;
+    let column_tiles = (columns4 + 31u) / 32u;
+    let row = group / column_tiles;
+    let column = group % column_tiles * 32u + lane % 32u;
+    let in_range = column < columns4;
+    var sum = vec4<f32>();
+    let part = lane / 32u;
+    for (var k = part; k < params.in_c; k += PARTS) {
+        let w = weight[k * params.weight_row + min(column, columns4 - 1u)];
+        sum += f32(input[row * params.in_c + k]) * vec4<f32>(w);
+    }
+    partial[lane] = sum;
+    workgroupBarrier();
+    if part == 0u && in_range {
+        // unroll
+        for (var p = 1u; p < PARTS; p++) {
+            sum += partial[p * 32u + lane];
+        }
+        store(row, column * 4u, sum);
+    }
+}

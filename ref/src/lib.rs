@@ -1,0 +1,10 @@
+//! The CPU reference of every kinetograph operator.
+//!
+//! Naive loops with f64 sums and nothing shared between operators, so that each can be checked by reading it.
+//! Tensors are slices, the last axis contiguous; activations are channels last, `[N, T, H, W, C]`. Functions
+//! trust their arguments: the operators check them before.
+
+pub mod activation;
+pub mod binary;
+pub mod conv3d;
+pub mod linear;

@@ -1,0 +1,43 @@
+//! The linear layer, `y = x·w + b` over the last axis.
+
+use rayon::prelude::*;
+
+/// `x` is `[rows, In]`, `w` is `[In, Out]`; gives `[rows, Out]` after `finish`.
+pub fn linear(
+    x: &[f32],
+    w: &[f32],
+    bias: Option<&[f32]>,
+    [inputs, outputs]: [usize; 2],
+    finish: impl Fn(f64) -> f64 + Sync,
+) -> Vec<f32> {
+    /// Columns that one task sums: enough to read whole cache lines of `w`.
+    const COLUMNS: usize = 256;
+    let rows = x.len() / inputs;
+    let mut out = vec![0.0; rows * outputs];
+    for (x, out) in x.chunks(inputs).zip(out.chunks_mut(outputs)) {
+        out.par_chunks_mut(COLUMNS).enumerate().for_each(|(block, out)| {
+            let first = block * COLUMNS;
+            let mut sums = vec![0f64; out.len()];
+            for (i, &x) in x.iter().enumerate() {
+                for (s, &w) in sums.iter_mut().zip(&w[i * outputs + first..]) {
+                    *s += f64::from(x) * f64::from(w);
+                }
+            }
+            for (j, (o, s)) in out.iter_mut().zip(&sums).enumerate() {
+                *o = finish(s + bias.map_or(0.0, |b| f64::from(b[first + j]))) as f32;
+            }
+        });
+    }
+    out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn two_by_two() {
+        let y = linear(&[1.0, 2.0, 3.0, 4.0], &[5.0, 6.0, 7.0, 8.0], Some(&[0.5, -0.5]), [2, 2], |s| s);
+        assert_eq!(y, [19.5, 21.5, 43.5, 49.5]);
+    }
+}

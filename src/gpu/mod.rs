@@ -1,0 +1,323 @@
+//! The GPU: the only module that names wgpu.
+//!
+//! [`Gpu`] is a device with its queue. It compiles [`Kernel`] files into pipelines, makes buffers and moves
+//! bytes. Every creation stands in error scopes, so that what wgpu would report to a panicking handler comes
+//! back as an [`Error`] that names the thing.
+
+mod check;
+mod kernel;
+mod params;
+mod pipeline;
+mod select;
+
+use std::borrow::Cow;
+use std::collections::HashMap;
+use std::fmt;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use crate::error::{Error, Result};
+
+pub use check::SelfCheck;
+pub use kernel::{Expanded, Kernel, LIB, Tunes};
+pub use params::Params;
+pub(crate) use pipeline::PipelineKey;
+pub use select::{DEVICE_VARIABLE, DeviceRequest, adapters, install_hint};
+
+/// How long one submission may take before the device counts as hung.
+const TIMEOUT: Duration = Duration::from_secs(300);
+
+/// The byte that fills poisoned memory: every f32 and f16 made of it is a NaN.
+pub const POISON: u8 = 0xff;
+
+/// A GPU device and its queue. Cloning shares them.
+#[derive(Clone)]
+pub struct Gpu(Arc<Inner>);
+
+struct Inner {
+    device: wgpu::Device,
+    queue: wgpu::Queue,
+    info: wgpu::AdapterInfo,
+    limits: wgpu::Limits,
+    features: wgpu::Features,
+    memory_limit: u64,
+    lost: Arc<Mutex<Option<String>>>,
+    pipelines: Mutex<HashMap<PipelineKey, Arc<wgpu::ComputePipeline>>>,
+}
+
+impl Gpu {
+    /// Opens the adapter that fits a request; `None` means the CPU executor was asked for, or `auto` found no
+    /// hardware.
+    ///
+    /// # Errors
+    /// [`crate::ErrorKind::Device`] when no adapter fits or the driver refuses.
+    pub fn open(request: &DeviceRequest) -> Result<Option<Gpu>> {
+        select::choose(request)?.map(|adapter| Gpu::from_adapter(&adapter)).transpose()
+    }
+
+    /// Opens an adapter with all its limits and the features that kernels can use.
+    ///
+    /// # Errors
+    /// [`crate::ErrorKind::Device`] when the driver refuses.
+    pub fn from_adapter(adapter: &wgpu::Adapter) -> Result<Gpu> {
+        let useful = wgpu::Features::SHADER_F16 | wgpu::Features::TIMESTAMP_QUERY;
+        let descriptor = wgpu::DeviceDescriptor {
+            label: Some("kinetograph"),
+            required_features: adapter.features() & useful,
+            required_limits: adapter.limits(),
+            ..Default::default()
+        };
+        let (device, queue) = pollster::block_on(adapter.request_device(&descriptor)).map_err(|e| {
+            Error::device(format!("adapter `{}` gave no device: {e}", adapter.get_info().name))
+        })?;
+        device.on_uncaptured_error(Arc::new(|e| log::error!("GPU: {e}")));
+        let gpu = Gpu::from_wgpu(device, queue);
+        let lost = gpu.0.lost.clone();
+        gpu.0.device.set_device_lost_callback(move |reason, message| {
+            *lost.lock().unwrap_or_else(PoisonError::into_inner) = Some(format!("{reason:?} {message}"));
+        });
+        Ok(gpu)
+    }
+
+    /// Uses a device that the host program already has. Its error handler and its device-lost callback are
+    /// left as they are.
+    pub fn from_wgpu(device: wgpu::Device, queue: wgpu::Queue) -> Gpu {
+        let info = device.adapter_info();
+        Gpu(Arc::new(Inner {
+            memory_limit: memory_limit(info.device_type),
+            limits: device.limits(),
+            features: device.features(),
+            info,
+            device,
+            queue,
+            lost: Arc::default(),
+            pipelines: Mutex::default(),
+        }))
+    }
+
+    /// The wgpu device.
+    pub fn device(&self) -> &wgpu::Device {
+        &self.0.device
+    }
+
+    /// The wgpu queue.
+    pub fn queue(&self) -> &wgpu::Queue {
+        &self.0.queue
+    }
+
+    /// The adapter's name, driver and kind.
+    pub fn info(&self) -> &wgpu::AdapterInfo {
+        &self.0.info
+    }
+
+    /// The device's limits.
+    pub fn limits(&self) -> &wgpu::Limits {
+        &self.0.limits
+    }
+
+    /// Whether tensors can be stored as f16.
+    pub fn has_f16(&self) -> bool {
+        self.0.features.contains(wgpu::Features::SHADER_F16)
+    }
+
+    /// Whether the device can time single dispatches.
+    pub fn has_timestamps(&self) -> bool {
+        self.0.features.contains(wgpu::Features::TIMESTAMP_QUERY)
+    }
+
+    /// Whether the adapter computes on the processor, as Mesa's lavapipe and WARP do.
+    pub fn is_software(&self) -> bool {
+        self.0.info.device_type == wgpu::DeviceType::Cpu
+    }
+
+    /// Bytes that plans may take in all, as far as known: on a software adapter, what the system has free.
+    pub fn memory_limit(&self) -> u64 {
+        self.0.memory_limit
+    }
+
+    /// Runs `f` in error scopes and gives what they caught.
+    pub(crate) fn scoped<T>(&self, what: impl fmt::Display, f: impl FnOnce(&wgpu::Device) -> T) -> Result<T> {
+        let device = &self.0.device;
+        let memory = device.push_error_scope(wgpu::ErrorFilter::OutOfMemory);
+        let internal = device.push_error_scope(wgpu::ErrorFilter::Internal);
+        let validation = device.push_error_scope(wgpu::ErrorFilter::Validation);
+        let value = f(device);
+        let caught = [validation.pop(), internal.pop(), memory.pop()].map(pollster::block_on);
+        match caught.into_iter().flatten().next() {
+            None => Ok(value),
+            Some(_) if self.lost().is_some() => Err(self.lost_error().at(what)),
+            Some(wgpu::Error::OutOfMemory { .. }) => Err(Error::out_of_memory(format!(
+                "{what}: the device `{}` has no memory left",
+                self.0.info.name
+            ))),
+            Some(e) => Err(Error::internal(format!("{what}: {e}"))),
+        }
+    }
+
+    fn lost(&self) -> Option<String> {
+        self.0.lost.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    fn lost_error(&self) -> Error {
+        let reason = self.lost().unwrap_or_default();
+        Error::device(format!(
+            "the device `{}` was lost ({}); open it again, and if this repeats, use a smaller input or --device cpu",
+            self.0.info.name,
+            reason.trim()
+        ))
+    }
+
+    /// A buffer of `size` bytes, rounded up to a multiple of 4.
+    pub(crate) fn buffer(
+        &self,
+        label: &str,
+        size: u64,
+        usage: wgpu::BufferUsages,
+        mapped: bool,
+    ) -> Result<wgpu::Buffer> {
+        let size = size.max(4).next_multiple_of(4);
+        if size > self.0.limits.max_buffer_size {
+            return Err(Error::out_of_memory(format!(
+                "{label}: {size} bytes are needed in one buffer, the device `{}` allows {}; \
+                 use a smaller input, --precision f16 or --device cpu",
+                self.0.info.name, self.0.limits.max_buffer_size
+            )));
+        }
+        let descriptor =
+            wgpu::BufferDescriptor { label: Some(label), size, usage, mapped_at_creation: mapped };
+        self.scoped(format_args!("buffer of {size} bytes for {label}"), |d| d.create_buffer(&descriptor))
+    }
+
+    /// A buffer that holds `bytes`.
+    pub(crate) fn buffer_with(
+        &self,
+        label: &str,
+        bytes: &[u8],
+        usage: wgpu::BufferUsages,
+    ) -> Result<wgpu::Buffer> {
+        let buffer = self.buffer(label, bytes.len() as u64, usage, true)?;
+        let range = buffer.slice(..).get_mapped_range_mut();
+        let mut range = range.map_err(|e| Error::internal(format!("{label}: {e}")))?;
+        range.slice(..bytes.len()).copy_from_slice(bytes);
+        drop(range);
+        buffer.unmap();
+        Ok(buffer)
+    }
+
+    /// Submits commands and returns their index.
+    pub(crate) fn submit(
+        &self,
+        what: impl fmt::Display,
+        commands: wgpu::CommandBuffer,
+    ) -> Result<wgpu::SubmissionIndex> {
+        self.scoped(what, |_| self.0.queue.submit([commands]))
+    }
+
+    /// Waits until a submission is done.
+    pub(crate) fn wait(&self, what: impl fmt::Display, index: wgpu::SubmissionIndex) -> Result<()> {
+        let poll = wgpu::PollType::Wait { submission_index: Some(index), timeout: Some(TIMEOUT) };
+        let polled = self.0.device.poll(poll);
+        if polled.is_err() {
+            // A lost device says so at the next poll only.
+            let _ = self.0.device.poll(wgpu::PollType::Poll);
+        }
+        if self.lost().is_some() {
+            return Err(self.lost_error().at(what));
+        }
+        polled.map(|_| ()).map_err(|e| match e {
+            wgpu::PollError::Timeout => Error::device(format!(
+                "{what}: the device `{}` has not answered for {} s and counts as hung",
+                self.0.info.name,
+                TIMEOUT.as_secs()
+            )),
+            e => Error::internal(format!("{what}: {e}")),
+        })
+    }
+
+    /// The bytes of ranges of buffers, each `(buffer, offset, length)`; offsets and buffers' sizes are
+    /// multiples of 4.
+    pub(crate) fn read(&self, what: &str, ranges: &[(&wgpu::Buffer, u64, u64)]) -> Result<Vec<Vec<u8>>> {
+        let padded = |len: u64| len.next_multiple_of(4);
+        let total = ranges.iter().map(|r| padded(r.2)).sum();
+        let usage = wgpu::BufferUsages::MAP_READ | wgpu::BufferUsages::COPY_DST;
+        let staging = self.buffer(what, total, usage, false)?;
+        let commands = self.scoped(what, |d| {
+            let mut encoder = d.create_command_encoder(&wgpu::CommandEncoderDescriptor { label: Some(what) });
+            let mut at = 0;
+            for (buffer, offset, len) in ranges {
+                encoder.copy_buffer_to_buffer(buffer, *offset, &staging, at, padded(*len));
+                at += padded(*len);
+            }
+            encoder.finish()
+        })?;
+        let index = self.submit(what, commands)?;
+        let (sender, receiver) = std::sync::mpsc::channel();
+        self.scoped(what, |_| {
+            staging.slice(..).map_async(wgpu::MapMode::Read, move |r| {
+                // The receiver is gone only when the wait below has failed already.
+                let _ = sender.send(r);
+            });
+        })?;
+        self.wait(what, index)?;
+        match receiver.try_recv() {
+            Ok(Ok(())) => {}
+            Ok(Err(e)) => return Err(Error::internal(format!("{what}: {e}"))),
+            Err(_) => {
+                return Err(Error::internal(format!("{what}: the device never answered the read-back")));
+            }
+        }
+        let view = staging.slice(..).get_mapped_range();
+        let view = view.map_err(|e| Error::internal(format!("{what}: {e}")))?;
+        let mut at = 0;
+        Ok(ranges
+            .iter()
+            .map(|r| {
+                let bytes = view[at..at + r.2 as usize].to_vec();
+                at += padded(r.2) as usize;
+                bytes
+            })
+            .collect())
+    }
+
+    /// One line for people: name, kind, back end and driver.
+    pub fn describe(&self) -> String {
+        describe(&self.0.info)
+    }
+}
+
+/// One line for people about an adapter: name, kind, back end and driver.
+pub fn describe(info: &wgpu::AdapterInfo) -> String {
+    let kind = match info.device_type {
+        wgpu::DeviceType::DiscreteGpu => "discrete",
+        wgpu::DeviceType::IntegratedGpu => "integrated",
+        wgpu::DeviceType::VirtualGpu => "virtual",
+        wgpu::DeviceType::Cpu => "software",
+        wgpu::DeviceType::Other => "other",
+    };
+    let driver = [info.driver.as_str(), info.driver_info.as_str()];
+    let driver: Cow<'_, str> = match driver {
+        ["", ""] => "driver not named".into(),
+        [a, ""] | ["", a] => a.into(),
+        [a, b] => format!("{a} {b}").into(),
+    };
+    format!("{} ({kind}, {}, {driver})", info.name, info.backend)
+}
+
+/// Three quarters of the memory that the system has free, for an adapter that lives in it; unlimited for
+/// others, which wgpu cannot ask.
+fn memory_limit(kind: wgpu::DeviceType) -> u64 {
+    if kind != wgpu::DeviceType::Cpu {
+        return u64::MAX;
+    }
+    let available = std::fs::read_to_string("/proc/meminfo").ok().and_then(|text| {
+        let line = text.lines().find_map(|l| l.strip_prefix("MemAvailable:"))?.trim();
+        line.trim_end_matches("kB").trim().parse::<u64>().ok()
+    });
+    available.map_or(u64::MAX, |kib| kib / 4 * 3 * 1024)
+}
+
+impl fmt::Debug for Gpu {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Gpu({})", self.describe())
+    }
+}

@@ -1,0 +1,123 @@
+//! Pipelines: one per kernel entry point, tune values and override constants, compiled once per device.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, PoisonError};
+
+use super::{Expanded, Gpu, Kernel, Tunes};
+use crate::error::{At, Error, Result};
+
+/// Everything that makes one pipeline differ from another.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub(crate) struct PipelineKey {
+    pub(crate) kernel: &'static str,
+    pub(crate) entry: &'static str,
+    pub(crate) tunes: Tunes,
+    /// Override constants as bit patterns of f64.
+    pub(crate) constants: BTreeMap<&'static str, u64>,
+}
+
+impl Gpu {
+    /// The pipeline of a kernel's entry point, compiled if this is its first use.
+    pub(crate) fn pipeline(
+        &self,
+        kernel: &Kernel,
+        key: &PipelineKey,
+        fields: &[(&'static str, usize)],
+    ) -> Result<Arc<wgpu::ComputePipeline>> {
+        let cache = || self.0.pipelines.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(pipeline) = cache().get(key) {
+            return Ok(pipeline.clone());
+        }
+        let pipeline = Arc::new(self.compile(kernel, key, fields).at(format_args!("kernel {}", key.entry))?);
+        cache().insert(key.clone(), pipeline.clone());
+        Ok(pipeline)
+    }
+
+    fn compile(
+        &self,
+        kernel: &Kernel,
+        key: &PipelineKey,
+        fields: &[(&'static str, usize)],
+    ) -> Result<wgpu::ComputePipeline> {
+        let expanded = kernel.expand(&key.tunes)?;
+        let entries = inspect(kernel, &expanded, key.entry, fields)?;
+        let constants: Vec<_> = key.constants.iter().map(|(k, v)| (*k, f64::from_bits(*v))).collect();
+        self.scoped("compiling", |device| {
+            let module = device.create_shader_module(wgpu::ShaderModuleDescriptor {
+                label: Some(key.entry),
+                source: wgpu::ShaderSource::Wgsl(expanded.source.as_str().into()),
+            });
+            let group = device.create_bind_group_layout(&wgpu::BindGroupLayoutDescriptor {
+                label: Some(key.entry),
+                entries: &entries,
+            });
+            let layout = device.create_pipeline_layout(&wgpu::PipelineLayoutDescriptor {
+                label: Some(key.entry),
+                bind_group_layouts: &[Some(&group)],
+                ..Default::default()
+            });
+            device.create_compute_pipeline(&wgpu::ComputePipelineDescriptor {
+                label: Some(key.entry),
+                layout: Some(&layout),
+                module: &module,
+                entry_point: Some(key.entry),
+                compilation_options: wgpu::PipelineCompilationOptions {
+                    constants: &constants,
+                    ..Default::default()
+                },
+                cache: None,
+            })
+        })
+    }
+}
+
+/// Checks a kernel against its host side and gives the layout of its bindings.
+///
+/// # Errors
+/// [`crate::ErrorKind::Internal`] when the entry point is missing, a binding is not in group 0, or `Params`
+/// has other fields than the host's struct.
+pub(crate) fn inspect(
+    kernel: &Kernel,
+    expanded: &Expanded,
+    entry: &str,
+    fields: &[(&'static str, usize)],
+) -> Result<Vec<wgpu::BindGroupLayoutEntry>> {
+    let (module, info) = expanded.parse()?;
+    let wrong = |what: String| Error::internal(format!("kernels/{}.wgsl: {what}", kernel.name));
+    let index = module.entry_points.iter().position(|e| e.name == entry);
+    let index = index.ok_or_else(|| wrong(format!("no entry point `{entry}`")))?;
+    let mut entries = Vec::new();
+    for (handle, global) in module.global_variables.iter() {
+        let Some(binding) = &global.binding else { continue };
+        if info.get_entry_point(index)[handle].is_empty() {
+            continue;
+        }
+        if binding.group != 0 {
+            return Err(wrong(format!("binding {} is not in group 0", binding.binding)));
+        }
+        let ty = match global.space {
+            naga::AddressSpace::Uniform => {
+                let naga::TypeInner::Struct { members, .. } = &module.types[global.ty].inner else {
+                    return Err(wrong("the uniform must be a struct".into()));
+                };
+                let theirs = members.iter().map(|m| (m.name.as_deref().unwrap_or(""), m.offset as usize));
+                if !theirs.clone().eq(fields.iter().copied()) {
+                    let theirs: Vec<_> = theirs.collect();
+                    return Err(wrong(format!("Params has {theirs:?}, the host has {fields:?}")));
+                }
+                wgpu::BufferBindingType::Uniform
+            }
+            naga::AddressSpace::Storage { access } => {
+                wgpu::BufferBindingType::Storage { read_only: !access.contains(naga::StorageAccess::STORE) }
+            }
+            other => return Err(wrong(format!("a binding in {other:?}"))),
+        };
+        entries.push(wgpu::BindGroupLayoutEntry {
+            binding: binding.binding,
+            visibility: wgpu::ShaderStages::COMPUTE,
+            ty: wgpu::BindingType::Buffer { ty, has_dynamic_offset: false, min_binding_size: None },
+            count: None,
+        });
+    }
+    Ok(entries)
+}

@@ -1,0 +1,158 @@
+//! What an operator is.
+
+use std::fmt;
+use std::sync::Arc;
+
+use super::{Activation, Recorder};
+use crate::error::Result;
+use crate::shape::Shape;
+use crate::tensor::{DType, Tensor};
+
+/// The shape and element type of a value.
+///
+/// [`DType::F32`] stands for "float": a plan stores it as f32 or f16, as its precision says. Indices are
+/// [`DType::I32`].
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TensorType {
+    /// The lengths of the axes.
+    pub shape: Shape,
+    /// The element type.
+    pub dtype: DType,
+}
+
+impl TensorType {
+    /// A float tensor of this shape.
+    ///
+    /// # Errors
+    /// [`crate::ErrorKind::BadInput`] for an unusable shape.
+    pub fn float(shape: &[usize]) -> Result<Self> {
+        Ok(TensorType { shape: Shape::new(shape)?, dtype: DType::F32 })
+    }
+
+    /// Bytes in f32 or i32.
+    pub fn bytes(&self) -> u64 {
+        self.shape.elements() as u64 * self.dtype.size() as u64
+    }
+}
+
+/// How far an output element computed in f32 may lie from the reference.
+#[derive(Debug, Clone)]
+pub enum Bound {
+    /// Not at all: the operator moves, selects or compares.
+    Exact,
+    /// By this much, per element.
+    Absolute(Vec<f64>),
+}
+
+/// The unit roundoff of f32. WGSL may round a sum or product up or down, so one operation errs by up to twice
+/// this.
+pub const UNIT_ROUNDOFF: f64 = 1.0 / (1 << 24) as f64;
+
+impl Bound {
+    /// For a sum of `terms` products whose magnitudes sum to `magnitudes`: `2u(terms + 8)·Σ|aᵢbᵢ|`, which
+    /// holds for any order of summation (Higham, Accuracy and Stability of Numerical Algorithms, §3.1).
+    ///
+    /// # Errors
+    /// When `magnitudes` is not a float tensor.
+    pub fn sum(terms: usize, magnitudes: &Tensor) -> Result<Bound> {
+        let unit = 2.0 * UNIT_ROUNDOFF * (terms + 8) as f64;
+        Ok(Bound::Absolute(magnitudes.f32s()?.iter().map(|m| unit * f64::from(m.abs())).collect()))
+    }
+
+    /// `relative·|reference| + absolute`.
+    ///
+    /// # Errors
+    /// When `reference` is not a float tensor.
+    pub fn relative(reference: &Tensor, relative: f64, absolute: f64) -> Result<Bound> {
+        let bound = reference.f32s()?.iter().map(|r| relative * f64::from(r.abs()) + absolute);
+        Ok(Bound::Absolute(bound.collect()))
+    }
+
+    /// The bound after an activation of what this bounds; `reference` is the activated reference.
+    ///
+    /// # Errors
+    /// When `reference` is not a float tensor.
+    pub fn activated(self, activation: Activation, reference: &Tensor) -> Result<Bound> {
+        let (stretch, relative, absolute) = activation.error();
+        let own = |r: &f32| relative * f64::from(r.abs()) + absolute;
+        let reference = reference.f32s()?;
+        Ok(match self {
+            Bound::Exact if relative == 0.0 && absolute == 0.0 => Bound::Exact,
+            Bound::Exact => Bound::Absolute(reference.iter().map(own).collect()),
+            Bound::Absolute(b) => {
+                Bound::Absolute(b.iter().zip(reference).map(|(b, r)| b * stretch + own(r)).collect())
+            }
+        })
+    }
+}
+
+/// An operator with its attributes: what one node of a graph does.
+///
+/// Everything about an operator that is not its kernel or its reference is here; `docs/add-an-op.md` walks
+/// through an example.
+pub trait Op: fmt::Debug + Send + Sync {
+    /// The operator's name, the same as its kernel file's.
+    fn name(&self) -> &'static str;
+
+    /// Checks the inputs against the attributes and gives the outputs' types. All validation is here: later
+    /// steps rely on it.
+    ///
+    /// # Errors
+    /// [`crate::ErrorKind::BadInput`], saying which attribute or axis is wrong; the graph adds node and shapes.
+    fn infer(&self, inputs: &[TensorType]) -> Result<Vec<TensorType>>;
+
+    /// The CPU reference.
+    ///
+    /// # Errors
+    /// When an input has another element type than [`Op::infer`] saw.
+    fn reference(&self, inputs: &[Tensor]) -> Result<Vec<Tensor>>;
+
+    /// Adds the dispatches that compute the outputs.
+    ///
+    /// # Errors
+    /// When the device's limits do not allow it.
+    fn record(&self, recorder: &mut Recorder<'_>) -> Result<()>;
+
+    /// Floating-point operations, a multiply-add counted as two.
+    fn flops(&self, inputs: &[TensorType], outputs: &[TensorType]) -> u64;
+
+    /// Bytes read and written in f32, each tensor once.
+    fn bytes(&self, inputs: &[TensorType], outputs: &[TensorType]) -> u64 {
+        inputs.iter().chain(outputs).map(TensorType::bytes).sum()
+    }
+
+    /// How far each output may be off in f32, given the inputs and the reference's outputs.
+    ///
+    /// # Errors
+    /// As [`Op::reference`].
+    fn bounds(&self, inputs: &[Tensor], reference: &[Tensor]) -> Result<Vec<Bound>> {
+        let _ = inputs;
+        Ok(vec![Bound::Exact; reference.len()])
+    }
+
+    /// Another layout for constant input `index`, made once when a plan is built; the kernel is told through
+    /// [`Recorder::is_packed`].
+    ///
+    /// # Errors
+    /// As [`Op::reference`].
+    fn pack(&self, index: usize, constant: &Tensor) -> Result<Option<Tensor>> {
+        let _ = (index, constant);
+        Ok(None)
+    }
+
+    /// This operator with an activation after it, where the kernel can do that in one go.
+    fn with_activation(&self, activation: Activation) -> Option<Arc<dyn Op>> {
+        let _ = activation;
+        None
+    }
+
+    /// The activation that this operator is, so that it can be given to the one before it.
+    fn as_activation(&self) -> Option<Activation> {
+        None
+    }
+
+    /// Whether the output is the input's memory under another shape, with nothing to compute.
+    fn is_view(&self) -> bool {
+        false
+    }
+}

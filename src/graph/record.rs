@@ -1,0 +1,198 @@
+//! What an operator writes its dispatches into.
+
+use std::borrow::Cow;
+use std::collections::BTreeMap;
+
+use super::{Activation, Graph, Node, Precision};
+use crate::error::{At, Error, Result};
+use crate::gpu::{Gpu, Kernel, Params, PipelineKey};
+use crate::shape::{MAX_RANK, Shape};
+use crate::tensor::DType;
+
+/// Which of an operator's kernels to use.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[non_exhaustive]
+pub enum Family {
+    /// One invocation per output element, no tricks: the kernel that the others are checked by eye against.
+    Direct,
+    /// Tiles in workgroup memory and registers, for GPUs.
+    Tiled,
+    /// No barriers, weights at addresses uniform over the workgroup: for adapters that run on a processor.
+    Uniform,
+}
+
+impl Family {
+    /// All of them.
+    pub const ALL: [Family; 3] = [Family::Direct, Family::Tiled, Family::Uniform];
+}
+
+/// What a choice of kernel may depend on.
+#[derive(Debug, Clone, Copy)]
+pub struct Traits {
+    /// The kernels that suit the device.
+    pub family: Family,
+    /// Storage of float tensors.
+    pub precision: Precision,
+}
+
+impl Traits {
+    /// The traits of a device.
+    pub fn of(gpu: &Gpu, precision: Precision) -> Traits {
+        let family = if gpu.is_software() { Family::Uniform } else { Family::Tiled };
+        Traits { family, precision }
+    }
+}
+
+/// A tensor that a dispatch binds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Operand {
+    /// The node's input of this number.
+    Input(usize),
+    /// The node's output of this number.
+    Output(usize),
+    /// Nothing: a small buffer that the kernel does not look at, for an absent optional input.
+    Absent,
+}
+
+/// One kernel launch: an entry point, its constants and params, the tensors it binds and how many workgroups.
+#[derive(Debug, Clone)]
+pub struct Dispatch {
+    pub(crate) kernel: &'static Kernel,
+    pub(crate) key: PipelineKey,
+    pub(crate) fields: &'static [(&'static str, usize)],
+    pub(crate) params: Vec<u8>,
+    pub(crate) operands: Vec<Operand>,
+    pub(crate) groups: u64,
+}
+
+impl Dispatch {
+    /// A launch of `entry` of a kernel file, with its params.
+    pub fn new<P: Params>(kernel: &'static Kernel, entry: &'static str, params: &P) -> Dispatch {
+        let key =
+            PipelineKey { kernel: kernel.name, entry, tunes: BTreeMap::new(), constants: BTreeMap::new() };
+        Dispatch {
+            kernel,
+            key,
+            fields: P::FIELDS,
+            params: bytemuck::bytes_of(params).to_vec(),
+            operands: Vec::new(),
+            groups: 1,
+        }
+    }
+
+    /// Replaces the value of a `// tune:` line.
+    #[must_use]
+    pub fn tune(mut self, name: &'static str, value: impl Into<Cow<'static, str>>) -> Self {
+        self.key.tunes.insert(name, value.into());
+        self
+    }
+
+    /// Sets an `override` constant.
+    #[must_use]
+    pub fn constant(mut self, name: &'static str, value: impl Into<f64>) -> Self {
+        self.key.constants.insert(name, value.into().to_bits());
+        self
+    }
+
+    /// Sets the override constants `ACTIVATION` and `SLOPE` of a kernel that ends in an activation.
+    #[must_use]
+    pub fn activation(self, activation: Activation) -> Self {
+        self.constant("ACTIVATION", activation.code()).constant("SLOPE", activation.slope())
+    }
+
+    /// The tensors of bindings 1, 2, …; binding 0 is the params.
+    #[must_use]
+    pub fn bind(mut self, operands: impl IntoIterator<Item = Operand>) -> Self {
+        self.operands = operands.into_iter().collect();
+        self
+    }
+
+    /// How many workgroups, in a row. The kernel finds its place with `linear_group` of `lib/index.wgsl`.
+    #[must_use]
+    pub fn groups(mut self, groups: u64) -> Self {
+        self.groups = groups;
+        self
+    }
+}
+
+/// Collects the dispatches of one node, and tells the operator about its tensors and the device.
+#[derive(Debug)]
+pub struct Recorder<'a> {
+    graph: &'a Graph,
+    node: &'a Node,
+    traits: Traits,
+    packed: &'a [bool],
+    dispatches: Vec<Dispatch>,
+}
+
+impl Recorder<'_> {
+    /// The shape of an input, as the graph has it (a packed constant too).
+    pub fn input(&self, index: usize) -> &Shape {
+        self.graph.shape(self.node.inputs[index])
+    }
+
+    /// The shape of an output.
+    pub fn output(&self, index: usize) -> &Shape {
+        self.graph.shape(self.node.outputs[index])
+    }
+
+    /// The element type of an input: [`DType::F32`] for floats in any storage.
+    pub fn dtype(&self, index: usize) -> DType {
+        self.graph.ty(self.node.inputs[index]).dtype
+    }
+
+    /// How many inputs the node has.
+    pub fn inputs(&self) -> usize {
+        self.node.inputs.len()
+    }
+
+    /// Whether an input is a constant that [`crate::graph::Op::pack`] has laid out anew.
+    pub fn is_packed(&self, index: usize) -> bool {
+        self.packed[index]
+    }
+
+    /// What the choice of kernel may depend on.
+    pub fn traits(&self) -> Traits {
+        self.traits
+    }
+
+    /// Adds a dispatch. A kernel with a line `alias Elem = f32; // tune: Elem` gets the plan's storage type.
+    pub fn dispatch(&mut self, mut dispatch: Dispatch) {
+        if self.traits.precision == Precision::F16 && dispatch.kernel.text.contains("// tune: Elem\n") {
+            dispatch.key.tunes.insert("Elem", "f16".into());
+        }
+        self.dispatches.push(dispatch);
+    }
+
+    /// Lengths or steps of a tensor's axes as `lib/strided.wgsl` wants them: innermost first, filled up.
+    ///
+    /// # Errors
+    /// As [`Recorder::u32`].
+    pub fn innermost_first(&self, values: &[usize], fill: u32) -> Result<[u32; MAX_RANK]> {
+        let mut out = [fill; MAX_RANK];
+        for (o, v) in out.iter_mut().zip(values.iter().rev()) {
+            *o = self.u32("length", *v)?;
+        }
+        Ok(out)
+    }
+
+    /// A length as a kernel's `u32`.
+    ///
+    /// # Errors
+    /// [`crate::ErrorKind::BadInput`] when it does not fit.
+    pub fn u32(&self, what: &str, value: usize) -> Result<u32> {
+        u32::try_from(value).map_err(|_| Error::bad_input(format!("{what} {value} does not fit 32 bits")))
+    }
+}
+
+/// The dispatches of a node.
+pub(crate) fn record_node(
+    graph: &Graph,
+    node: &Node,
+    traits: Traits,
+    packed: &[bool],
+) -> Result<Vec<Dispatch>> {
+    let mut recorder = Recorder { graph, node, traits, packed, dispatches: Vec::new() };
+    node.op.record(&mut recorder).at(&node.name)?;
+    Ok(recorder.dispatches)
+}

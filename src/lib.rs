@@ -1,0 +1,31 @@
+//! GPU compute kernels for video networks, written by hand in WGSL, and a small graph executor that runs them
+//! on any device that wgpu reaches (Vulkan, Metal, DX12), or on the processor.
+//!
+//! - [`Graph`] holds operators ([`ops`]) and is run by a plan of an [`Engine`].
+//! - Activations are channels last everywhere: `[N, T, H, W, C]`.
+//! - `verify` compares every kernel with its CPU reference on the user's own device.
+
+#![forbid(unsafe_op_in_unsafe_fn)]
+
+// Lets the `params!` macro name this crate by the same path inside it and outside.
+extern crate self as kinetograph;
+
+pub mod error;
+mod fs;
+pub mod gpu;
+pub mod graph;
+pub mod npy;
+pub mod ops;
+pub mod shape;
+pub mod tensor;
+pub mod verify;
+pub mod weights;
+
+pub use bytemuck;
+pub use wgpu;
+
+pub use error::{Error, ErrorKind, Result};
+pub use gpu::DeviceRequest;
+pub use graph::{Activation, Engine, Graph, Plan, PlanOptions, Precision, Value};
+pub use shape::Shape;
+pub use tensor::{DType, Data, Tensor};

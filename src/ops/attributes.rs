@@ -1,0 +1,127 @@
+//! Attributes given as JSON, with the names and meanings of `torch.nn.functional`.
+
+use serde::de::DeserializeOwned;
+use serde::{Deserialize, Deserializer};
+use serde_json::Value as Json;
+
+use crate::error::{Error, Result};
+
+/// An operator's attributes as a JSON object.
+#[derive(Debug, Clone, Default)]
+pub struct Attributes(Json);
+
+impl Attributes {
+    /// Reads a JSON object.
+    ///
+    /// # Errors
+    /// [`crate::ErrorKind::Usage`] when the text is none.
+    pub fn parse(text: &str) -> Result<Attributes> {
+        serde_json::from_str(text)
+            .map_err(|e| Error::usage(format!("attributes `{text}` are no JSON: {e}")))
+            .and_then(Attributes::from_json)
+    }
+
+    /// Takes a JSON object.
+    ///
+    /// # Errors
+    /// [`crate::ErrorKind::Usage`] when the value is no object.
+    pub fn from_json(json: Json) -> Result<Attributes> {
+        if json.is_object() {
+            Ok(Attributes(json))
+        } else {
+            Err(Error::usage(format!(
+                "attributes must be a JSON object such as {{\"stride\": 2}}, not `{json}`"
+            )))
+        }
+    }
+
+    /// The attributes as a struct of an operator, which should derive `Deserialize` with
+    /// `#[serde(default, deny_unknown_fields)]`.
+    ///
+    /// # Errors
+    /// [`crate::ErrorKind::BadInput`] naming the unknown or unusable attribute.
+    pub fn read<T: DeserializeOwned + Default>(&self) -> Result<T> {
+        if self.0.is_null() {
+            return Ok(T::default());
+        }
+        T::deserialize(&self.0).map_err(|e| Error::bad_input(format!("attributes: {e}")))
+    }
+
+    /// Checks that there are none.
+    ///
+    /// # Errors
+    /// [`crate::ErrorKind::BadInput`] when there are.
+    pub fn none(&self) -> Result<()> {
+        match self.0.as_object().and_then(|o| o.keys().next()) {
+            Some(key) => Err(Error::bad_input(format!("attributes: unknown field `{key}`, there are none"))),
+            None => Ok(()),
+        }
+    }
+}
+
+/// Zeros (or, for a maximum, nothing) before and after an axis.
+pub type Padding = [[usize; 2]; 3];
+
+#[derive(Deserialize)]
+#[serde(untagged, expecting = "one number or one for each of T, H, W")]
+enum OneOrThree {
+    One(usize),
+    Three([usize; 3]),
+}
+
+#[derive(Deserialize)]
+#[serde(untagged, expecting = "one number, one for each of T, H, W, or [before, after] for each")]
+enum AnyPadding {
+    One(usize),
+    Three([usize; 3]),
+    Pairs(Padding),
+}
+
+/// Reads `2` as `[2, 2, 2]`.
+pub(super) fn triple<'de, D: Deserializer<'de>>(d: D) -> std::result::Result<[usize; 3], D::Error> {
+    Ok(match OneOrThree::deserialize(d)? {
+        OneOrThree::One(x) => [x; 3],
+        OneOrThree::Three(x) => x,
+    })
+}
+
+/// Reads `1` or `[1, 0, 0]` as the same before and after each axis.
+pub(super) fn padding<'de, D: Deserializer<'de>>(d: D) -> std::result::Result<Padding, D::Error> {
+    Ok(match AnyPadding::deserialize(d)? {
+        AnyPadding::One(x) => [[x; 2]; 3],
+        AnyPadding::Three(x) => x.map(|x| [x; 2]),
+        AnyPadding::Pairs(x) => x,
+    })
+}
+
+/// How many windows fit along an axis, or why none does.
+pub(super) fn windows(
+    axis: &str,
+    length: usize,
+    kernel: usize,
+    stride: usize,
+    padding: [usize; 2],
+    dilation: usize,
+) -> Result<usize> {
+    /// Signed 32-bit coordinates must not overflow.
+    const MOST: usize = 1 << 30;
+    for (what, value) in [("kernel", kernel), ("stride", stride), ("dilation", dilation)] {
+        if value == 0 || value > MOST {
+            return Err(Error::bad_input(format!("{what} {value} along {axis}: 1 to {MOST} is possible")));
+        }
+    }
+    let window = (kernel - 1).checked_mul(dilation).map(|w| w + 1).filter(|w| *w <= MOST);
+    let padded =
+        padding[0].checked_add(padding[1]).and_then(|p| p.checked_add(length)).filter(|p| *p <= MOST);
+    let (Some(window), Some(padded)) = (window, padded) else {
+        return Err(Error::bad_input(format!(
+            "padding {padding:?}, kernel {kernel} and dilation {dilation} along {axis} are too large"
+        )));
+    };
+    if padded < window {
+        return Err(Error::bad_input(format!(
+            "a window of {window} along {axis} does not fit {length} elements with padding {padding:?}"
+        )));
+    }
+    Ok((padded - window) / stride + 1)
+}

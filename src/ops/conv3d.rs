@@ -1,0 +1,343 @@
+//! 3D convolution.
+
+use std::sync::Arc;
+
+use kinetograph_ref::conv3d as reference;
+use serde::Deserialize;
+
+use super::attributes::{padding, triple};
+use super::{Door, Layout, Padding, Port};
+use crate::error::{Error, Result};
+use crate::gpu::Kernel;
+use crate::graph::{Activation, Bound, Dispatch, Family, Graph, Op, Operand, Recorder, TensorType, Value};
+use crate::tensor::Tensor;
+use crate::{kernel, params};
+
+static KERNEL: Kernel = kernel!("conv3d");
+
+/// The most iterations of one invocation's loops: Mesa 22.3 stops at 65,535 without a word.
+const MOST_ITERATIONS: usize = 60_000;
+
+/// Attributes of a 3D convolution (cross-correlation), those of `torch.nn.functional.conv3d`. Three numbers are
+/// for the axes T, H, W.
+///
+/// Non-finite inputs spread through the sums as IEEE arithmetic has it; zero weights times infinity are NaN.
+#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Conv3d {
+    /// Steps between windows.
+    #[serde(deserialize_with = "triple")]
+    pub stride: [usize; 3],
+    /// Zeros before and after each axis.
+    #[serde(deserialize_with = "padding")]
+    pub padding: Padding,
+    /// Steps between the taps of a window.
+    #[serde(deserialize_with = "triple")]
+    pub dilation: [usize; 3],
+    /// Groups of channels that do not see each other.
+    pub groups: usize,
+    /// Set by the planner when it moves an activation into the convolution.
+    #[serde(skip)]
+    pub activation: Activation,
+}
+
+impl Default for Conv3d {
+    fn default() -> Self {
+        Conv3d {
+            stride: [1; 3],
+            padding: [[0; 2]; 3],
+            dilation: [1; 3],
+            groups: 1,
+            activation: Activation::Identity,
+        }
+    }
+}
+
+impl Conv3d {
+    /// Stride 1 and the same padding before and after each axis.
+    pub fn padded(padding: [usize; 3]) -> Self {
+        Conv3d { padding: padding.map(|p| [p; 2]), ..Conv3d::default() }
+    }
+
+    fn reference_attributes(&self) -> reference::Conv3d {
+        reference::Conv3d {
+            stride: self.stride,
+            padding: self.padding,
+            dilation: self.dilation,
+            groups: self.groups,
+        }
+    }
+}
+
+impl Graph {
+    /// Adds a 3D convolution: `x` `[N, T, H, W, Cin]`, `weight` `[kT, kH, kW, Cin/groups, Cout]`, `bias` `[Cout]`
+    /// give `[N, T', H', W', Cout]`.
+    ///
+    /// # Errors
+    /// [`crate::ErrorKind::BadInput`] when attributes and shapes do not fit each other.
+    pub fn conv3d(
+        &mut self,
+        x: Value,
+        weight: Value,
+        bias: Option<Value>,
+        attributes: &Conv3d,
+    ) -> Result<Value> {
+        let inputs: Vec<Value> = [x, weight].into_iter().chain(bias).collect();
+        self.push(attributes.clone(), &inputs)
+    }
+}
+
+/// The door of the command line.
+pub const DOOR: Door = Door {
+    name: "conv3d",
+    summary: "3D convolution with bias",
+    inputs: &[
+        Port::new("input", Layout::Activation),
+        Port::new("weight", Layout::ConvWeight),
+        Port::optional("bias", Layout::Plain),
+    ],
+    output: Layout::Activation,
+    attributes: "stride=1, padding=0, dilation=1, groups=1",
+    add: |g, v, a| Ok(vec![g.conv3d(v[0], v[1], v.get(2).copied(), &a.read()?)?]),
+};
+
+params! {
+    struct Conv3dParams {
+        batch: u32,
+        in_t: u32,
+        in_h: u32,
+        in_w: u32,
+        in_c: u32,
+        out_t: u32,
+        out_h: u32,
+        out_w: u32,
+        out_c: u32,
+        kernel_t: u32,
+        kernel_h: u32,
+        kernel_w: u32,
+        stride_t: u32,
+        stride_h: u32,
+        stride_w: u32,
+        dilation_t: u32,
+        dilation_h: u32,
+        dilation_w: u32,
+        pad_t: u32,
+        pad_h: u32,
+        pad_w: u32,
+        group_in: u32,
+        group_out: u32,
+        weight_row: u32,
+        weight_group: u32,
+    }
+}
+
+/// Lengths of a convolution, which can be folded without moving anything in memory.
+#[derive(Debug, Clone, Copy)]
+struct Geometry {
+    /// `N, T, H, W, C`.
+    input: [usize; 5],
+    output: [usize; 5],
+    kernel: [usize; 3],
+    stride: [usize; 3],
+    dilation: [usize; 3],
+    pad: [usize; 3],
+}
+
+impl Geometry {
+    /// Lowers towards a plain matrix product: windows that lie side by side along W become channels, and a
+    /// window of one position makes all positions one axis.
+    fn folded(mut self, groups: usize) -> Geometry {
+        let [_, _, _, w, c] = self.input;
+        let side_by_side = self.kernel[2] == self.stride[2] && (self.kernel[2] == 1 || self.dilation[2] == 1);
+        let k = self.kernel[2];
+        if side_by_side && k > 1 && self.pad[2] == 0 && groups == 1 && self.output[3] * k == w {
+            self.input[3] = w / k;
+            self.input[4] = c * k;
+            (self.kernel[2], self.stride[2]) = (1, 1);
+        }
+        let [n, t, h, w, _] = self.output;
+        if self.kernel == [1; 3] && self.stride == [1; 3] && self.input[..4] == self.output[..4] {
+            let flat = n * t * h * w;
+            self.input = [1, 1, 1, flat, self.input[4]];
+            self.output = [1, 1, 1, flat, self.output[4]];
+        }
+        self
+    }
+}
+
+impl Op for Conv3d {
+    fn name(&self) -> &'static str {
+        "conv3d"
+    }
+
+    fn infer(&self, inputs: &[TensorType]) -> Result<Vec<TensorType>> {
+        let [n, t, h, w, c] = inputs[0].shape.dims("the input", "[N, T, H, W, C]")?;
+        let [kt, kh, kw, group_in, cout] =
+            inputs[1].shape.dims("the weight", "[kT, kH, kW, Cin/groups, Cout]")?;
+        let error = |text: String| Err(Error::bad_input(text));
+        if self.groups == 0 || c % self.groups != 0 || cout % self.groups != 0 {
+            return error(format!("groups {} must divide {c} input and {cout} output channels", self.groups));
+        }
+        if c / self.groups != group_in {
+            return error(format!(
+                "the weight takes {group_in} channels, the input has {c} in {} groups",
+                self.groups
+            ));
+        }
+        if let Some(bias) = inputs.get(2)
+            && *bias.shape != [cout]
+        {
+            return error(format!("the bias must be [{cout}], its shape is {}", bias.shape));
+        }
+        let mut out = [n, 0, 0, 0, cout];
+        for (axis, (length, kernel)) in [(t, kt), (h, kh), (w, kw)].into_iter().enumerate() {
+            let name = ["T", "H", "W"][axis];
+            out[axis + 1] = super::attributes::windows(
+                name,
+                length,
+                kernel,
+                self.stride[axis],
+                self.padding[axis],
+                self.dilation[axis],
+            )?;
+        }
+        Ok(vec![TensorType::float(&out)?])
+    }
+
+    fn reference(&self, inputs: &[Tensor]) -> Result<Vec<Tensor>> {
+        let x = inputs[0].shape().dims("the input", "[N, T, H, W, C]")?;
+        let w: [usize; 5] = inputs[1].shape().dims("the weight", "[kT, kH, kW, Cin/groups, Cout]")?;
+        let bias = inputs.get(2).map(Tensor::f32s).transpose()?;
+        let c = self.reference_attributes();
+        let y = reference::conv3d(inputs[0].f32s()?, x, inputs[1].f32s()?, w, bias, &c, |s| {
+            self.activation.apply(s)
+        });
+        let out: [usize; 3] = std::array::from_fn(|a| c.output_length(a, x[a + 1], w[a]));
+        Ok(vec![Tensor::new(&[x[0], out[0], out[1], out[2], w[4]], y)?])
+    }
+
+    fn bounds(&self, inputs: &[Tensor], reference: &[Tensor]) -> Result<Vec<Bound>> {
+        let magnitudes: Vec<Tensor> = inputs.iter().map(Tensor::abs).collect::<Result<_>>()?;
+        let plain = Conv3d { activation: Activation::Identity, ..self.clone() };
+        let sums = plain.reference(&magnitudes)?;
+        let terms = inputs[1].shape()[..4].iter().product();
+        Ok(vec![Bound::sum(terms, &sums[0])?.activated(self.activation, &reference[0])?])
+    }
+
+    fn flops(&self, inputs: &[TensorType], outputs: &[TensorType]) -> u64 {
+        let taps: usize = inputs[1].shape[..4].iter().product();
+        2 * taps as u64 * outputs[0].shape.elements() as u64
+    }
+
+    fn with_activation(&self, activation: Activation) -> Option<Arc<dyn Op>> {
+        let free = self.activation == Activation::Identity;
+        free.then(|| Arc::new(Conv3d { activation, ..self.clone() }) as Arc<dyn Op>)
+    }
+
+    /// Pads each group's columns to a multiple of four.
+    fn pack(&self, index: usize, constant: &Tensor) -> Result<Option<Tensor>> {
+        let columns = constant.shape().last().copied().unwrap_or(0) / self.groups;
+        if index != 1 || columns % 4 == 0 || (columns < 4 && self.groups > 1) {
+            return Ok(None);
+        }
+        let padded = columns.next_multiple_of(4);
+        let mut data = Vec::with_capacity(constant.shape().elements() / columns * padded);
+        for row in constant.f32s()?.chunks(columns) {
+            data.extend_from_slice(row);
+            data.extend(std::iter::repeat_n(0.0, padded - columns));
+        }
+        let mut shape = constant.shape().to_vec();
+        shape[4] = padded * self.groups;
+        Ok(Some(Tensor::new(&shape, data)?))
+    }
+
+    fn record(&self, r: &mut Recorder<'_>) -> Result<()> {
+        let [kt, kh, kw, _, _] = r.input(1).dims("the weight", "[kT, kH, kW, Cin/groups, Cout]")?;
+        let g = Geometry {
+            input: r.input(0).dims("the input", "[N, T, H, W, C]")?,
+            output: r.output(0).dims("the output", "[N, T, H, W, C]")?,
+            kernel: [kt, kh, kw],
+            stride: self.stride,
+            dilation: self.dilation,
+            pad: self.padding.map(|p| p[0]),
+        }
+        .folded(self.groups);
+        let (group_in, group_out) = (g.input[4] / self.groups, g.output[4] / self.groups);
+        let rows: usize = g.output[..4].iter().product();
+        let taps: usize = g.kernel.iter().product();
+        let vectors = r.is_packed(1) || group_out % 4 == 0;
+        let step = [4, 2, 1].into_iter().find(|s| group_in % s == 0).unwrap_or(1);
+        let family = match r.traits().family {
+            // A few output channels leave most of a tile empty.
+            _ if !vectors || group_out < 4 => Family::Direct,
+            family => family,
+        };
+        let (entry, groups, iterations) = match family {
+            Family::Tiled => {
+                let tiles = rows.div_ceil(64) * group_out.div_ceil(64) * self.groups;
+                ("conv3d_tiled", tiles, (taps * group_in).div_ceil(16))
+            }
+            Family::Uniform => {
+                let tiles = rows.div_ceil(32) * group_out.div_ceil(16) * self.groups;
+                ("conv3d_uniform", tiles, taps * (group_in / step + 1))
+            }
+            Family::Direct => ("conv3d_direct", (rows * g.output[4]).div_ceil(64), taps * (group_in + 1)),
+        };
+        if iterations > MOST_ITERATIONS {
+            return Err(Error::bad_input(format!(
+                "one output sums {taps} taps of {group_in} channels: more than {MOST_ITERATIONS} loop turns in \
+                 `{entry}`, which some drivers cut short; use fewer channels a group or --device cpu"
+            )));
+        }
+        // One group's columns as they lie in memory, in elements or, for vec4 entry points, in vec4s.
+        let padded = if r.is_packed(1) { group_out.next_multiple_of(4) } else { group_out };
+        let columns = if family == Family::Direct { padded } else { padded / 4 };
+        let n = |v: usize| r.u32("length", v);
+        let [batch, in_t, in_h, in_w, in_c] = g.input;
+        let [_, out_t, out_h, out_w, out_c] = g.output;
+        let params = Conv3dParams {
+            batch: n(batch)?,
+            in_t: n(in_t)?,
+            in_h: n(in_h)?,
+            in_w: n(in_w)?,
+            in_c: n(in_c)?,
+            out_t: n(out_t)?,
+            out_h: n(out_h)?,
+            out_w: n(out_w)?,
+            out_c: n(out_c)?,
+            kernel_t: n(g.kernel[0])?,
+            kernel_h: n(g.kernel[1])?,
+            kernel_w: n(g.kernel[2])?,
+            stride_t: n(g.stride[0])?,
+            stride_h: n(g.stride[1])?,
+            stride_w: n(g.stride[2])?,
+            dilation_t: n(g.dilation[0])?,
+            dilation_h: n(g.dilation[1])?,
+            dilation_w: n(g.dilation[2])?,
+            pad_t: n(g.pad[0])?,
+            pad_h: n(g.pad[1])?,
+            pad_w: n(g.pad[2])?,
+            group_in: n(group_in)?,
+            group_out: n(group_out)?,
+            weight_row: n(columns * self.groups)?,
+            weight_group: n(columns)?,
+            ..Conv3dParams::default()
+        };
+        let bias = r.inputs() > 2;
+        let mut dispatch = Dispatch::new(&KERNEL, entry, &params)
+            .constant("HAS_BIAS", u32::from(bias))
+            .activation(self.activation)
+            .bind([
+                Operand::Input(0),
+                Operand::Input(1),
+                if bias { Operand::Input(2) } else { Operand::Absent },
+                Operand::Output(0),
+            ])
+            .groups(groups as u64);
+        if family == Family::Uniform {
+            dispatch = dispatch.tune("UNIFORM_STEP", format!("{step}u"));
+        }
+        r.dispatch(dispatch);
+        Ok(())
+    }
+}

@@ -1,0 +1,177 @@
+//! The linear layer.
+
+use std::sync::Arc;
+
+use kinetograph_ref::linear as reference;
+
+use super::{Door, Layout, Port};
+use crate::error::{Error, Result};
+use crate::gpu::Kernel;
+use crate::graph::{Activation, Bound, Dispatch, Family, Graph, Op, Operand, Recorder, TensorType, Value};
+use crate::tensor::Tensor;
+use crate::{kernel, params};
+
+static KERNEL: Kernel = kernel!("linear");
+
+/// The most iterations of one invocation's loops: Mesa 22.3 stops at 65,535 without a word.
+const MOST_ITERATIONS: usize = 60_000;
+
+/// Up to this many rows the weights are shared out over invocations instead of the rows.
+const FEW_ROWS: usize = 4;
+
+/// `y = x·weight + bias` over the last axis.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Linear {
+    /// Set by the planner when it moves an activation into the layer.
+    pub activation: Activation,
+}
+
+impl Graph {
+    /// Adds a linear layer: `x` `[…, In]`, `weight` `[In, Out]`, `bias` `[Out]` give `[…, Out]`.
+    ///
+    /// # Errors
+    /// [`crate::ErrorKind::BadInput`] when the shapes do not fit each other.
+    pub fn linear(&mut self, x: Value, weight: Value, bias: Option<Value>) -> Result<Value> {
+        let inputs: Vec<Value> = [x, weight].into_iter().chain(bias).collect();
+        self.push(Linear::default(), &inputs)
+    }
+}
+
+/// The door of the command line.
+pub const DOOR: Door = Door {
+    name: "linear",
+    summary: "y = x·weight + bias over the last axis",
+    inputs: &[
+        Port::new("input", Layout::Plain),
+        Port::new("weight", Layout::LinearWeight),
+        Port::optional("bias", Layout::Plain),
+    ],
+    output: Layout::Plain,
+    attributes: "",
+    add: |g, v, a| {
+        a.none()?;
+        Ok(vec![g.linear(v[0], v[1], v.get(2).copied())?])
+    },
+};
+
+params! {
+    struct LinearParams {
+        rows: u32,
+        in_c: u32,
+        out_c: u32,
+        weight_row: u32,
+    }
+}
+
+impl Op for Linear {
+    fn name(&self) -> &'static str {
+        "linear"
+    }
+
+    fn infer(&self, inputs: &[TensorType]) -> Result<Vec<TensorType>> {
+        let [rows, columns] = inputs[1].shape.dims("the weight", "[In, Out]")?;
+        let Some((&last, outer)) = inputs[0].shape.split_last() else {
+            return Err(Error::bad_input("the input must be […, In], it is a scalar"));
+        };
+        if last != rows {
+            return Err(Error::bad_input(format!("the input has {last} channels, the weight takes {rows}")));
+        }
+        if let Some(bias) = inputs.get(2)
+            && *bias.shape != [columns]
+        {
+            return Err(Error::bad_input(format!(
+                "the bias must be [{columns}], its shape is {}",
+                bias.shape
+            )));
+        }
+        Ok(vec![TensorType::float(&[outer, &[columns]].concat())?])
+    }
+
+    fn reference(&self, inputs: &[Tensor]) -> Result<Vec<Tensor>> {
+        let [rows, columns] = inputs[1].shape().dims("the weight", "[In, Out]")?;
+        let bias = inputs.get(2).map(Tensor::f32s).transpose()?;
+        let y = reference::linear(inputs[0].f32s()?, inputs[1].f32s()?, bias, [rows, columns], |s| {
+            self.activation.apply(s)
+        });
+        let mut shape = inputs[0].shape().to_vec();
+        if let Some(last) = shape.last_mut() {
+            *last = columns;
+        }
+        Ok(vec![Tensor::new(&shape, y)?])
+    }
+
+    fn bounds(&self, inputs: &[Tensor], reference: &[Tensor]) -> Result<Vec<Bound>> {
+        let magnitudes: Vec<Tensor> = inputs.iter().map(Tensor::abs).collect::<Result<_>>()?;
+        let sums = Linear::default().reference(&magnitudes)?;
+        let terms = inputs[1].shape()[0];
+        Ok(vec![Bound::sum(terms, &sums[0])?.activated(self.activation, &reference[0])?])
+    }
+
+    fn flops(&self, inputs: &[TensorType], outputs: &[TensorType]) -> u64 {
+        2 * inputs[1].shape[0] as u64 * outputs[0].shape.elements() as u64
+    }
+
+    fn with_activation(&self, activation: Activation) -> Option<Arc<dyn Op>> {
+        let free = self.activation == Activation::Identity;
+        free.then(|| Arc::new(Linear { activation }) as Arc<dyn Op>)
+    }
+
+    /// Pads the columns to a multiple of four.
+    fn pack(&self, index: usize, constant: &Tensor) -> Result<Option<Tensor>> {
+        let columns = constant.shape().last().copied().unwrap_or(0);
+        if index != 1 || columns % 4 == 0 {
+            return Ok(None);
+        }
+        let padded = columns.next_multiple_of(4);
+        let mut data = Vec::with_capacity(constant.shape()[0] * padded);
+        for row in constant.f32s()?.chunks(columns) {
+            data.extend_from_slice(row);
+            data.extend(std::iter::repeat_n(0.0, padded - columns));
+        }
+        Ok(Some(Tensor::new(&[constant.shape()[0], padded], data)?))
+    }
+
+    fn record(&self, r: &mut Recorder<'_>) -> Result<()> {
+        let [in_c, out_c] = r.input(1).dims("the weight", "[In, Out]")?;
+        let rows = r.input(0).elements() / in_c;
+        let vectors = r.is_packed(1) || out_c % 4 == 0;
+        let step = [4, 2, 1].into_iter().find(|s| in_c % s == 0).unwrap_or(1);
+        let family = if vectors { r.traits().family } else { Family::Direct };
+        let (entry, groups, iterations) = match family {
+            Family::Direct => ("linear_direct", (rows * out_c).div_ceil(64), in_c),
+            _ if rows <= FEW_ROWS => ("linear_rows", rows * out_c.div_ceil(128), in_c.div_ceil(8)),
+            Family::Tiled => ("linear_tiled", rows.div_ceil(64) * out_c.div_ceil(64), in_c.div_ceil(16)),
+            Family::Uniform => ("linear_uniform", rows.div_ceil(32) * out_c.div_ceil(16), in_c / step),
+        };
+        if iterations > MOST_ITERATIONS {
+            return Err(Error::bad_input(format!(
+                "one output sums {in_c} products: more than {MOST_ITERATIONS} loop turns in `{entry}`, which \
+                 some drivers cut short; use --device cpu"
+            )));
+        }
+        let row = if r.is_packed(1) { out_c.next_multiple_of(4) } else { out_c };
+        let params = LinearParams {
+            rows: r.u32("rows", rows)?,
+            in_c: r.u32("channels", in_c)?,
+            out_c: r.u32("channels", out_c)?,
+            weight_row: r.u32("channels", if family == Family::Direct { row } else { row / 4 })?,
+            ..LinearParams::default()
+        };
+        let bias = r.inputs() > 2;
+        let mut dispatch = Dispatch::new(&KERNEL, entry, &params)
+            .constant("HAS_BIAS", u32::from(bias))
+            .activation(self.activation)
+            .bind([
+                Operand::Input(0),
+                Operand::Input(1),
+                if bias { Operand::Input(2) } else { Operand::Absent },
+                Operand::Output(0),
+            ])
+            .groups(groups as u64);
+        if entry == "linear_uniform" {
+            dispatch = dispatch.tune("UNIFORM_STEP", format!("{step}u"));
+        }
+        r.dispatch(dispatch);
+        Ok(())
+    }
+}

@@ -1,0 +1,119 @@
+//! The operators. Each file holds everything about one operator but its kernel (`kernels/<op>.wgsl`), its
+//! reference (`ref/src/<op>.rs`) and its cases (`src/verify/cases/<op>.rs`).
+//!
+//! To add one, see `docs/add-an-op.md`.
+
+mod attributes;
+
+pub mod activation;
+pub mod binary;
+pub mod conv3d;
+pub mod linear;
+
+use crate::error::Result;
+use crate::graph::{Graph, Value};
+
+pub use activation::ActivationOp;
+pub use attributes::{Attributes, Padding};
+pub use binary::Binary;
+pub use conv3d::Conv3d;
+pub use linear::Linear;
+
+/// Every operator.
+pub const CATALOG: &[&Door] = &[&activation::DOOR, &binary::DOOR, &conv3d::DOOR, &linear::DOOR];
+
+/// How an operator is reached by name, from the command line or a file.
+#[derive(Debug)]
+pub struct Door {
+    /// The operator's name.
+    pub name: &'static str,
+    /// What it computes, in one line.
+    pub summary: &'static str,
+    /// Its inputs in order, optional ones last.
+    pub inputs: &'static [Port],
+    /// The layout of its outputs.
+    pub output: Layout,
+    /// The names of its attributes, with their defaults.
+    pub attributes: &'static str,
+    /// Adds it to a graph. `inputs` are in the order of [`Door::inputs`], absent optional ones left out at the
+    /// end.
+    pub add: fn(&mut Graph, inputs: &[Value], &Attributes) -> Result<Vec<Value>>,
+}
+
+/// An input of an operator.
+#[derive(Debug)]
+pub struct Port {
+    /// Its name, also the flag of the `op` command.
+    pub name: &'static str,
+    /// How PyTorch lays it out.
+    pub layout: Layout,
+    /// Whether it may be left out.
+    pub optional: bool,
+}
+
+impl Port {
+    /// An input that must be given.
+    pub const fn new(name: &'static str, layout: Layout) -> Port {
+        Port { name, layout, optional: false }
+    }
+
+    /// An input that may be left out.
+    pub const fn optional(name: &'static str, layout: Layout) -> Port {
+        Port { name, layout, optional: true }
+    }
+}
+
+/// How a tensor's axes differ between PyTorch and this crate.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Layout {
+    /// Not at all.
+    Plain,
+    /// Channels first there, `[N, C, T, H, W]`; last here, `[N, T, H, W, C]`.
+    Activation,
+    /// `[Cout, Cin/groups, kT, kH, kW]` there, `[kT, kH, kW, Cin/groups, Cout]` here.
+    ConvWeight,
+    /// `[Out, In]` there, `[In, Out]` here.
+    LinearWeight,
+}
+
+impl Layout {
+    /// For each axis here, the axis there, for a tensor of `rank` axes; `None` when nothing moves.
+    pub fn from_torch(self, rank: usize) -> Option<Vec<usize>> {
+        match self {
+            Layout::Activation if rank >= 3 => {
+                Some(std::iter::once(0).chain(2..rank).chain(std::iter::once(1)).collect())
+            }
+            Layout::ConvWeight if rank >= 3 => Some((2..rank).chain([1, 0]).collect()),
+            Layout::LinearWeight if rank == 2 => Some(vec![1, 0]),
+            _ => None,
+        }
+    }
+
+    /// The inverse of [`Layout::from_torch`].
+    pub fn to_torch(self, rank: usize) -> Option<Vec<usize>> {
+        let order = self.from_torch(rank)?;
+        let mut inverse = vec![0; rank];
+        for (here, there) in order.into_iter().enumerate() {
+            inverse[there] = here;
+        }
+        Some(inverse)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn torch_layouts_turn_back() {
+        let t = crate::Tensor::from_fn(&[2, 3, 4, 5, 6], |i| i as f32).unwrap();
+        for layout in [Layout::Activation, Layout::ConvWeight] {
+            let here = t.permute(&layout.from_torch(5).unwrap()).unwrap();
+            let back = here.permute(&layout.to_torch(5).unwrap()).unwrap();
+            assert_eq!(back.f32s().unwrap(), t.f32s().unwrap());
+        }
+        let weight = t.permute(&Layout::ConvWeight.from_torch(5).unwrap()).unwrap();
+        assert_eq!(&**weight.shape(), [4, 5, 6, 3, 2]);
+    }
+}

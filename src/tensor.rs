@@ -1,0 +1,285 @@
+//! Host tensors: a shape, an element type and contiguous data.
+
+use std::fmt;
+use std::sync::Arc;
+
+use half::f16;
+
+use crate::error::{Error, Result};
+use crate::shape::Shape;
+
+/// The type of a tensor's elements.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum DType {
+    /// 32-bit float.
+    F32,
+    /// 16-bit float: a storage type; arithmetic is done in f32.
+    F16,
+    /// 32-bit signed integer: indices and counts.
+    I32,
+    /// 8-bit unsigned integer: pictures on the host.
+    U8,
+}
+
+impl DType {
+    /// Bytes of one element.
+    pub fn size(self) -> usize {
+        match self {
+            DType::F32 | DType::I32 => 4,
+            DType::F16 => 2,
+            DType::U8 => 1,
+        }
+    }
+}
+
+impl fmt::Display for DType {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            DType::F32 => "f32",
+            DType::F16 => "f16",
+            DType::I32 => "i32",
+            DType::U8 => "u8",
+        })
+    }
+}
+
+/// The elements of a [`Tensor`]. Cloning shares them.
+#[derive(Clone)]
+#[non_exhaustive]
+pub enum Data {
+    /// 32-bit floats.
+    F32(Arc<[f32]>),
+    /// 16-bit floats.
+    F16(Arc<[f16]>),
+    /// 32-bit signed integers.
+    I32(Arc<[i32]>),
+    /// Bytes.
+    U8(Arc<[u8]>),
+}
+
+impl Data {
+    fn len(&self) -> usize {
+        match self {
+            Data::F32(v) => v.len(),
+            Data::F16(v) => v.len(),
+            Data::I32(v) => v.len(),
+            Data::U8(v) => v.len(),
+        }
+    }
+}
+
+macro_rules! data_from {
+    ($($t:ty => $variant:ident),*) => {$(
+        impl From<Vec<$t>> for Data {
+            fn from(v: Vec<$t>) -> Data {
+                Data::$variant(v.into())
+            }
+        }
+    )*};
+}
+data_from!(f32 => F32, f16 => F16, i32 => I32, u8 => U8);
+
+/// A contiguous tensor in host memory. Cloning is cheap: the elements are shared and never change.
+#[derive(Clone)]
+pub struct Tensor {
+    shape: Shape,
+    data: Data,
+}
+
+impl Tensor {
+    /// A tensor of the given shape and elements, the last axis contiguous.
+    ///
+    /// # Errors
+    /// [`crate::ErrorKind::BadInput`] when the number of elements is not the shape's, or the shape is unusable.
+    pub fn new(shape: &[usize], data: impl Into<Data>) -> Result<Self> {
+        let shape = Shape::new(shape)?;
+        let data = data.into();
+        if data.len() != shape.elements() {
+            return Err(Error::bad_input(format!(
+                "shape {shape} needs {} elements, {} were given",
+                shape.elements(),
+                data.len()
+            )));
+        }
+        Ok(Tensor { shape, data })
+    }
+
+    /// A float tensor whose element at linear index `i` is `f(i)`.
+    ///
+    /// # Errors
+    /// [`crate::ErrorKind::BadInput`] when the shape is unusable.
+    pub fn from_fn(shape: &[usize], f: impl FnMut(usize) -> f32) -> Result<Self> {
+        let shape = Shape::new(shape)?;
+        let data = Data::F32((0..shape.elements()).map(f).collect());
+        Ok(Tensor { shape, data })
+    }
+
+    /// The lengths of the axes.
+    pub fn shape(&self) -> &Shape {
+        &self.shape
+    }
+
+    /// The type of the elements.
+    pub fn dtype(&self) -> DType {
+        match self.data {
+            Data::F32(_) => DType::F32,
+            Data::F16(_) => DType::F16,
+            Data::I32(_) => DType::I32,
+            Data::U8(_) => DType::U8,
+        }
+    }
+
+    /// The elements.
+    pub fn data(&self) -> &Data {
+        &self.data
+    }
+
+    /// The elements as `f32`s.
+    ///
+    /// # Errors
+    /// [`crate::ErrorKind::BadInput`] when they are of another type; see [`Tensor::to_f32`].
+    pub fn f32s(&self) -> Result<&[f32]> {
+        match &self.data {
+            Data::F32(v) => Ok(v),
+            _ => Err(Error::bad_input(format!("an f32 tensor is needed here, not {}", self.dtype()))),
+        }
+    }
+
+    /// The elements as `i32`s.
+    ///
+    /// # Errors
+    /// [`crate::ErrorKind::BadInput`] when they are of another type.
+    pub fn i32s(&self) -> Result<&[i32]> {
+        match &self.data {
+            Data::I32(v) => Ok(v),
+            _ => Err(Error::bad_input(format!("an i32 tensor is needed here, not {}", self.dtype()))),
+        }
+    }
+
+    /// The same values as `f32`s; integers beyond 2^24 are rounded.
+    #[must_use]
+    pub fn to_f32(&self) -> Tensor {
+        let data = match &self.data {
+            Data::F32(_) => return self.clone(),
+            Data::F16(v) => v.iter().map(|x| x.to_f32()).collect(),
+            Data::I32(v) => v.iter().map(|&x| x as f32).collect(),
+            Data::U8(v) => v.iter().map(|&x| f32::from(x)).collect(),
+        };
+        Tensor { shape: self.shape.clone(), data: Data::F32(data) }
+    }
+
+    /// The same values rounded to `f16`s; what lies beyond ±65,504 becomes infinite.
+    #[must_use]
+    pub fn to_f16(&self) -> Tensor {
+        if let Data::F16(_) = self.data {
+            return self.clone();
+        }
+        let wide = self.to_f32();
+        let Data::F32(v) = &wide.data else { unreachable!("to_f32 gives f32s") };
+        let data = v.iter().map(|&x| f16::from_f32(x)).collect();
+        Tensor { shape: self.shape.clone(), data: Data::F16(data) }
+    }
+
+    /// The magnitudes of a float tensor.
+    ///
+    /// # Errors
+    /// [`crate::ErrorKind::BadInput`] when the elements are not f32.
+    pub fn abs(&self) -> Result<Tensor> {
+        let data = Data::F32(self.f32s()?.iter().map(|x| x.abs()).collect());
+        Ok(Tensor { shape: self.shape.clone(), data })
+    }
+
+    /// The elements' bytes in native order.
+    pub fn bytes(&self) -> &[u8] {
+        match &self.data {
+            Data::F32(v) => bytemuck::cast_slice(v),
+            Data::F16(v) => bytemuck::cast_slice(v),
+            Data::I32(v) => bytemuck::cast_slice(v),
+            Data::U8(v) => v,
+        }
+    }
+
+    /// The same elements in another shape.
+    ///
+    /// # Errors
+    /// [`crate::ErrorKind::BadInput`] when the number of elements differs.
+    pub fn reshape(&self, shape: &[usize]) -> Result<Tensor> {
+        Tensor::new(shape, self.data.clone())
+            .map_err(|_| Error::bad_input(format!("shape {} cannot become {:?}", self.shape, shape)))
+    }
+
+    /// The axes in another order: axis `i` of the result is axis `order[i]` of `self`. The data is copied.
+    ///
+    /// # Errors
+    /// [`crate::ErrorKind::BadInput`] when `order` does not name every axis once.
+    pub fn permute(&self, order: &[usize]) -> Result<Tensor> {
+        let mut seen = order.to_vec();
+        seen.sort_unstable();
+        if !seen.into_iter().eq(0..self.shape.rank()) {
+            return Err(Error::bad_input(format!(
+                "order {order:?} does not name every axis of {} once",
+                self.shape
+            )));
+        }
+        let strides = self.shape.strides();
+        let dims: Vec<usize> = order.iter().map(|&a| self.shape[a]).collect();
+        let steps: Vec<usize> = order.iter().map(|&a| strides[a]).collect();
+        let data = match &self.data {
+            Data::F32(v) => Data::F32(gather(v, &dims, &steps)),
+            Data::F16(v) => Data::F16(gather(v, &dims, &steps)),
+            Data::I32(v) => Data::I32(gather(v, &dims, &steps)),
+            Data::U8(v) => Data::U8(gather(v, &dims, &steps)),
+        };
+        Ok(Tensor { shape: Shape::new(&dims)?, data })
+    }
+}
+
+/// Copies the elements of `source` at multiples of `steps`, in row-major order of `dims`.
+fn gather<T: Copy>(source: &[T], dims: &[usize], steps: &[usize]) -> Arc<[T]> {
+    let Some((&last, outer)) = dims.split_last() else { return source.into() };
+    let step = steps[outer.len()];
+    let mut index = vec![0; outer.len()];
+    let mut out = Vec::with_capacity(source.len());
+    loop {
+        let base: usize = index.iter().zip(steps).map(|(i, s)| i * s).sum();
+        out.extend((0..last).map(|i| source[base + i * step]));
+        let Some(axis) = (0..outer.len()).rev().find(|&a| index[a] + 1 < dims[a]) else { return out.into() };
+        index[axis] += 1;
+        index[axis + 1..].fill(0);
+    }
+}
+
+impl fmt::Debug for Tensor {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}{}", self.dtype(), self.shape)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn permute_moves_axes() {
+        let t = Tensor::from_fn(&[2, 3, 4], |i| i as f32).unwrap();
+        let p = t.permute(&[2, 0, 1]).unwrap();
+        assert_eq!(&**p.shape(), [4, 2, 3]);
+        let v = p.f32s().unwrap();
+        for a in 0..4 {
+            for b in 0..2 {
+                for c in 0..3 {
+                    assert_eq!(v[(a * 2 + b) * 3 + c], (b * 12 + c * 4 + a) as f32);
+                }
+            }
+        }
+        assert!(t.permute(&[0, 1]).is_err());
+        assert!(t.permute(&[0, 1, 1]).is_err());
+    }
+
+    #[test]
+    fn wrong_length_is_an_error() {
+        let e = Tensor::new(&[2, 3], vec![0f32; 5]).unwrap_err();
+        assert_eq!(e.to_string(), "shape [2, 3] needs 6 elements, 5 were given");
+    }
+}

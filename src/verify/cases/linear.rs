@@ -1,0 +1,37 @@
+use super::Case;
+use crate::graph::Activation;
+
+pub(super) fn cases() -> Vec<Case> {
+    let mut list: Vec<Case> = [
+        ("one-row", 1, 37, 130),
+        ("few-rows", 3, 64, 256),
+        ("rows-of-a-tile-and-one", 65, 20, 65),
+        ("many-rows", 130, 33, 24),
+        ("one-column", 5, 19, 1),
+        ("one-product", 7, 1, 6),
+        ("deep", 2, 3000, 12),
+    ]
+    .into_iter()
+    .map(|(name, rows, i, o)| {
+        Case::new(format!("linear/{name}"), &[&[rows, i], &[i, o], &[o]], |g, v| {
+            g.linear(v[0], v[1], Some(v[2]))
+        })
+        .weights_from(1)
+        .exact_on_integers()
+    })
+    .collect();
+    for f in Activation::ALL.into_iter().skip(1) {
+        let case = Case::new(format!("linear/{}", f.name()), &[&[9, 12], &[12, 10]], move |g, v| {
+            let y = g.linear(v[0], v[1], None)?;
+            g.activation(y, f)
+        });
+        list.push(case.weights_from(1));
+    }
+    list.push(
+        Case::new("linear/outer-axes-free-weight", &[&[2, 3, 5, 8], &[8, 12]], |g, v| {
+            g.linear(v[0], v[1], None)
+        })
+        .exact_on_integers(),
+    );
+    list
+}

@@ -1,0 +1,65 @@
+//! What cases' inputs are filled with.
+
+use std::fmt;
+
+use crate::error::Result;
+use crate::tensor::Tensor;
+
+/// A way to fill a tensor, seeded by the case's name and the input's number.
+#[derive(Debug, Clone, Copy, PartialEq)]
+#[non_exhaustive]
+pub enum Fill {
+    /// Integers from −4 to 4: sums of thousands of products are exact in f32, in any order.
+    Integers,
+    /// Normal floats of deviation 1.
+    Normal,
+    /// Normal floats of deviation 1 about a mean, which brings out cancellation.
+    About(f32),
+    /// Normal floats of deviation 1, one element in eleven NaN.
+    SomeNan,
+    /// Normal floats times this.
+    Scaled(f32),
+}
+
+impl fmt::Display for Fill {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Fill::Integers => f.write_str("integers"),
+            Fill::Normal => f.write_str("floats"),
+            Fill::About(mean) => write!(f, "floats about {mean}"),
+            Fill::SomeNan => f.write_str("some NaN"),
+            Fill::Scaled(factor) => write!(f, "floats times {factor}"),
+        }
+    }
+}
+
+impl Fill {
+    /// A tensor for input `index` of the case of this name.
+    pub(super) fn tensor(self, name: &str, index: usize, shape: &[usize]) -> Result<Tensor> {
+        let mut state = name.bytes().fold(0x9e37_79b9_7f4a_7c15u64 ^ index as u64, |h, b| {
+            (h ^ u64::from(b)).wrapping_mul(0x0000_0100_0000_01b3)
+        });
+        let mut next = move || {
+            // SplitMix64.
+            state = state.wrapping_add(0x9e37_79b9_7f4a_7c15);
+            let mut z = state;
+            z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+            z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+            z ^ (z >> 31)
+        };
+        Tensor::from_fn(shape, |i| {
+            let bits = next();
+            // Twelve uniform numbers of five bits each sum to something near normal, exactly reproducible.
+            let sum: u64 = (0..12).map(|k| bits >> (5 * k) & 31).sum();
+            let normal = (sum as f32 - 186.0) / 32.0;
+            match self {
+                Fill::Integers => (bits % 9) as f32 - 4.0,
+                Fill::Normal => normal,
+                Fill::About(mean) => mean + normal,
+                Fill::Scaled(factor) => normal * factor,
+                Fill::SomeNan if i % 11 == 7 => f32::NAN,
+                Fill::SomeNan => normal,
+            }
+        })
+    }
+}

@@ -1,0 +1,421 @@
+//! Comparing kernels with their CPU reference, on the user's own device.
+//!
+//! A [`Case`] is one operator with attributes and shapes; its name is test id, bench id and the argument that
+//! runs it alone. [`run`] runs it in every kernel family and precision, each time
+//!
+//! - with integers so small that every sum is exact, where no error at all is allowed, and with seeded floats,
+//!   where each element has a bound derived from the f64 reference ([`crate::graph::Bound`]);
+//! - with all memory that kernels write filled with NaN before, so that a write left out shows;
+//! - with poisoned guard bytes after every tensor, so that a write past the end shows, and reading past the end
+//!   brings NaN;
+//! - twice, and the bits must agree.
+//!
+//! A reference that is mostly zeros or all the same would let a wrong kernel pass: that is reported as an error
+//! too.
+
+pub mod cases;
+mod fill;
+
+use std::fmt;
+use std::sync::Arc;
+
+use crate::error::{Error, ErrorKind, Result};
+use crate::gpu::Gpu;
+use crate::graph::{
+    Bound, Dispatch, Engine, Family, GpuPlan, Graph, Plan, PlanOptions, Precision, Traits, Value, record_node,
+};
+use crate::tensor::{DType, Tensor};
+
+pub use fill::Fill;
+
+/// Poisoned bytes after every tensor.
+const GUARD: u64 = 4096;
+
+/// The largest share of zeros in a reference that can be trusted.
+const MOST_ZEROS: f64 = 0.8;
+
+/// Adds a case's operator to a graph, given its inputs.
+type Build = Arc<dyn Fn(&mut Graph, &[Value]) -> Result<Vec<Value>> + Send + Sync>;
+
+/// One operator with attributes and shapes.
+#[derive(Clone)]
+pub struct Case {
+    /// `operator/what-is-special`.
+    pub name: String,
+    inputs: Vec<Input>,
+    build: Build,
+    exact: bool,
+    trusted: bool,
+    fills: Vec<Fill>,
+}
+
+#[derive(Clone)]
+struct Input {
+    shape: Vec<usize>,
+    constant: bool,
+}
+
+impl Case {
+    /// A case of one operator (with an activation after it that the planner moves into it, if wanted). Inputs
+    /// are filled anew for every run.
+    pub fn new(
+        name: impl Into<String>,
+        shapes: &[&[usize]],
+        build: impl Fn(&mut Graph, &[Value]) -> Result<Value> + Send + Sync + 'static,
+    ) -> Case {
+        Case {
+            name: name.into(),
+            inputs: shapes.iter().map(|s| Input { shape: s.to_vec(), constant: false }).collect(),
+            build: Arc::new(move |g, v| Ok(vec![build(g, v)?])),
+            exact: false,
+            trusted: false,
+            fills: vec![Fill::Integers, Fill::Normal],
+        }
+    }
+
+    /// Makes the inputs from this one on constants of the graph, as weights are.
+    #[must_use]
+    pub fn weights_from(mut self, first: usize) -> Self {
+        for input in &mut self.inputs[first..] {
+            input.constant = true;
+        }
+        self
+    }
+
+    /// Demands that integers give exactly the reference: sums, products and choices, no division.
+    #[must_use]
+    pub fn exact_on_integers(mut self) -> Self {
+        self.exact = true;
+        self
+    }
+
+    /// Runs with other fills than the two usual ones.
+    #[must_use]
+    pub fn fills(mut self, fills: impl IntoIterator<Item = Fill>) -> Self {
+        self.fills = fills.into_iter().collect();
+        self
+    }
+
+    /// Accepts a reference that is mostly zeros or constant, for a case that is about just that.
+    #[must_use]
+    pub fn trust_constant_reference(mut self) -> Self {
+        self.trusted = true;
+        self
+    }
+
+    /// The graph with the given tensors as its inputs `0`, `1`, … and constants.
+    fn graph(&self, tensors: &[Tensor]) -> Result<Graph> {
+        let mut g = Graph::new();
+        let mut values = Vec::new();
+        for (i, (input, tensor)) in self.inputs.iter().zip(tensors).enumerate() {
+            values.push(if input.constant {
+                g.constant(&i.to_string(), tensor.clone())
+            } else {
+                g.input(&i.to_string(), &input.shape)?
+            });
+        }
+        for (i, v) in (self.build)(&mut g, &values)?.into_iter().enumerate() {
+            g.output(&i.to_string(), v)?;
+        }
+        Ok(g)
+    }
+
+    /// The graph, its constants and inputs filled with floats; for benchmarks.
+    ///
+    /// # Errors
+    /// When the case itself is wrong.
+    pub fn instance(&self) -> Result<(Graph, Vec<(String, Tensor)>)> {
+        let tensors = self.tensors(Fill::Normal, Precision::F32)?;
+        let graph = self.graph(&tensors)?;
+        let inputs = self.inputs.iter().zip(tensors).enumerate();
+        let free = inputs.filter(|(_, (i, _))| !i.constant).map(|(i, (_, t))| (i.to_string(), t));
+        Ok((graph, free.collect()))
+    }
+
+    fn tensors(&self, fill: Fill, precision: Precision) -> Result<Vec<Tensor>> {
+        let round = |t: Tensor| if precision == Precision::F16 { t.to_f16().to_f32() } else { t };
+        let shapes = self.inputs.iter().enumerate();
+        shapes.map(|(i, input)| fill.tensor(&self.name, i, &input.shape).map(round)).collect()
+    }
+
+    /// The kernel launches of this case for a device of the given traits, with every graph input free or
+    /// constant as in a run. For tests that look at kernels without a device.
+    ///
+    /// # Errors
+    /// When the case cannot be recorded.
+    pub fn dispatches(&self, traits: Traits) -> Result<Vec<Dispatch>> {
+        let tensors = self.tensors(Fill::Normal, traits.precision)?;
+        let graph = self.graph(&tensors)?.fused();
+        let mut all = Vec::new();
+        for node in graph.nodes.iter().filter(|n| !n.op.is_view()) {
+            let mut packed = Vec::new();
+            for (i, v) in node.inputs.iter().enumerate() {
+                let index: usize = graph.values[v.index()].name.parse().unwrap_or(usize::MAX);
+                let constant = self.inputs.get(index).is_some_and(|c| c.constant);
+                packed.push(constant && node.op.pack(i, &tensors[index])?.is_some());
+            }
+            all.extend(record_node(&graph, node, traits, &packed)?);
+        }
+        Ok(all)
+    }
+}
+
+impl fmt::Debug for Case {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Case").field(&self.name).finish()
+    }
+}
+
+/// What became of one configuration of a case.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Verdict {
+    /// Everything agreed.
+    Pass,
+    /// Something did not; the text says what.
+    Fail(String),
+    /// The case cannot show anything; the text says why.
+    Mistrusted(String),
+    /// The device cannot run it; the text says why.
+    Skipped(String),
+}
+
+/// One configuration of a case and what became of it.
+#[derive(Debug, Clone)]
+pub struct Report {
+    /// The case's name.
+    pub case: String,
+    /// Kernel family, precision and fill.
+    pub configuration: String,
+    /// What became of it.
+    pub verdict: Verdict,
+}
+
+/// Runs a case on a GPU in every kernel family, precision and fill. Families that come to the same kernels run
+/// once.
+pub fn run(case: &Case, gpu: &Gpu) -> Vec<Report> {
+    let mut reports = Vec::new();
+    for precision in [Precision::F32, Precision::F16] {
+        let mut seen = Vec::new();
+        for family in Family::ALL {
+            let mut report = |what: &str, verdict| {
+                let configuration = format!("{family:?} {precision}{what}").to_lowercase();
+                reports.push(Report { case: case.name.clone(), configuration, verdict });
+            };
+            if precision == Precision::F16 && !gpu.has_f16() {
+                report("", Verdict::Skipped("the device has no 16-bit floats in shaders".into()));
+                break;
+            }
+            let keys = match case.dispatches(Traits { family, precision }) {
+                Ok(dispatches) => dispatches.iter().map(|d| d.key.clone()).collect::<Vec<_>>(),
+                Err(e) => {
+                    report("", Verdict::Fail(e.to_string()));
+                    continue;
+                }
+            };
+            if seen.contains(&keys) {
+                continue;
+            }
+            seen.push(keys);
+            for &fill in &case.fills {
+                let verdict = check(case, gpu, family, precision, fill).unwrap_or_else(|e| match e.kind() {
+                    ErrorKind::OutOfMemory => Verdict::Skipped(e.to_string()),
+                    _ => Verdict::Fail(e.to_string()),
+                });
+                report(&format!(" {fill}"), verdict);
+            }
+        }
+    }
+    reports
+}
+
+fn check(case: &Case, gpu: &Gpu, family: Family, precision: Precision, fill: Fill) -> Result<Verdict> {
+    let tensors = case.tensors(fill, precision)?;
+    let graph = case.graph(&tensors)?;
+    let fused = graph.fused();
+    let [node] = &fused.nodes[..] else {
+        return Err(Error::internal(format!(
+            "{}: a case must be one node, not {}",
+            case.name,
+            fused.nodes.len()
+        )));
+    };
+    // Inputs in the node's own order.
+    let of_node: Vec<Tensor> = node
+        .inputs
+        .iter()
+        .map(|v| fused.values[v.index()].name.parse::<usize>().ok().and_then(|i| tensors.get(i)).cloned())
+        .collect::<Option<_>>()
+        .ok_or_else(|| Error::internal("a case's node must read the case's inputs"))?;
+    let reference = node.op.reference(&of_node)?;
+    if let Some(reason) = reference.iter().find_map(untrustworthy).filter(|_| !case.trusted) {
+        return Ok(Verdict::Mistrusted(reason));
+    }
+    let exact = case.exact && fill == Fill::Integers;
+    let bounds =
+        if exact { vec![Bound::Exact; reference.len()] } else { node.op.bounds(&of_node, &reference)? };
+
+    let options =
+        PlanOptions { precision, family: Some(family), poison: true, guard: GUARD, ..PlanOptions::default() };
+    let plan = GpuPlan::new(gpu, &graph, &options)?;
+    let names: Vec<String> = (0..tensors.len()).map(|i| i.to_string()).collect();
+    let inputs: Vec<(&str, Tensor)> = names
+        .iter()
+        .zip(&tensors)
+        .zip(&case.inputs)
+        .filter(|(_, i)| !i.constant)
+        .map(|((n, t), _)| (n.as_str(), t.clone()))
+        .collect();
+    let first = plan.run(&inputs)?;
+    let broken = plan.broken_guards()?;
+    if !broken.is_empty() {
+        return Ok(Verdict::Fail(format!("wrote past the end of {}", broken.join(", "))));
+    }
+    let second = plan.run(&inputs)?;
+    for (i, ((want, bound), (_, got))) in reference.iter().zip(&bounds).zip(first.iter()).enumerate() {
+        if let Some(difference) = compare(got, want, bound, precision)? {
+            return Ok(Verdict::Fail(format!("output {i}: {difference}")));
+        }
+        if second[i.to_string().as_str()].bytes() != got.bytes() {
+            return Ok(Verdict::Fail(format!("output {i}: a second run gave other bits")));
+        }
+    }
+    Ok(Verdict::Pass)
+}
+
+/// Why a reference can show nothing.
+fn untrustworthy(reference: &Tensor) -> Option<String> {
+    let wide = reference.to_f32();
+    let values = wide.f32s().ok()?;
+    let zeros = values.iter().filter(|x| **x == 0.0).count() as f64 / values.len() as f64;
+    if values.len() > 1 && values.iter().all(|x| x.to_bits() == values[0].to_bits()) {
+        return Some(format!("every element of the reference is {}", values[0]));
+    }
+    (zeros > MOST_ZEROS).then(|| format!("{:.0} % of the reference is zero", zeros * 100.0))
+}
+
+/// The worst element that is out of bounds, in words. NaN agrees with NaN alone.
+///
+/// # Errors
+/// When the tensors cannot be compared at all.
+pub fn compare(got: &Tensor, want: &Tensor, bound: &Bound, precision: Precision) -> Result<Option<String>> {
+    if got.shape() != want.shape() {
+        return Ok(Some(format!("shape {} instead of {}", got.shape(), want.shape())));
+    }
+    let integer = want.dtype() == DType::I32;
+    let (got_wide, want_wide) = (got.to_f32(), want.to_f32());
+    let (got, want) = (got_wide.f32s()?, want_wide.f32s()?);
+    let mut worst: Option<(f64, usize, f64)> = None;
+    for (i, (&g, &w)) in got.iter().zip(want).enumerate() {
+        let own = match bound {
+            Bound::Exact => 0.0,
+            Bound::Absolute(b) => b[i],
+        };
+        // Storing as f16 rounds to 11 bits, or to a multiple of 2⁻²⁴ near zero; beyond 65,504 it overflows.
+        let storage = match precision {
+            Precision::F16 if !integer => f64::from(w.abs()) / 1024.0 + 6.0e-8,
+            _ => 0.0,
+        };
+        let allowed = own + storage;
+        if g.to_bits() == w.to_bits() || g == w || (g.is_nan() && w.is_nan()) {
+            continue;
+        }
+        if precision == Precision::F16 && !integer && w.abs() > 65_504.0 && g.is_infinite() {
+            continue;
+        }
+        let gap = (f64::from(g) - f64::from(w)).abs();
+        // Written so that NaN, of the gap or of the bound, fails.
+        let within = gap <= allowed;
+        if !within {
+            let excess = if gap.is_nan() { f64::INFINITY } else { gap - allowed };
+            if worst.is_none_or(|(e, ..)| excess > e) {
+                worst = Some((excess, i, allowed));
+            }
+        }
+    }
+    Ok(worst.map(|(_, i, allowed)| {
+        format!("element {i} is {}, the reference {}, more than {allowed:.3e} apart", got[i], want[i])
+    }))
+}
+
+/// Checks a whole graph on a device against the CPU executor: the outputs' largest difference, relative to the
+/// largest magnitude.
+///
+/// # Errors
+/// When one of them cannot run the graph.
+pub fn compare_graph(
+    graph: &Graph,
+    inputs: &[(&str, Tensor)],
+    engine: &Engine,
+    options: &PlanOptions,
+) -> Result<f64> {
+    let plan = |e: &Engine| -> Result<Plan> { e.plan_with(graph, options) };
+    let want = plan(&Engine::cpu())?.run(inputs)?;
+    let got = plan(engine)?.run(inputs)?;
+    let mut worst = 0f64;
+    for ((_, w), (_, g)) in want.iter().zip(got.iter()) {
+        let (w, g) = (w.to_f32(), g.to_f32());
+        let (w, g) = (w.f32s()?, g.f32s()?);
+        let scale = w.iter().fold(0f64, |m, x| m.max(f64::from(x.abs()))).max(f64::MIN_POSITIVE);
+        for (w, g) in w.iter().zip(g) {
+            let gap = (f64::from(*w) - f64::from(*g)).abs() / scale;
+            worst = if gap.is_nan() { f64::INFINITY } else { worst.max(gap) };
+        }
+    }
+    Ok(worst)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn tensor(values: &[f32]) -> Tensor {
+        Tensor::new(&[values.len()], values.to_vec()).unwrap()
+    }
+
+    /// The comparison itself must notice each kind of wrong result.
+    #[test]
+    fn compare_notices_what_is_wrong() {
+        let want = tensor(&[1.0, 2.0, 3.0]);
+        let loose = Bound::Absolute(vec![0.1; 3]);
+        let differs = |got: &[f32], bound: &Bound| {
+            compare(&tensor(got), &want, bound, Precision::F32).unwrap().is_some()
+        };
+        assert!(!differs(&[1.0, 2.0, 3.0], &Bound::Exact));
+        assert!(!differs(&[1.05, 2.0, 2.95], &loose));
+        assert!(differs(&[1.0, 2.0, 3.2], &loose));
+        assert!(differs(&[1.0, f32::NAN, 3.0], &loose));
+        assert!(differs(&[1.0, 2.0, f32::INFINITY], &loose));
+        assert!(differs(&[1.0, 2.0000002, 3.0], &Bound::Exact));
+        assert!(differs(&[1.0, 2.0], &loose));
+        assert!(differs(&[1.1, 2.0, 3.0], &Bound::Absolute(vec![f64::NAN; 3])));
+    }
+
+    #[test]
+    fn a_reference_that_shows_nothing_is_noticed() {
+        assert!(untrustworthy(&tensor(&[2.0; 5])).is_some());
+        assert!(untrustworthy(&tensor(&[0.0, 0.0, 0.0, 0.0, 0.0, 1.0])).is_some());
+        assert!(untrustworthy(&tensor(&[0.0, 1.0, 2.0])).is_none());
+    }
+
+    #[test]
+    fn every_case_can_be_recorded_in_every_configuration() {
+        for case in cases::all() {
+            for precision in [Precision::F32, Precision::F16] {
+                for family in Family::ALL {
+                    let dispatches = case.dispatches(Traits { family, precision });
+                    assert!(!dispatches.unwrap().is_empty(), "{}", case.name);
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn case_names_are_unique() {
+        let mut names: Vec<String> = cases::all().into_iter().map(|c| c.name).collect();
+        names.sort();
+        let count = names.len();
+        names.dedup();
+        assert_eq!(names.len(), count);
+    }
+}

@@ -1,0 +1,435 @@
+//! Video files in, tensors out; and pictures back into files.
+//!
+//! [`open`] recognises a file by its content and decodes it frame by frame, never holding more of a
+//! video than the few frames a codec reorders. [`sample`] chooses frames, [`resize`](mod@resize) scales
+//! them, a [`Recipe`] does both the way a published network was trained, and [`write`](mod@write) makes
+//! GIFs and PNGs.
+//!
+//! | input | decoded by |
+//! |---|---|
+//! | MP4, MOV: H.264 up to High profile (8 bits, 4:2:0, progressive), VP9 | this crate, pure Rust |
+//! | MKV, WebM: the same codecs | this crate |
+//! | animated GIF, YUV4MPEG2 (`.y4m`) | this crate |
+//! | PNG, JPEG, WebP; a folder of them in natural order | this crate |
+//! | everything else | an `ffmpeg` process, where one is on the `PATH` |
+//!
+//! # Colour
+//! Frames are RGB, 8 bits, not linear. YCbCr is converted with the matrix and the range the stream
+//! states (H.264 VUI, VP9 header, or the container's colour box when the stream is silent). A stream that
+//! states neither is taken as BT.601 in limited range, at any size, as `swscale` takes it. Each chroma
+//! sample colours all pixels it covers, as `swscale` does in its default conversion: that is what the
+//! training data of published networks went through.
+//!
+//! # Geometry
+//! The size of a video is the size of its decoded frames: the aspect ratio of the pixels is not applied.
+//! The rotation a phone writes into an MP4 and the start of its edit list are applied.
+
+mod coded;
+mod color;
+mod ffmpeg;
+mod gif;
+mod h264;
+mod mkv;
+mod mp4;
+mod recipe;
+pub mod resize;
+pub mod sample;
+mod still;
+mod vp9;
+pub mod write;
+mod y4m;
+
+use std::fmt;
+use std::io::Read;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::path::{Path, PathBuf};
+
+use crate::error::{Error, Result};
+use crate::tensor::{Data, Tensor};
+
+pub use recipe::{Channels, Crop, RECIPES, Rate, Recipe, Rounding, Size};
+
+/// The largest picture accepted, in pixels: a damaged header must not ask for all memory.
+const MAX_PIXELS: usize = 1 << 27;
+
+/// One picture: `[H, W, 3]` RGB bytes, rows from the top.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Frame {
+    width: usize,
+    height: usize,
+    rgb: Vec<u8>,
+}
+
+impl Frame {
+    /// A frame of `height * width * 3` RGB bytes.
+    ///
+    /// # Errors
+    /// [`crate::ErrorKind::BadInput`] when a side is zero or the number of bytes is another.
+    pub fn new(width: usize, height: usize, rgb: Vec<u8>) -> Result<Frame> {
+        let bytes = width.checked_mul(height).and_then(|n| n.checked_mul(3));
+        if bytes != Some(rgb.len()) || rgb.is_empty() {
+            return Err(Error::bad_input(format!(
+                "{} bytes cannot be an RGB picture of {width}x{height}",
+                rgb.len()
+            )));
+        }
+        Ok(Frame { width, height, rgb })
+    }
+
+    /// The frames of a `[T, H, W, 3]` tensor: bytes as they are, floats from 0 to 1 (what lies outside
+    /// is clamped).
+    ///
+    /// # Errors
+    /// [`crate::ErrorKind::BadInput`] for another shape or element type.
+    pub fn from_tensor(tensor: &Tensor) -> Result<Vec<Frame>> {
+        let [_, h, w, c] = tensor.shape().dims("a video", "[T, H, W, 3]")?;
+        if c != 3 {
+            return Err(Error::bad_input(format!("a video has 3 channels, not {c}: {}", tensor.shape())));
+        }
+        match tensor.data() {
+            Data::U8(v) => v.chunks_exact(h * w * 3).map(|f| Frame::new(w, h, f.to_vec())).collect(),
+            _ => {
+                let byte = |x: &f32| (x.clamp(0.0, 1.0) * 255.0).round() as u8;
+                let frames = tensor.to_f32();
+                let frames = frames.f32s()?.chunks_exact(h * w * 3);
+                frames.map(|f| Frame::new(w, h, f.iter().map(byte).collect())).collect()
+            }
+        }
+    }
+
+    /// Pixels in a row.
+    pub fn width(&self) -> usize {
+        self.width
+    }
+
+    /// Rows.
+    pub fn height(&self) -> usize {
+        self.height
+    }
+
+    /// The bytes, `[H, W, 3]`.
+    pub fn rgb(&self) -> &[u8] {
+        &self.rgb
+    }
+
+    /// The bytes, `[H, W, 3]`, without a copy.
+    pub fn into_rgb(self) -> Vec<u8> {
+        self.rgb
+    }
+}
+
+impl fmt::Debug for Frame {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Frame({}x{})", self.width, self.height)
+    }
+}
+
+/// A decoded picture before it is turned into a [`Frame`].
+enum Picture {
+    Rgb(Frame),
+    Yuv(color::Planes),
+}
+
+impl Picture {
+    fn size(&self) -> (usize, usize) {
+        match self {
+            Picture::Rgb(f) => (f.width, f.height),
+            Picture::Yuv(p) => (p.width, p.height),
+        }
+    }
+
+    fn into_frame(self) -> Frame {
+        match self {
+            Picture::Rgb(f) => f,
+            Picture::Yuv(p) => Frame { width: p.width, height: p.height, rgb: p.to_rgb() },
+        }
+    }
+}
+
+/// Why a source gives no picture: the input is bad, or is for another decoder (which says what it is).
+enum Refusal {
+    Bad(Error),
+    Foreign(String),
+}
+
+impl From<Error> for Refusal {
+    fn from(e: Error) -> Self {
+        Refusal::Bad(e)
+    }
+}
+
+type Step<T> = Result<T, Refusal>;
+
+/// Where pictures come from, in display order.
+trait Source: Send {
+    /// The next picture; `None` after the last.
+    fn next(&mut self) -> Step<Option<Picture>>;
+
+    /// Passes over the next picture; `false` after the last.
+    fn skip(&mut self) -> Step<bool> {
+        Ok(self.next()?.is_some())
+    }
+}
+
+/// A source and what is known about it before the first picture.
+struct Opened {
+    source: Box<dyn Source>,
+    format: String,
+    fps: Option<f64>,
+    frames: Option<usize>,
+    /// Quarter turns clockwise that make the picture upright.
+    turns: u8,
+}
+
+/// Runs a decoder; its panics become errors, because damaged files reach it.
+fn guard<T>(decode: impl FnOnce() -> Step<T>) -> Step<T> {
+    catch_unwind(AssertUnwindSafe(decode)).unwrap_or_else(|panic| {
+        let text = panic.downcast_ref::<String>().map(String::as_str);
+        let text = text.or(panic.downcast_ref::<&str>().copied()).unwrap_or("no reason given");
+        Err(Error::bad_input(format!("damaged data stopped the decoder ({text})")).into())
+    })
+}
+
+/// A video being decoded, frame by frame, from its start.
+pub struct Video {
+    path: PathBuf,
+    opened: Opened,
+    width: usize,
+    height: usize,
+    position: usize,
+    first: Option<Picture>,
+    end: Option<Option<String>>,
+}
+
+/// Opens a video file, a picture or a folder of pictures. What it is, is read from its content.
+///
+/// # Errors
+/// [`crate::ErrorKind::BadInput`] when the path cannot be read, is no video, is cut off, holds no frame,
+/// or is of a kind for which `ffmpeg` is needed and missing (the text says what to do).
+pub fn open(path: impl AsRef<Path>) -> Result<Video> {
+    let path = path.as_ref();
+    let video = guard(|| recognise(path)).and_then(|opened| Video::start(path, opened));
+    let video = match video {
+        Err(Refusal::Foreign(what)) => {
+            ffmpeg::open(path, &what).and_then(|opened| Video::start(path, opened))
+        }
+        other => other,
+    };
+    video.map_err(|refusal| match refusal {
+        Refusal::Bad(e) => e.at(path.display()),
+        Refusal::Foreign(what) => Error::bad_input(format!("{what} cannot be decoded")).at(path.display()),
+    })
+}
+
+/// Finds the decoder for a path by the first bytes.
+fn recognise(path: &Path) -> Step<Opened> {
+    let plain = |e: std::io::Error| Error::bad_input(format!("cannot be read: {e}"));
+    if std::fs::metadata(path).map_err(plain)?.is_dir() {
+        return still::folder(path);
+    }
+    let mut head = Vec::new();
+    std::fs::File::open(path).and_then(|f| f.take(512).read_to_end(&mut head)).map_err(plain)?;
+    match head.as_slice() {
+        [] => Err(Error::bad_input("the file is empty").into()),
+        [_, _, _, _, b'f', b't', b'y', b'p', ..] => mp4::open(path),
+        [_, _, _, _, b'm', b'o', b'o', b'v', ..] => Err(Refusal::Foreign("an old QuickTime movie".into())),
+        [0x1a, 0x45, 0xdf, 0xa3, ..] => mkv::open(path),
+        [b'G', b'I', b'F', b'8', ..] => gif::open(path),
+        [b'Y', b'U', b'V', b'4', b'M', b'P', b'E', b'G', b'2', ..] => y4m::open(path),
+        _ if still::is_picture(&head) => still::single(path),
+        [b'R', b'I', b'F', b'F', a, b, c, d, b'A', b'V', b'I', b' ', ..] => {
+            let declared = u64::from(u32::from_le_bytes([*a, *b, *c, *d])) + 8;
+            let held = std::fs::metadata(path).map_err(plain)?.len();
+            if held < declared {
+                return Err(Error::bad_input(format!(
+                    "the file is cut off: it holds {held} of {declared} bytes"
+                ))
+                .into());
+            }
+            Err(Refusal::Foreign("an AVI file".into()))
+        }
+        [0, 0, 1, 0xba, ..] | [0x47, ..] => Err(Refusal::Foreign("an MPEG stream".into())),
+        [b'O', b'g', b'g', b'S', ..] => Err(Refusal::Foreign("an Ogg file".into())),
+        [b'F', b'L', b'V', ..] => Err(Refusal::Foreign("an FLV file".into())),
+        [0x30, 0x26, 0xb2, 0x75, ..] => Err(Refusal::Foreign("a Windows Media file".into())),
+        _ => Err(Refusal::Foreign("no video or picture in a format known here".into())),
+    }
+}
+
+impl Video {
+    fn start(path: &Path, mut opened: Opened) -> Step<Video> {
+        let first = guard(|| opened.source.next())?;
+        let first = first.ok_or_else(|| Error::bad_input("there is no frame in it"))?;
+        let (mut width, mut height) = first.size();
+        if opened.turns % 2 == 1 {
+            (width, height) = (height, width);
+        }
+        opened.fps = opened.fps.filter(|f| f.is_finite() && *f > 0.0);
+        Ok(Video { path: path.into(), opened, width, height, position: 0, first: Some(first), end: None })
+    }
+
+    /// Pixels in a row of every frame.
+    pub fn width(&self) -> usize {
+        self.width
+    }
+
+    /// Rows of every frame.
+    pub fn height(&self) -> usize {
+        self.height
+    }
+
+    /// Frames per second on average; `None` for pictures, which have no time.
+    pub fn fps(&self) -> Option<f64> {
+        self.opened.fps
+    }
+
+    /// The number of frames, where the file tells; see [`Video::count`].
+    pub fn frames(&self) -> Option<usize> {
+        self.opened.frames
+    }
+
+    /// The container and codec in words.
+    pub fn format(&self) -> &str {
+        &self.opened.format
+    }
+
+    /// The number of frames already passed: the index of the next one.
+    pub fn position(&self) -> usize {
+        self.position
+    }
+
+    /// Where the video came from.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// The number of frames. Where the file does not tell, this decodes it once from start to end.
+    ///
+    /// # Errors
+    /// Those of [`open`] and [`Video::next_frame`].
+    pub fn count(&mut self) -> Result<usize> {
+        if self.opened.frames.is_none() {
+            let mut again = open(&self.path)?;
+            while again.skip_frame()? {}
+            self.opened.frames = Some(again.position);
+        }
+        Ok(self.opened.frames.unwrap_or_default())
+    }
+
+    /// Goes back to the first frame.
+    ///
+    /// # Errors
+    /// Those of [`open`].
+    pub fn rewind(&mut self) -> Result<()> {
+        if self.position > 0 {
+            let frames = self.opened.frames;
+            *self = open(&self.path)?;
+            self.opened.frames = self.opened.frames.or(frames);
+        }
+        Ok(())
+    }
+
+    /// The next frame; `None` after the last.
+    ///
+    /// # Errors
+    /// [`crate::ErrorKind::BadInput`] when the data is damaged or ends early; the text says after how
+    /// many frames.
+    pub fn next_frame(&mut self) -> Result<Option<Frame>> {
+        let picture = match self.first.take() {
+            Some(picture) => Some(picture),
+            None => self.advance(|source| source.next())?,
+        };
+        let Some(picture) = picture else { return Ok(None) };
+        let frame = turned(picture.into_frame(), self.opened.turns);
+        if (frame.width, frame.height) != (self.width, self.height) {
+            return Err(self.fail(Error::bad_input(format!(
+                "the size changes from {}x{} to {}x{}",
+                self.width, self.height, frame.width, frame.height
+            ))));
+        }
+        self.position += 1;
+        Ok(Some(frame))
+    }
+
+    /// Passes over the next frame without making RGB of it, which is cheaper than [`Video::next_frame`];
+    /// `false` after the last.
+    ///
+    /// # Errors
+    /// Those of [`Video::next_frame`].
+    pub fn skip_frame(&mut self) -> Result<bool> {
+        let more = self.first.take().is_some()
+            || self.advance(|source| source.skip().map(|more| more.then_some(())))?.is_some();
+        self.position += usize::from(more);
+        Ok(more)
+    }
+
+    /// One step of the source: its end and its errors are remembered, and where it meets what it cannot
+    /// decode, `ffmpeg` takes over at the same frame.
+    fn advance<T>(&mut self, step: impl Fn(&mut dyn Source) -> Step<Option<T>>) -> Result<Option<T>> {
+        match &self.end {
+            Some(Some(text)) => return Err(Error::bad_input(text.clone())),
+            Some(None) => return Ok(None),
+            None => {}
+        }
+        let mut result = guard(|| step(&mut *self.opened.source));
+        if let Err(Refusal::Foreign(what)) = result {
+            let position = self.position;
+            result = ffmpeg::open(&self.path, &what).and_then(|opened| {
+                (self.opened.source, self.opened.turns) = (opened.source, opened.turns);
+                for _ in 0..position {
+                    guard(|| self.opened.source.skip())?;
+                }
+                guard(|| step(&mut *self.opened.source))
+            });
+        }
+        match result {
+            Ok(Some(value)) => Ok(Some(value)),
+            Ok(None) => match self.opened.frames {
+                Some(frames) if self.position < frames => {
+                    let text = format!("the data ends before frame {frames}, the last");
+                    Err(self.fail(Error::bad_input(text)))
+                }
+                _ => {
+                    self.end = Some(None);
+                    Ok(None)
+                }
+            },
+            Err(Refusal::Bad(e)) => Err(self.fail(e)),
+            Err(Refusal::Foreign(what)) => {
+                Err(self.fail(Error::bad_input(format!("{what} cannot be decoded"))))
+            }
+        }
+    }
+
+    /// Places an error and makes it stay.
+    fn fail(&mut self, e: Error) -> Error {
+        let e = e.at(format!("{}, after {} frames", self.path.display(), self.position));
+        self.end = Some(Some(e.to_string()));
+        e
+    }
+}
+
+impl fmt::Debug for Video {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Video { path, width, height, position, .. } = self;
+        write!(f, "Video({}, {width}x{height}, at frame {position})", path.display())
+    }
+}
+
+/// The frame after quarter turns clockwise.
+fn turned(frame: Frame, turns: u8) -> Frame {
+    let (w, h) = (frame.width, frame.height);
+    let from: Box<dyn Fn(usize, usize) -> usize> = match turns % 4 {
+        0 => return frame,
+        1 => Box::new(move |x, y| (h - 1 - x) * w + y),
+        2 => Box::new(move |x, y| (h - 1 - y) * w + w - 1 - x),
+        _ => Box::new(move |x, y| x * w + w - 1 - y),
+    };
+    let (width, height) = if turns % 2 == 1 { (h, w) } else { (w, h) };
+    let pixels = (0..height).flat_map(|y| (0..width).map(move |x| (x, y)));
+    let rgb = pixels.flat_map(|(x, y)| {
+        let i = from(x, y) * 3;
+        [frame.rgb[i], frame.rgb[i + 1], frame.rgb[i + 2]]
+    });
+    Frame { width, height, rgb: rgb.collect() }
+}

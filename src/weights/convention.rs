@@ -1,0 +1,205 @@
+//! Published naming schemes of the weights of a network.
+
+use std::collections::{HashMap, HashSet};
+use std::fmt;
+
+use super::Checkpoint;
+
+/// How one publisher names the weights of a network.
+///
+/// A model file takes its weights under names of its own, the canonical ones, and lists in a const table the
+/// conventions of the checkpoints that exist:
+///
+/// ```
+/// use kinetograph::weights::Convention;
+///
+/// const CONVENTIONS: &[Convention] = &[
+///     Convention { name: "here", source: "this crate", map: |name| Some(name.into()) },
+///     Convention {
+///         name: "mmaction",
+///         source: "open-mmlab/mmaction2",
+///         // `conv1.weight` is `backbone.conv1.conv.weight` there.
+///         map: |name| {
+///             let (layer, parameter) = name.rsplit_once('.')?;
+///             Some(format!("backbone.{layer}.conv.{parameter}"))
+///         },
+///     },
+/// ];
+/// # assert_eq!((CONVENTIONS[1].map)("conv1.bias").unwrap(), "backbone.conv1.conv.bias");
+/// ```
+#[derive(Debug, Clone, Copy)]
+pub struct Convention {
+    /// A short name, for messages.
+    pub name: &'static str,
+    /// Who publishes such checkpoints: a repository.
+    pub source: &'static str,
+    /// The published name of a canonical one; `None` where these checkpoints have no such weight.
+    pub map: fn(canonical: &str) -> Option<String>,
+}
+
+/// A [`Convention`] as one file follows it: perhaps with all names under a common prefix.
+#[derive(Debug, Clone)]
+pub struct Naming {
+    /// The convention.
+    pub convention: Convention,
+    /// What all names begin with beside it, such as `module.`; often nothing.
+    pub prefix: String,
+}
+
+impl Naming {
+    /// Finds the convention a checkpoint follows by the names of its tensors: the one that explains most of
+    /// the `canonical` names, the first in the table among equals. `None` when none explains half of the names
+    /// it knows.
+    pub fn detect<S: AsRef<str>>(
+        checkpoint: &Checkpoint,
+        conventions: &[Convention],
+        canonical: &[S],
+    ) -> Option<Naming> {
+        let mut best: Option<(usize, Naming)> = None;
+        for &convention in conventions {
+            let published: HashSet<String> =
+                canonical.iter().filter_map(|name| (convention.map)(name.as_ref())).collect();
+            let Some((prefix, found)) = best_prefix(checkpoint, &published) else { continue };
+            let better = best.as_ref().is_none_or(|(most, _)| found > *most);
+            if found * 2 >= published.len() && better {
+                best = Some((found, Naming { convention, prefix: prefix.into() }));
+            }
+        }
+        best.map(|(_, naming)| naming)
+    }
+
+    /// The name in the file of a canonical one.
+    pub fn published(&self, canonical: &str) -> Option<String> {
+        (self.convention.map)(canonical).map(|name| format!("{}{name}", self.prefix))
+    }
+}
+
+impl fmt::Display for Naming {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} ({})", self.convention.name, self.convention.source)?;
+        if !self.prefix.is_empty() {
+            write!(f, ", under {:?}", self.prefix)?;
+        }
+        Ok(())
+    }
+}
+
+/// The prefix, whole parts of a name, under which most of `published` are in the file, and how many are.
+fn best_prefix<'a>(checkpoint: &'a Checkpoint, published: &HashSet<String>) -> Option<(&'a str, usize)> {
+    let mut found: HashMap<&str, usize> = HashMap::new();
+    for entry in checkpoint.entries() {
+        let starts = std::iter::once(0).chain(entry.name.match_indices('.').map(|(i, _)| i + 1));
+        for (prefix, rest) in starts.take(MAX_PARTS).map(|i| entry.name.split_at(i)) {
+            if published.contains(rest) {
+                *found.entry(prefix).or_default() += 1;
+            }
+        }
+    }
+    // Ties go to the shorter prefix, and are broken at all so that the result is always the same.
+    found.into_iter().max_by_key(|&(prefix, n)| (n, std::cmp::Reverse((prefix.len(), prefix))))
+}
+
+/// How deep a prefix may be.
+const MAX_PARTS: usize = 8;
+
+#[cfg(test)]
+pub(super) mod tests {
+    use super::super::testing::{c3d_names, checkpoint_of};
+    use super::*;
+
+    fn same(name: &str) -> Option<String> {
+        Some(name.to_string())
+    }
+
+    /// `conv1.weight` → `conv1a.conv.weight`, under `backbone.`; the classifier is of the head.
+    fn mmaction(name: &str) -> Option<String> {
+        match mmaction_backbone(name) {
+            Some(name) => Some(format!("backbone.{name}")),
+            None => Some(format!("cls_head.fc_cls.{}", name.strip_prefix("fc8.")?)),
+        }
+    }
+
+    fn mmaction_backbone(name: &str) -> Option<String> {
+        let (layer, parameter) = name.split_once('.')?;
+        match layer {
+            "fc8" => None,
+            "fc6" | "fc7" => Some(name.to_string()),
+            "conv1" | "conv2" => Some(format!("{layer}a.conv.{parameter}")),
+            _ => Some(format!("{layer}.conv.{parameter}")),
+        }
+    }
+
+    fn jfzhang(name: &str) -> Option<String> {
+        let (layer, parameter) = name.split_once('.')?;
+        let place = match layer {
+            "conv1" => "features.0",
+            "conv2" => "features.3",
+            "conv3a" => "features.6",
+            "conv3b" => "features.8",
+            "conv4a" => "features.11",
+            "conv4b" => "features.13",
+            "conv5a" => "features.16",
+            "conv5b" => "features.18",
+            "fc6" => "classifier.0",
+            "fc7" => "classifier.3",
+            _ => return None,
+        };
+        Some(format!("{place}.{parameter}"))
+    }
+
+    fn caffe(name: &str) -> Option<String> {
+        let (layer, parameter) = name.split_once('.')?;
+        Some(match layer {
+            "conv1" | "conv2" => format!("{layer}a.{parameter}"),
+            "fc6" | "fc7" | "fc8" => format!("{layer}-1.{parameter}"),
+            _ => name.to_string(),
+        })
+    }
+
+    pub(in crate::weights) const C3D: &[Convention] = &[
+        Convention { name: "davidea", source: "DavideA/c3d-pytorch", map: same },
+        Convention { name: "mmaction", source: "open-mmlab/mmaction2", map: mmaction },
+        Convention {
+            name: "mmaction backbone",
+            source: "open-mmlab/mmaction2, without its head",
+            map: mmaction_backbone,
+        },
+        Convention { name: "jfzhang", source: "jfzhang95/pytorch-video-recognition", map: jfzhang },
+        Convention { name: "caffe", source: "facebook/C3D, converted", map: caffe },
+    ];
+
+    #[test]
+    fn every_published_c3d_is_recognised() {
+        let canonical = c3d_names();
+        for convention in C3D {
+            for prefix in ["", "module.", "net.model."] {
+                let names =
+                    canonical.iter().filter_map(|n| (convention.map)(n)).map(|n| format!("{prefix}{n}"));
+                // Beside them, what a training program leaves.
+                let names = names.chain(["loss.weight".to_string(), "conv1.num_batches_tracked".to_string()]);
+                let (_dir, checkpoint) = checkpoint_of(names.map(|n| (n, vec![1])));
+                let naming = Naming::detect(&checkpoint, C3D, &canonical).unwrap();
+                assert_eq!((naming.convention.name, &*naming.prefix), (convention.name, prefix));
+                let name = naming.published("conv3a.bias").unwrap();
+                assert!(checkpoint.entry(&name).is_some(), "{name}");
+            }
+        }
+    }
+
+    #[test]
+    fn other_networks_are_not() {
+        let names = ["stem.0.weight", "layer1.0.conv1.0.weight", "fc.weight", "fc.bias"];
+        let (_dir, checkpoint) = checkpoint_of(names.map(|n| (n.to_string(), vec![1])));
+        assert!(Naming::detect(&checkpoint, C3D, &c3d_names()).is_none());
+        assert!(Naming::detect(&checkpoint, &[], &c3d_names()).is_none());
+        assert!(Naming::detect::<&str>(&checkpoint, C3D, &[]).is_none());
+    }
+
+    #[test]
+    fn a_prefix_within_names_does_not_mislead() {
+        let names = ["conv1.weight", "conv1.bias", "layer1.0.conv1.weight", "layer1.1.conv1.weight"];
+        let (_dir, checkpoint) = checkpoint_of(names.map(|n| (n.to_string(), vec![1])));
+        let identity = [Convention { name: "same", source: "", map: same }];
+        assert_eq!(Naming::detect(&checkpoint, &identity, &names).unwrap().prefix, "");
+    }
+}

@@ -1,0 +1,26 @@
+//! Weights: the files they are published in, the names they are published under, and what a model draws
+//! them from.
+//!
+//! A [`Checkpoint`] is an opened file; a [`Convention`] says how its publisher names the tensors; [`Weights`]
+//! hands them to a model by the model's own names and notes what does not fit.
+
+mod checkpoint;
+mod convention;
+pub(crate) mod element;
+#[cfg(test)]
+mod fit_tests;
+mod pth;
+mod random;
+mod report;
+mod safetensors;
+mod sniff;
+mod source;
+#[cfg(test)]
+mod testing;
+#[cfg(test)]
+mod tests;
+
+pub use checkpoint::{Checkpoint, Entry};
+pub use convention::{Convention, Naming};
+pub use safetensors::save_safetensors;
+pub use source::{Weight, Weights};

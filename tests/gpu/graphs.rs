@@ -1,0 +1,191 @@
+//! Whole graphs on a device: memory reuse, cut submissions and fusion must not change a bit.
+
+use kinetograph::gpu::Gpu;
+use kinetograph::graph::first_difference;
+use kinetograph::ops::Conv3d;
+use kinetograph::verify::compare_graph;
+use kinetograph::{Activation, Engine, ErrorKind, Graph, PlanOptions, Precision, Result, Tensor};
+use libtest_mimic::{Failed, Trial};
+
+fn values(shape: &[usize], seed: usize) -> Tensor {
+    Tensor::from_fn(shape, |i| ((i * 7919 + seed * 104_729) % 1009) as f32 / 504.0 - 1.0).unwrap()
+}
+
+/// Two branches that join, a residual sum and a head: tensors of several lifetimes.
+fn network() -> Result<(Graph, Vec<(&'static str, Tensor)>)> {
+    let mut g = Graph::new();
+    let x = g.input("clip", &[2, 4, 8, 8, 3])?;
+    let w1 = g.constant("w1", values(&[3, 3, 3, 3, 8], 1));
+    let b1 = g.constant("b1", values(&[8], 2));
+    let same = Conv3d::padded([1; 3]);
+    let a = g.conv3d(x, w1, Some(b1), &same)?;
+    let a = g.relu(a)?;
+    let w2 = g.constant("w2", values(&[3, 3, 3, 8, 8], 3));
+    let b = g.conv3d(a, w2, None, &same)?;
+    let b = g.activation(b, Activation::Gelu)?;
+    let w3 = g.constant("w3", values(&[1, 1, 1, 8, 8], 4));
+    let c = g.conv3d(a, w3, None, &Conv3d::default())?;
+    let sum = g.add(b, c)?;
+    let sum = g.add(sum, a)?;
+    let w4 = g.constant("w4", values(&[8, 5], 5));
+    let y = g.linear(sum, w4, None)?;
+    g.output("middle", c)?;
+    g.output("y", y)?;
+    Ok((g, vec![("clip", values(&[2, 4, 8, 8, 3], 6))]))
+}
+
+fn agrees_with_cpu(gpu: &Gpu) -> Result<(), Failed> {
+    let (g, inputs) = network()?;
+    let engine = Engine::from_gpu(gpu.clone());
+    let error = compare_graph(&g, &inputs, &engine, &PlanOptions::default())?;
+    if error > 1e-6 {
+        return Err(format!("f32: {error:e} of the largest magnitude apart").into());
+    }
+    if gpu.has_f16() {
+        let options = PlanOptions::with_precision(Precision::F16);
+        let error = compare_graph(&g, &inputs, &engine, &options)?;
+        if error > 5e-3 {
+            return Err(format!("f16: {error:e} of the largest magnitude apart").into());
+        }
+    }
+    Ok(())
+}
+
+fn same_bits_however_planned(gpu: &Gpu) -> Result<(), Failed> {
+    let (g, inputs) = network()?;
+    let engine = Engine::from_gpu(gpu.clone());
+    let run = |options: PlanOptions| -> Result<Vec<u8>> {
+        let outputs = engine.plan_with(&g, &options)?.run(&inputs)?;
+        Ok(outputs.iter().flat_map(|(_, t)| t.bytes().to_vec()).collect())
+    };
+    let whole = run(PlanOptions::default())?;
+    let cut = run(PlanOptions { work_limit: Some(100_000), ..PlanOptions::default() })?;
+    if whole != cut {
+        return Err("cutting the work into many submissions changed the result".into());
+    }
+    if whole != run(PlanOptions::default())? {
+        return Err("a second plan gave other bits".into());
+    }
+    Ok(())
+}
+
+fn cuts_are_made(gpu: &Gpu) -> Result<(), Failed> {
+    let (g, _) = network()?;
+    let options = PlanOptions { work_limit: Some(100_000), ..PlanOptions::default() };
+    let engine = Engine::from_gpu(gpu.clone());
+    let (cut, whole) = (engine.plan_with(&g, &options)?, engine.plan(&g)?);
+    let count = |p: &kinetograph::Plan| p.as_gpu().map_or(0, kinetograph::graph::GpuPlan::submissions);
+    if count(&whole) != 1 || count(&cut) < 10 {
+        return Err(format!("{} and {} submissions", count(&whole), count(&cut)).into());
+    }
+    Ok(())
+}
+
+fn memory_is_reused(gpu: &Gpu) -> Result<(), Failed> {
+    let (g, _) = network()?;
+    let plan = Engine::from_gpu(gpu.clone()).plan(&g)?;
+    let Some(memory) = plan.as_gpu().map(kinetograph::graph::GpuPlan::memory) else { return Ok(()) };
+    if memory.activations < memory.alive || memory.activations > memory.alive * 3 / 2 {
+        return Err(format!("{memory:?}").into());
+    }
+    Ok(())
+}
+
+fn profile_names_every_node(gpu: &Gpu) -> Result<(), Failed> {
+    let (g, inputs) = network()?;
+    let timings = Engine::from_gpu(gpu.clone()).plan(&g)?.profile(&inputs)?;
+    if timings.len() != 6 || timings.iter().any(|t| t.seconds.is_nan() || t.seconds < 0.0) {
+        return Err(format!("{timings:?}").into());
+    }
+    Ok(())
+}
+
+/// A weight that differs between two graphs shows up at the node that reads it.
+fn first_difference_is_found(gpu: &Gpu) -> Result<(), Failed> {
+    let (g, inputs) = network()?;
+    let (cpu, gpu) = (Engine::cpu(), Engine::from_gpu(gpu.clone()));
+    let options = PlanOptions::default();
+    if let Some(d) = first_difference(&g, &inputs, &cpu, &gpu, &options, 1e-6)? {
+        return Err(format!("unexpected difference: {d:?}").into());
+    }
+    match first_difference(&g, &inputs, &cpu, &gpu, &options, 0.0)? {
+        Some(_) => Ok(()),
+        None => Err("no difference at all between two devices, down to the last bit".into()),
+    }
+}
+
+fn limits_are_errors(gpu: &Gpu) -> Result<(), Failed> {
+    let engine = Engine::from_gpu(gpu.clone());
+    let mut g = Graph::new();
+    let elements = gpu.limits().max_storage_buffer_binding_size as usize / 4 + 1;
+    let x = g.input("x", &[elements.min(u32::MAX as usize)])?;
+    let y = g.relu(x)?;
+    g.output("y", y)?;
+    let too_large = engine.plan(&g).err().ok_or("a tensor beyond the binding limit was planned")?;
+    if too_large.kind() != ErrorKind::OutOfMemory || !too_large.to_string().contains("binds at most") {
+        return Err(too_large.to_string().into());
+    }
+    let (g, _) = network()?;
+    let tight = PlanOptions { memory_limit: Some(1000), ..PlanOptions::default() };
+    let refused = engine.plan_with(&g, &tight).err().ok_or("a plan beyond its budget was made")?;
+    if refused.kind() != ErrorKind::OutOfMemory || !refused.to_string().contains("1000 are allowed") {
+        return Err(refused.to_string().into());
+    }
+    Ok(())
+}
+
+/// More workgroups than one dimension takes: 65,536 groups of 64 elements and a few.
+fn many_workgroups(gpu: &Gpu) -> Result<(), Failed> {
+    let elements = 65_536 * 64 + 100;
+    let mut g = Graph::new();
+    let x = g.input("x", &[elements])?;
+    let y = g.relu(x)?;
+    g.output("y", y)?;
+    let x = Tensor::from_fn(&[elements], |i| i as f32 - 1000.0)?;
+    let y = Engine::from_gpu(gpu.clone()).plan(&g)?.run(&[("x", x.clone())])?;
+    let wrong = x.f32s()?.iter().zip(y["y"].f32s()?).position(|(x, y)| x.max(0.0) != *y);
+    wrong.map_or(Ok(()), |i| Err(format!("element {i} is wrong").into()))
+}
+
+fn bad_inputs_are_errors(gpu: &Gpu) -> Result<(), Failed> {
+    let (g, inputs) = network()?;
+    let plan = Engine::from_gpu(gpu.clone()).plan(&g)?;
+    let wrong = |inputs: &[(&str, Tensor)]| plan.run(inputs).err().map_or(String::new(), |e| e.to_string());
+    for (text, message) in [
+        (wrong(&[]), "no tensor was given for input `clip`"),
+        (wrong(&[("clop", values(&[2], 1))]), "the graph has no input `clop`; its inputs are clip"),
+        (
+            wrong(&[("clip", values(&[2], 1))]),
+            "input `clip` must be [2, 4, 8, 8, 3], the tensor given is [2]",
+        ),
+    ] {
+        if text != message {
+            return Err(format!("`{text}` instead of `{message}`").into());
+        }
+    }
+    plan.run(&inputs)?;
+    Ok(())
+}
+
+/// What a test does with a device.
+type Check = fn(&Gpu) -> Result<(), Failed>;
+
+pub(crate) fn trials(prefix: &str, gpu: &Gpu) -> Vec<Trial> {
+    let list: [(&str, Check); 9] = [
+        ("agrees-with-cpu", agrees_with_cpu),
+        ("same-bits-however-planned", same_bits_however_planned),
+        ("cuts-are-made", cuts_are_made),
+        ("memory-is-reused", memory_is_reused),
+        ("profile-names-every-node", profile_names_every_node),
+        ("first-difference-is-found", first_difference_is_found),
+        ("limits-are-errors", limits_are_errors),
+        ("many-workgroups", many_workgroups),
+        ("bad-inputs-are-errors", bad_inputs_are_errors),
+    ];
+    list.into_iter()
+        .map(|(name, test)| {
+            let gpu = gpu.clone();
+            Trial::test(format!("{prefix}/graph/{name}"), move || test(&gpu))
+        })
+        .collect()
+}

@@ -1,0 +1,72 @@
+//! Every case on every adapter of this machine: one test per adapter and case.
+//!
+//! `cargo test --test gpu -- conv3d/` runs a part; `KINETOGRAPH_DEVICE` (a part of an adapter's name) picks an
+//! adapter.
+
+mod adapter;
+mod graphs;
+mod sabotage;
+
+use kinetograph::gpu::{DEVICE_VARIABLE, Gpu, adapters, install_hint};
+use kinetograph::verify::{self, Verdict, cases};
+use libtest_mimic::{Arguments, Failed, Trial};
+
+fn main() {
+    let mut arguments = Arguments::from_args();
+    // A software adapter uses every core by itself.
+    arguments.test_threads = arguments.test_threads.or(Some(1));
+    let wanted = std::env::var(DEVICE_VARIABLE).unwrap_or_default().to_lowercase();
+    let mut trials = Vec::new();
+    let mut found = 0;
+    for adapter in adapters() {
+        let name = adapter.get_info().name.clone();
+        if !name.to_lowercase().contains(&wanted) {
+            continue;
+        }
+        found += 1;
+        let short: String =
+            name.chars().take_while(|c| *c != '(').collect::<String>().trim().replace(' ', "-");
+        let prefix = format!("{}-{found}", short.to_lowercase());
+        match Gpu::from_adapter(&adapter) {
+            Ok(gpu) => trials.extend(of_adapter(&prefix, &gpu)),
+            Err(e) => trials.push(Trial::test(format!("{prefix}/open"), move || Err(e.to_string().into()))),
+        }
+    }
+    if found == 0 {
+        println!("SKIPPED: no adapter to test kernels on; {}", install_hint());
+    }
+    libtest_mimic::run(&arguments, trials).exit();
+}
+
+fn of_adapter(prefix: &str, gpu: &Gpu) -> Vec<Trial> {
+    println!("adapter {prefix}: {}", gpu.describe());
+    match gpu.self_check() {
+        Ok(check) => println!("adapter {prefix}: {check:?}"),
+        Err(e) => println!("adapter {prefix}: self-check failed: {e}"),
+    }
+    if !gpu.has_f16() {
+        println!("SKIPPED on {prefix}: every f16 configuration, the device has no 16-bit floats in shaders");
+    }
+    let mut trials = Vec::new();
+    for case in cases::all() {
+        let gpu = gpu.clone();
+        trials.push(Trial::test(format!("{prefix}/{}", case.name), move || {
+            let reports = verify::run(&case, &gpu);
+            let bad: Vec<String> = reports
+                .iter()
+                .filter(|r| !matches!(r.verdict, Verdict::Pass | Verdict::Skipped(_)))
+                .map(|r| format!("{}: {:?}", r.configuration, r.verdict))
+                .collect();
+            let passed = reports.iter().any(|r| r.verdict == Verdict::Pass);
+            match (bad.is_empty(), passed) {
+                (true, true) => Ok(()),
+                (true, false) => Err("no configuration could run".into()),
+                _ => Err(Failed::from(bad.join("\n"))),
+            }
+        }));
+    }
+    trials.extend(sabotage::trials(prefix, gpu));
+    trials.extend(graphs::trials(prefix, gpu));
+    trials.extend(adapter::trials(prefix, gpu));
+    trials
+}

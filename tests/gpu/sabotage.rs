@@ -1,0 +1,135 @@
+//! The harness must notice wrong kernels. Each of these is wrong in one way and must fail; the right one must
+//! pass, or the failures would show nothing.
+
+use kinetograph::error::Result;
+use kinetograph::gpu::{Gpu, Kernel};
+use kinetograph::graph::{Dispatch, Op, Operand, Recorder, TensorType};
+use kinetograph::verify::{self, Case, Verdict};
+use kinetograph::{Tensor, params};
+use libtest_mimic::Trial;
+
+static KERNEL: Kernel = Kernel {
+    name: "sabotage",
+    text: "
+#import index
+alias Elem = f32; // tune: Elem
+struct Params {
+    first_group: u32,
+    count: u32,
+}
+override FAULT: u32 = 0u;
+@group(0) @binding(0) var<uniform> params: Params;
+@group(0) @binding(1) var<storage, read> input: array<Elem>;
+@group(0) @binding(2) var<storage, read_write> output: array<Elem>;
+
+@compute @workgroup_size(64)
+fn sabotage(
+    @builtin(workgroup_id) workgroup: vec3<u32>,
+    @builtin(num_workgroups) workgroups: vec3<u32>,
+    @builtin(local_invocation_index) lane: u32,
+) {
+    let i = linear_group(params.first_group, workgroup, workgroups) * 64u + lane;
+    if i >= params.count {
+        // One element past the end, in the padding that nobody owns.
+        if FAULT == 4u && i < params.count + 64u {
+            output[i + 64u] = Elem(1.0);
+        }
+        return;
+    }
+    var y = 2.0 * f32(input[i]);
+    if FAULT == 1u && i == 17u {
+        y += 1.0;
+    }
+    if FAULT == 2u && i == 17u {
+        return;
+    }
+    if FAULT == 3u && i == 17u {
+        y = bitcast<f32>(0x7fc00000u + (params.count & 0u));
+    }
+    if FAULT == 6u {
+        y = 2.0 * f32(input[min(i + 1u, params.count - 1u)]);
+    }
+    output[i] = Elem(y);
+}
+",
+};
+
+const FAULTS: [&str; 7] = [
+    "nothing",
+    "one element changed",
+    "one write left out",
+    "one NaN",
+    "a write past the end",
+    "a node left out",
+    "a read at the wrong place",
+];
+
+params! {
+    struct SabotageParams {
+        count: u32,
+    }
+}
+
+#[derive(Debug, Clone)]
+struct Sabotage(u32);
+
+impl Op for Sabotage {
+    fn name(&self) -> &'static str {
+        "sabotage"
+    }
+
+    fn infer(&self, inputs: &[TensorType]) -> Result<Vec<TensorType>> {
+        Ok(vec![inputs[0].clone()])
+    }
+
+    fn reference(&self, inputs: &[Tensor]) -> Result<Vec<Tensor>> {
+        let y: Vec<f32> = inputs[0].f32s()?.iter().map(|x| 2.0 * x).collect();
+        Ok(vec![Tensor::new(inputs[0].shape(), y)?])
+    }
+
+    fn flops(&self, _: &[TensorType], outputs: &[TensorType]) -> u64 {
+        outputs[0].shape.elements() as u64
+    }
+
+    fn record(&self, r: &mut Recorder<'_>) -> Result<()> {
+        if self.0 == 5 {
+            return Ok(());
+        }
+        let count = r.output(0).elements();
+        let params = SabotageParams { count: count as u32, ..Default::default() };
+        r.dispatch(
+            Dispatch::new(&KERNEL, "sabotage", &params)
+                .constant("FAULT", self.0)
+                .bind([Operand::Input(0), Operand::Output(0)])
+                .groups(count.div_ceil(64) as u64),
+        );
+        Ok(())
+    }
+}
+
+pub(crate) fn trials(prefix: &str, gpu: &Gpu) -> Vec<Trial> {
+    let faults = FAULTS.into_iter().enumerate();
+    faults
+        .map(|(fault, name)| {
+            let gpu = gpu.clone();
+            let case = Case::new(format!("sabotage/{name}"), &[&[5, 40]], move |g, v| {
+                g.push(Sabotage(fault as u32), &[v[0]])
+            })
+            .exact_on_integers();
+            Trial::test(format!("{prefix}/{}", case.name), move || {
+                for report in verify::run(&case, &gpu) {
+                    let right = match report.verdict {
+                        Verdict::Skipped(_) => true,
+                        Verdict::Pass => fault == 0,
+                        Verdict::Fail(_) => fault != 0,
+                        _ => false,
+                    };
+                    if !right {
+                        return Err(format!("{name}: {report:?}").into());
+                    }
+                }
+                Ok(())
+            })
+        })
+        .collect()
+}
