@@ -10,15 +10,20 @@
 // Lets the `params!` macro name this crate by the same path inside it and outside.
 extern crate self as kinetograph;
 
+pub mod demo;
 pub mod error;
 mod fs;
 pub mod gpu;
 pub mod graph;
+pub mod models;
+pub mod nn;
 pub mod npy;
 pub mod ops;
 pub mod shape;
 pub mod tensor;
 pub mod verify;
+#[cfg(feature = "video")]
+pub mod video;
 pub mod weights;
 
 pub use bytemuck;

@@ -143,6 +143,13 @@ impl Graph {
         Ok(())
     }
 
+    /// The value of this name: an input, a constant, or a node's (first) output by the node's name, to look at
+    /// what lies inside a network.
+    pub fn value(&self, name: &str) -> Option<Value> {
+        let node = self.nodes.iter().find(|n| n.name == name).map(|n| n.outputs[0]);
+        node.or_else(|| self.values.iter().position(|v| v.name == name).map(|i| Value(i as u32)))
+    }
+
     /// The shape of a value.
     pub fn shape(&self, value: Value) -> &Shape {
         &self.values[value.index()].ty.shape

@@ -18,7 +18,8 @@
 //! states (H.264 VUI, VP9 header, or the container's colour box when the stream is silent). A stream that
 //! states neither is taken as BT.601 in limited range, at any size, as `swscale` takes it. Each chroma
 //! sample colours all pixels it covers, as `swscale` does in its default conversion: that is what the
-//! training data of published networks went through.
+//! training data of published networks went through. Levels are rounded to the nearest; `swscale` truncates
+//! by default, so frames of OpenCV or PyAV are about one level darker, nowhere more than three.
 //!
 //! # Geometry
 //! The size of a video is the size of its decoded frames: the aspect ratio of the pixels is not applied.
@@ -27,6 +28,7 @@
 mod coded;
 mod color;
 mod ffmpeg;
+mod frame;
 mod gif;
 mod h264;
 mod mkv;
@@ -35,6 +37,8 @@ mod recipe;
 pub mod resize;
 pub mod sample;
 mod still;
+#[cfg(test)]
+mod tests;
 mod vp9;
 pub mod write;
 mod y4m;
@@ -45,84 +49,12 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
 
 use crate::error::{Error, Result};
-use crate::tensor::{Data, Tensor};
 
+pub use frame::Frame;
 pub use recipe::{Channels, Crop, RECIPES, Rate, Recipe, Rounding, Size};
 
 /// The largest picture accepted, in pixels: a damaged header must not ask for all memory.
-const MAX_PIXELS: usize = 1 << 27;
-
-/// One picture: `[H, W, 3]` RGB bytes, rows from the top.
-#[derive(Clone, PartialEq, Eq)]
-pub struct Frame {
-    width: usize,
-    height: usize,
-    rgb: Vec<u8>,
-}
-
-impl Frame {
-    /// A frame of `height * width * 3` RGB bytes.
-    ///
-    /// # Errors
-    /// [`crate::ErrorKind::BadInput`] when a side is zero or the number of bytes is another.
-    pub fn new(width: usize, height: usize, rgb: Vec<u8>) -> Result<Frame> {
-        let bytes = width.checked_mul(height).and_then(|n| n.checked_mul(3));
-        if bytes != Some(rgb.len()) || rgb.is_empty() {
-            return Err(Error::bad_input(format!(
-                "{} bytes cannot be an RGB picture of {width}x{height}",
-                rgb.len()
-            )));
-        }
-        Ok(Frame { width, height, rgb })
-    }
-
-    /// The frames of a `[T, H, W, 3]` tensor: bytes as they are, floats from 0 to 1 (what lies outside
-    /// is clamped).
-    ///
-    /// # Errors
-    /// [`crate::ErrorKind::BadInput`] for another shape or element type.
-    pub fn from_tensor(tensor: &Tensor) -> Result<Vec<Frame>> {
-        let [_, h, w, c] = tensor.shape().dims("a video", "[T, H, W, 3]")?;
-        if c != 3 {
-            return Err(Error::bad_input(format!("a video has 3 channels, not {c}: {}", tensor.shape())));
-        }
-        match tensor.data() {
-            Data::U8(v) => v.chunks_exact(h * w * 3).map(|f| Frame::new(w, h, f.to_vec())).collect(),
-            _ => {
-                let byte = |x: &f32| (x.clamp(0.0, 1.0) * 255.0).round() as u8;
-                let frames = tensor.to_f32();
-                let frames = frames.f32s()?.chunks_exact(h * w * 3);
-                frames.map(|f| Frame::new(w, h, f.iter().map(byte).collect())).collect()
-            }
-        }
-    }
-
-    /// Pixels in a row.
-    pub fn width(&self) -> usize {
-        self.width
-    }
-
-    /// Rows.
-    pub fn height(&self) -> usize {
-        self.height
-    }
-
-    /// The bytes, `[H, W, 3]`.
-    pub fn rgb(&self) -> &[u8] {
-        &self.rgb
-    }
-
-    /// The bytes, `[H, W, 3]`, without a copy.
-    pub fn into_rgb(self) -> Vec<u8> {
-        self.rgb
-    }
-}
-
-impl fmt::Debug for Frame {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "Frame({}x{})", self.width, self.height)
-    }
-}
+const MAX_PIXELS: usize = 1 << 26;
 
 /// A decoded picture before it is turned into a [`Frame`].
 enum Picture {
@@ -198,7 +130,15 @@ pub struct Video {
     height: usize,
     position: usize,
     first: Option<Picture>,
-    end: Option<Option<String>>,
+    state: State,
+}
+
+/// How far decoding has come.
+enum State {
+    Running,
+    Ended,
+    /// The text of the error, which every later call repeats.
+    Failed(String),
 }
 
 /// Opens a video file, a picture or a folder of pictures. What it is, is read from its content.
@@ -264,8 +204,18 @@ impl Video {
         if opened.turns % 2 == 1 {
             (width, height) = (height, width);
         }
-        opened.fps = opened.fps.filter(|f| f.is_finite() && *f > 0.0);
-        Ok(Video { path: path.into(), opened, width, height, position: 0, first: Some(first), end: None })
+        // Matroska rounds the length of a frame to nanoseconds.
+        let whole = |fps: f64| if (fps - fps.round()).abs() < 1e-5 { fps.round() } else { fps };
+        opened.fps = opened.fps.map(whole).filter(|fps| fps.is_finite() && *fps > 0.0);
+        Ok(Video {
+            path: path.into(),
+            opened,
+            width,
+            height,
+            position: 0,
+            first: Some(first),
+            state: State::Running,
+        })
     }
 
     /// Pixels in a row of every frame.
@@ -340,7 +290,7 @@ impl Video {
             None => self.advance(|source| source.next())?,
         };
         let Some(picture) = picture else { return Ok(None) };
-        let frame = turned(picture.into_frame(), self.opened.turns);
+        let frame = picture.into_frame().turned(self.opened.turns);
         if (frame.width, frame.height) != (self.width, self.height) {
             return Err(self.fail(Error::bad_input(format!(
                 "the size changes from {}x{} to {}x{}",
@@ -366,10 +316,10 @@ impl Video {
     /// One step of the source: its end and its errors are remembered, and where it meets what it cannot
     /// decode, `ffmpeg` takes over at the same frame.
     fn advance<T>(&mut self, step: impl Fn(&mut dyn Source) -> Step<Option<T>>) -> Result<Option<T>> {
-        match &self.end {
-            Some(Some(text)) => return Err(Error::bad_input(text.clone())),
-            Some(None) => return Ok(None),
-            None => {}
+        match &self.state {
+            State::Running => {}
+            State::Ended => return Ok(None),
+            State::Failed(text) => return Err(Error::bad_input(text.clone())),
         }
         let mut result = guard(|| step(&mut *self.opened.source));
         if let Err(Refusal::Foreign(what)) = result {
@@ -390,7 +340,7 @@ impl Video {
                     Err(self.fail(Error::bad_input(text)))
                 }
                 _ => {
-                    self.end = Some(None);
+                    self.state = State::Ended;
                     Ok(None)
                 }
             },
@@ -404,7 +354,7 @@ impl Video {
     /// Places an error and makes it stay.
     fn fail(&mut self, e: Error) -> Error {
         let e = e.at(format!("{}, after {} frames", self.path.display(), self.position));
-        self.end = Some(Some(e.to_string()));
+        self.state = State::Failed(e.to_string());
         e
     }
 }
@@ -414,22 +364,4 @@ impl fmt::Debug for Video {
         let Video { path, width, height, position, .. } = self;
         write!(f, "Video({}, {width}x{height}, at frame {position})", path.display())
     }
-}
-
-/// The frame after quarter turns clockwise.
-fn turned(frame: Frame, turns: u8) -> Frame {
-    let (w, h) = (frame.width, frame.height);
-    let from: Box<dyn Fn(usize, usize) -> usize> = match turns % 4 {
-        0 => return frame,
-        1 => Box::new(move |x, y| (h - 1 - x) * w + y),
-        2 => Box::new(move |x, y| (h - 1 - y) * w + w - 1 - x),
-        _ => Box::new(move |x, y| x * w + w - 1 - y),
-    };
-    let (width, height) = if turns % 2 == 1 { (h, w) } else { (w, h) };
-    let pixels = (0..height).flat_map(|y| (0..width).map(move |x| (x, y)));
-    let rgb = pixels.flat_map(|(x, y)| {
-        let i = from(x, y) * 3;
-        [frame.rgb[i], frame.rgb[i + 1], frame.rgb[i + 2]]
-    });
-    Frame { width, height, rgb: rgb.collect() }
 }

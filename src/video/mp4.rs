@@ -18,7 +18,8 @@ pub(super) fn open(path: &Path) -> Step<Opened> {
     let mut file = File::open(path).map_err(unreadable)?;
     let layout = Layout::read(&mut file)?;
     file.rewind().map_err(unreadable)?;
-    let mp4 = Mp4::read(BufReader::new(&file), layout.end)
+    let reader = Patient { inner: BufReader::new(&file), left: 100_000 + 4 * layout.metadata };
+    let mp4 = Mp4::read(reader, layout.end)
         .map_err(|e| Error::bad_input(format!("the MP4 index is damaged: {e}")))?;
 
     let video = |trak: &&TrakBox| trak.mdia.hdlr.handler_type.value == *b"vide";
@@ -71,6 +72,36 @@ fn unreadable(e: std::io::Error) -> Error {
     Error::bad_input(format!("cannot be read: {e}"))
 }
 
+/// A reader that gives up after so many calls: the parser goes around in circles on boxes whose damaged
+/// length leads back to them.
+struct Patient<R> {
+    inner: R,
+    left: u64,
+}
+
+impl<R> Patient<R> {
+    fn call(&mut self) -> std::io::Result<&mut R> {
+        self.left = self.left.checked_sub(1).ok_or_else(|| std::io::Error::other("boxes lead in circles"))?;
+        Ok(&mut self.inner)
+    }
+}
+
+impl<R: Read> Read for Patient<R> {
+    fn read(&mut self, buffer: &mut [u8]) -> std::io::Result<usize> {
+        self.call()?.read(buffer)
+    }
+}
+
+impl<R: Seek> Seek for Patient<R> {
+    fn seek(&mut self, to: SeekFrom) -> std::io::Result<u64> {
+        self.call()?.seek(to)
+    }
+
+    fn stream_position(&mut self) -> std::io::Result<u64> {
+        self.call()?.stream_position()
+    }
+}
+
 struct Samples {
     file: File,
     places: std::vec::IntoIter<(u64, usize)>,
@@ -92,6 +123,8 @@ struct Layout {
     length: u64,
     /// Where its last box ends, which is beyond the file when it is cut off.
     end: u64,
+    /// Bytes in boxes other than those of the media.
+    metadata: u64,
     /// The content of the `moov` box.
     index: Vec<u8>,
 }
@@ -99,7 +132,7 @@ struct Layout {
 impl Layout {
     fn read(file: &mut File) -> Result<Layout> {
         let length = file.metadata().map_err(unreadable)?.len();
-        let (mut at, mut index) = (0u64, None);
+        let (mut at, mut metadata, mut index) = (0u64, 0, None);
         while at + 8 <= length {
             let mut head = [0; 16];
             file.seek(SeekFrom::Start(at)).map_err(unreadable)?;
@@ -115,6 +148,9 @@ impl Layout {
             let Some(end) = end else {
                 return Err(Error::bad_input(format!("the MP4 box at byte {at} is damaged")));
             };
+            if k != *b"mdat" && end <= length {
+                metadata += size;
+            }
             if k == *b"moov" && end <= length {
                 let mut bytes = vec![0; (size - header) as usize];
                 file.seek(SeekFrom::Start(at + header)).map_err(unreadable)?;
@@ -126,7 +162,7 @@ impl Layout {
         let cut =
             "the file is cut off before its index (the MP4 box `moov`), so none of its frames can be found";
         let index = index.ok_or_else(|| Error::bad_input(cut))?;
-        Ok(Layout { length, end: at, index })
+        Ok(Layout { length, end: at, metadata, index })
     }
 }
 

@@ -338,3 +338,105 @@ impl Recipe {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use safetensors::SafeTensors;
+
+    use super::*;
+    use crate::ErrorKind;
+    use crate::video::{open, write};
+
+    const GOLDEN: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/golden/video/recipes.safetensors");
+
+    /// Compares with a golden tensor: `range` is what the values span; `flips` how many may differ by one
+    /// level, where torch rounds a level that lies on the edge the other way.
+    fn agrees(golden: &SafeTensors, name: &str, got: &[f32], range: f32, flips: usize) {
+        let want = golden.tensor(name).unwrap();
+        let want = want.data().chunks_exact(4).map(|b| f32::from_le_bytes(b.try_into().unwrap()));
+        assert_eq!(want.len(), got.len(), "{name}");
+        let far = want.zip(got).map(|(want, &got)| (want - got).abs() / range);
+        let far: Vec<f32> = far.filter(|d| d.is_nan() || *d > 1e-4).collect();
+        assert!(far.len() <= flips && far.iter().all(|d| *d < 1.01 / 255.0), "{name}: {far:?}");
+    }
+
+    #[test]
+    fn frames_agree_with_torch() {
+        let bytes = std::fs::read(GOLDEN).unwrap();
+        let golden = SafeTensors::deserialize(&bytes).unwrap();
+        let picture = golden.tensor("picture").unwrap();
+        let frame = Frame::new(picture.shape()[1], picture.shape()[0], picture.data().to_vec()).unwrap();
+
+        for (name, filter, height, width) in [
+            ("bilinear", Filter::Bilinear, 45, 61),
+            ("bilinear_up", Filter::Bilinear, 170, 230),
+            ("bilinear_antialias", Filter::BilinearAntialias, 45, 61),
+            ("bicubic_antialias", Filter::BicubicAntialias, 45, 61),
+        ] {
+            let all = resize(&frame, height, width, filter).unwrap();
+            let corner: Vec<f32> =
+                all.chunks_exact(width * 3).take(45).flat_map(|row| row[..61 * 3].to_vec()).collect();
+            agrees(&golden, &format!("resize/{name}"), &corner, 255.0, 0);
+        }
+        for (name, size, range, flips) in [
+            ("kinetics-112", 56, 1.0 / 0.216989, 3),
+            ("c3d-mmaction", 56, 255.0, 3),
+            ("plain-64", 64, 2.0, 0),
+        ] {
+            let got = Recipe::by_name(name).unwrap().with_size(size).frame(&frame).unwrap();
+            agrees(&golden, &format!("recipe/{name}"), &got, range, flips);
+        }
+    }
+
+    #[test]
+    fn clips_hold_the_frames_they_name() {
+        let dir = tempfile::tempdir().unwrap();
+        let frames = (0..20u8).map(|i| Frame::new(80, 70, [i, 100, 200].repeat(5600)).unwrap());
+        write::pngs(dir.path(), frames).unwrap();
+        let mut video = open(dir.path()).unwrap();
+        let recipe = Recipe { rate: Rate::Stride(3), ..Recipe::by_name("c3d-jfzhang").unwrap() };
+        let recipe = recipe.with_size(28).with_frames(4);
+        for _ in 0..2 {
+            let clips = recipe.apply(&mut video, 2).unwrap();
+            assert_eq!(clips.shape()[..], [2, 4, 28, 28, 3]);
+            let v = clips.f32s().unwrap();
+            for (slot, index) in [2, 5, 8, 11, 8, 11, 14, 17].into_iter().enumerate() {
+                assert_eq!(v[slot * 28 * 28 * 3..][..3], [110.0, 2.0, index as f32 - 102.0]);
+            }
+        }
+        let long = recipe.clone().with_frames(9).apply(&mut video, 1).unwrap();
+        assert_eq!(long.f32s().unwrap()[8 * 28 * 28 * 3 + 2], 19.0 - 102.0);
+    }
+
+    #[test]
+    fn names_and_sizes() {
+        let e = Recipe::by_name("kinetics112").unwrap_err();
+        assert_eq!(e.kind(), ErrorKind::Usage);
+        assert!(e.to_string().contains("the nearest are kinetics-112"), "{e}");
+        for recipe in RECIPES {
+            assert_eq!(recipe.clone().with_size(recipe.crop.width), *recipe);
+        }
+        let half = Recipe::by_name("kinetics-112").unwrap().with_size(56);
+        assert_eq!(half.size, Size::Exact { height: 64, width: 86 });
+        assert_eq!(Rounding::Nearest.divide(59, 2), 30);
+        assert_eq!(Rounding::Nearest.divide(57, 2), 28);
+        assert_eq!(Rounding::Down.divide(59, 2), 29);
+    }
+
+    #[test]
+    fn recipes_that_make_no_sense_are_errors() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("1.png");
+        write::png(&path, &Frame::new(9, 9, vec![0; 243]).unwrap()).unwrap();
+        let mut video = open(&path).unwrap();
+        let recipe = Recipe::by_name("plain-64").unwrap();
+        let crop = Crop { height: 65, ..recipe.crop };
+        assert!(Recipe { crop, ..recipe.clone() }.apply(&mut video, 1).is_err());
+        assert!(recipe.clone().with_size(0).apply(&mut video, 1).is_err());
+        assert!(recipe.clone().with_size(usize::MAX).apply(&mut video, 1).is_err());
+        assert!(recipe.clone().with_size(100_000).frame(&Frame::new(1, 1, vec![0; 3]).unwrap()).is_err());
+        assert!(recipe.clone().with_frames(0).apply(&mut video, 1).is_err());
+        assert!(recipe.apply(&mut video, 0).is_err());
+        assert!(recipe.apply(&mut video, 1).is_ok());
+    }
+}

@@ -3,7 +3,6 @@
 //! A file is written beside its destination and renamed when it is complete: there is never half a file.
 
 use std::borrow::Borrow;
-use std::io::{BufWriter, Write};
 use std::path::Path;
 
 use gif::{Encoder, Repeat};
@@ -12,6 +11,7 @@ use image::codecs::png::PngEncoder;
 
 use super::Frame;
 use crate::error::{At, Error, Result};
+use crate::fs::write_atomic;
 
 /// Writes frames as an endless GIF of `fps` frames a second, with a palette of up to 256 colours for each
 /// frame. A GIF counts time in hundredths of a second and viewers slow down what is faster than 50 frames
@@ -19,7 +19,7 @@ use crate::error::{At, Error, Result};
 ///
 /// # Errors
 /// [`crate::ErrorKind::BadInput`] when there are no frames, they differ in size or are larger than 65,535
-/// pixels, the rate is no positive number, or the path cannot be written.
+/// pixels, or the rate is no positive number; [`crate::ErrorKind::Usage`] when the path cannot be written.
 pub fn gif<F: Borrow<Frame>>(
     path: impl AsRef<Path>,
     fps: f64,
@@ -36,7 +36,7 @@ pub fn gif<F: Borrow<Frame>>(
     let (Ok(width), Ok(height)) = (u16::try_from(size.0), u16::try_from(size.1)) else {
         return Err(Error::bad_input(format!("a GIF cannot be {}x{}", size.0, size.1)));
     };
-    whole(path.as_ref(), |file| {
+    write_atomic(path.as_ref(), |file| {
         let mut encoder = Encoder::new(file, width, height, &[]).map_err(failed)?;
         encoder.set_repeat(Repeat::Infinite).map_err(failed)?;
         for (i, frame) in frames.enumerate() {
@@ -58,10 +58,10 @@ pub fn gif<F: Borrow<Frame>>(
 /// Writes one frame as a PNG.
 ///
 /// # Errors
-/// [`crate::ErrorKind::BadInput`] when the path cannot be written.
+/// [`crate::ErrorKind::Usage`] when the path cannot be written.
 pub fn png(path: impl AsRef<Path>, frame: &Frame) -> Result<()> {
     let (w, h) = (frame.width() as u32, frame.height() as u32);
-    whole(path.as_ref(), |file| {
+    write_atomic(path.as_ref(), |file| {
         let encoded = PngEncoder::new(file).write_image(frame.rgb(), w, h, image::ExtendedColorType::Rgb8);
         encoded.map_err(|e| Error::bad_input(format!("cannot be written: {e}")))
     })
@@ -71,14 +71,14 @@ pub fn png(path: impl AsRef<Path>, frame: &Frame) -> Result<()> {
 /// missing; gives their number.
 ///
 /// # Errors
-/// [`crate::ErrorKind::BadInput`] when the folder or a file cannot be written.
+/// [`crate::ErrorKind::Usage`] when the folder or a file cannot be written.
 pub fn pngs<F: Borrow<Frame>>(
     folder: impl AsRef<Path>,
     frames: impl IntoIterator<Item = F>,
 ) -> Result<usize> {
     let folder = folder.as_ref();
     std::fs::create_dir_all(folder)
-        .map_err(|e| Error::bad_input(format!("the folder cannot be made: {e}")))
+        .map_err(|e| Error::usage(format!("the folder cannot be made: {e}")))
         .at(folder.display())?;
     let mut count = 0;
     for frame in frames {
@@ -86,26 +86,6 @@ pub fn pngs<F: Borrow<Frame>>(
         count += 1;
     }
     Ok(count)
-}
-
-/// Makes a file that appears only when `content` has written all of it.
-fn whole(path: &Path, content: impl FnOnce(&mut dyn Write) -> Result<()>) -> Result<()> {
-    let failed = |e: std::io::Error| Error::bad_input(format!("cannot be written: {e}")).at(path.display());
-    let folder = path.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    let mut builder = tempfile::Builder::new();
-    builder.prefix(".unfinished-");
-    #[cfg(unix)]
-    builder.permissions(std::os::unix::fs::PermissionsExt::from_mode(0o666));
-    let mut file = BufWriter::new(builder.tempfile_in(folder).map_err(|e| failed(plain(e)))?);
-    content(&mut file).at(path.display())?;
-    let file = file.into_inner().map_err(|e| failed(e.into_error()))?;
-    file.persist(path).map_err(|e| failed(e.error))?;
-    Ok(())
-}
-
-/// The error without the name of the temporary file.
-fn plain(e: std::io::Error) -> std::io::Error {
-    e.raw_os_error().map_or_else(|| e.kind().into(), std::io::Error::from_raw_os_error)
 }
 
 #[cfg(test)]
@@ -153,6 +133,6 @@ mod tests {
         assert!(gif(&path, f64::NAN, [picture(0)]).is_err());
         assert_eq!(std::fs::read_dir(&dir).unwrap().count(), 0);
         let e = png(dir.path().join("no/such/a.png"), &picture(0)).unwrap_err().to_string();
-        assert!(e.contains("a.png: cannot be written: ") && !e.contains("unfinished"), "{e}");
+        assert!(e.contains("a.png: there is no folder"), "{e}");
     }
 }

@@ -65,6 +65,16 @@ impl Checkpoint {
         Ok(Checkpoint { path: file, source, entries })
     }
 
+    /// Opens a safetensors file that is part of the program (`include_bytes!`); `name` stands for its path.
+    ///
+    /// # Errors
+    /// [`crate::ErrorKind::BadInput`] when it is malformed.
+    pub fn from_bytes(name: &str, bytes: &'static [u8]) -> Result<Checkpoint> {
+        let (files, mut entries) = safetensors::Files::from_bytes(bytes).at(name)?;
+        entries.sort_unstable_by(|a, b| a.name.cmp(&b.name));
+        Ok(Checkpoint { path: name.into(), source: Source::Safetensors(files), entries })
+    }
+
     /// The file opened; in a folder, the one found there.
     pub fn path(&self) -> &Path {
         &self.path

@@ -33,18 +33,48 @@ pub(super) struct Files {
 
 #[derive(Debug)]
 struct Part {
-    file: File,
+    content: Content,
     metadata: Metadata,
     /// Where the data begin, and how many bytes there are.
     start: u64,
     len: u64,
 }
 
+#[derive(Debug)]
+enum Content {
+    File(File),
+    Memory(&'static [u8]),
+}
+
+/// The bytes of one tensor.
+enum Bytes {
+    Mapped(Mmap),
+    Memory(&'static [u8]),
+}
+
+impl std::ops::Deref for Bytes {
+    type Target = [u8];
+
+    fn deref(&self) -> &[u8] {
+        match self {
+            Bytes::Mapped(map) => map,
+            Bytes::Memory(bytes) => bytes,
+        }
+    }
+}
+
 impl Files {
     pub(super) fn open(path: &Path) -> Result<(Files, Vec<Entry>)> {
-        let file = Part::open(path)?;
-        let entries = file.metadata.tensors().into_iter().map(|(name, info)| entry(name, info)).collect();
-        Ok((Files { files: vec![file], file_of: BTreeMap::new() }, entries))
+        Ok(Files::of(Part::open(path)?))
+    }
+
+    pub(super) fn from_bytes(bytes: &'static [u8]) -> Result<(Files, Vec<Entry>)> {
+        Ok(Files::of(Part::read(bytes, bytes.len() as u64, |_| Content::Memory(bytes))?))
+    }
+
+    fn of(part: Part) -> (Files, Vec<Entry>) {
+        let entries = part.metadata.tensors().into_iter().map(|(name, info)| entry(name, info)).collect();
+        (Files { files: vec![part], file_of: BTreeMap::new() }, entries)
     }
 
     /// Opens the parts an index names. They must lie beside it.
@@ -108,12 +138,19 @@ impl Files {
 impl Part {
     fn open(path: &Path) -> Result<Part> {
         let io = |e: std::io::Error| Error::bad_input(format!("cannot be read: {e}"));
-        let mut file = File::open(path).map_err(io)?;
-        let Some(rest) = file.metadata().map_err(io)?.len().checked_sub(8) else {
+        let file = File::open(path).map_err(io)?;
+        let length = file.metadata().map_err(io)?.len();
+        Part::read(file, length, Content::File)
+    }
+
+    /// Reads the header of a source of `length` bytes.
+    fn read<R: Read>(mut source: R, length: u64, keep: impl FnOnce(R) -> Content) -> Result<Part> {
+        let io = |e: std::io::Error| Error::bad_input(format!("cannot be read: {e}"));
+        let Some(rest) = length.checked_sub(8) else {
             return Err(Error::bad_input("is too short for a safetensors file"));
         };
         let mut length = [0; 8];
-        file.read_exact(&mut length).map_err(io)?;
+        source.read_exact(&mut length).map_err(io)?;
         let length = u64::from_le_bytes(length);
         let Some(len) = rest.checked_sub(length) else {
             return Err(Error::bad_input(format!(
@@ -125,24 +162,31 @@ impl Part {
             return Err(Error::bad_input(text));
         }
         let mut header = Vec::with_capacity(length as usize);
-        (&mut file).take(length).read_to_end(&mut header).map_err(io)?;
+        source.by_ref().take(length).read_to_end(&mut header).map_err(io)?;
         let metadata = parse(&header, len)?;
-        Ok(Part { file, metadata, start: 8 + length, len })
+        Ok(Part { content: keep(source), metadata, start: 8 + length, len })
     }
 
     /// Maps the bytes of one tensor only, so that no more memory is held than is being read.
-    fn map(&self, info: &TensorInfo) -> Result<Mmap> {
+    fn map(&self, info: &TensorInfo) -> Result<Bytes> {
         let io = |e: std::io::Error| Error::bad_input(format!("cannot be read: {e}"));
-        if self.file.metadata().map_err(io)?.len() < self.start + self.len {
+        let (begin, end) = info.data_offsets;
+        let file = match &self.content {
+            Content::File(file) => file,
+            Content::Memory(bytes) => {
+                let data = bytes.get(self.start as usize..).and_then(|d| d.get(begin..end));
+                return data.map(Bytes::Memory).ok_or_else(|| Error::internal("its header was checked"));
+            }
+        };
+        if file.metadata().map_err(io)?.len() < self.start + self.len {
             return Err(Error::bad_input("is gone: the file was shortened since it was opened"));
         }
-        let (begin, end) = info.data_offsets;
         let mut options = MmapOptions::new();
         options.offset(self.start + begin as u64).len(end - begin);
         #[expect(unsafe_code, reason = "mapping a file has no safe form")]
         // SAFETY: the mapping is read-only and its bytes are only copied out, any value being valid. A file
         // that shrinks meanwhile is excluded by the documentation of `Checkpoint::open`.
-        unsafe { options.map(&self.file) }.map_err(io)
+        unsafe { options.map(file) }.map(Bytes::Mapped).map_err(io)
     }
 }
 

@@ -1,0 +1,146 @@
+//! `kinetograph demo`: the newcomer's first minute.
+
+use std::path::{Path, PathBuf};
+use std::time::{Instant, SystemTime, UNIX_EPOCH};
+
+use clap::Args;
+use kinetograph::demo::{self, FRAMES, Motion, SIZE, Scene};
+use kinetograph::error::At;
+use kinetograph::video::{Frame, write};
+use kinetograph::{Error, Result, Tensor, npy};
+use serde_json::json;
+
+use super::{Common, output};
+
+/// Height and width of the GIF.
+const PICTURE: usize = 192;
+
+#[derive(Args)]
+pub(crate) struct Demo {
+    /// The clip to render [default: a fresh one]
+    #[arg(long)]
+    seed: Option<u64>,
+    /// Where the clip goes, to look at
+    #[arg(long, default_value = "kinetograph-demo.gif", value_name = "OUT.gif")]
+    output: PathBuf,
+    /// Count how many of N clips, never seen in training, the network gets right
+    #[arg(long, value_name = "N")]
+    evaluate: Option<u64>,
+    /// Write clips.npy and labels.npy for training to this folder instead
+    #[arg(long, value_name = "DIR", conflicts_with = "evaluate")]
+    render: Option<PathBuf>,
+    /// How many clips to render
+    #[arg(long, default_value_t = 400, requires = "render")]
+    count: u64,
+    #[command(flatten)]
+    common: Common,
+}
+
+impl Demo {
+    pub(crate) fn run(&self) -> Result<()> {
+        if let Some(folder) = &self.render {
+            return self.render(folder);
+        }
+        if let Some(count) = self.evaluate {
+            return self.evaluate(count);
+        }
+        let fresh = || {
+            let clock = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |d| d.as_nanos() as u64);
+            clock / 1000 % demo::UNSEEN_SEEDS
+        };
+        let seed = self.seed.unwrap_or_else(fresh);
+        let scene = Scene::from_seed(seed);
+        let frames = frames(&scene)?;
+        write::gif(&self.output, 10.0, &frames)?;
+        eprintln!("clip: seed {seed}, {FRAMES} frames, to look at: {}", self.output.display());
+        let engine = self.common.engine()?;
+        let plan = engine.plan_with(&demo::network(1)?, &self.common.options()?)?;
+        let start = Instant::now();
+        let outputs = plan.run(&[("clip", demo::clip(&scene)?)])?;
+        let seconds = start.elapsed().as_secs_f64();
+        let probabilities = output::softmax(outputs["logits"].f32s()?);
+        let top: Vec<(usize, String, f64)> = output::highest(&probabilities, Motion::ALL.len())
+            .into_iter()
+            .map(|(i, p)| (i, Motion::ALL[i].label().to_owned(), p))
+            .collect();
+        let truth = scene.motion().label();
+        if self.common.json {
+            return output::json(&json!({
+                "device": engine.describe(), "seed": seed, "truth": truth, "top": output::json_top(&top),
+            }));
+        }
+        output::print(&output::ranking(&top))?;
+        let verdict = if top[0].1 == truth { "right" } else { "wrong" };
+        output::print(&format!("truth: {truth}; the network is {verdict} ({seconds:.2} s)"))
+    }
+
+    fn evaluate(&self, count: u64) -> Result<()> {
+        if count == 0 || count > demo::UNSEEN_SEEDS {
+            return Err(Error::usage(format!("--evaluate {count}: 1 to {} clips", demo::UNSEEN_SEEDS)));
+        }
+        let engine = self.common.engine()?;
+        let options = kinetograph::PlanOptions { on_progress: None, ..self.common.options()? };
+        let plan = engine.plan_with(&demo::network(1)?, &options)?;
+        let bar = output::bar("evaluating", count as usize);
+        let mut right = 0;
+        let mut confusion = [[0usize; 8]; 8];
+        let mut last = None;
+        for seed in 0..count {
+            let scene = Scene::from_seed(seed);
+            let outputs = plan.run(&[("clip", demo::clip(&scene)?)])?;
+            let probabilities = output::softmax(outputs["logits"].f32s()?);
+            let top = output::highest(&probabilities, Motion::ALL.len());
+            confusion[scene.motion().index()][top[0].0] += 1;
+            right += usize::from(top[0].0 == scene.motion().index());
+            last = Some((scene.motion(), top));
+            bar.inc(1);
+        }
+        bar.finish_and_clear();
+        let accuracy = right as f64 / count as f64;
+        if self.common.json {
+            let (truth, top) = last.ok_or_else(|| Error::internal("no clip was evaluated"))?;
+            let top: Vec<_> =
+                top.into_iter().map(|(i, p)| (i, Motion::ALL[i].label().to_owned(), p)).collect();
+            return output::json(&json!({
+                "device": engine.describe(), "accuracy": accuracy, "clips": count, "truth": truth.label(),
+                "top": output::json_top(&top),
+            }));
+        }
+        for (truth, row) in Motion::ALL.iter().zip(confusion) {
+            let all: usize = row.iter().sum();
+            let wrong = Motion::ALL.iter().zip(row).filter(|(m, n)| *m != truth && *n > 0);
+            let wrong: Vec<String> = wrong.map(|(m, n)| format!("{n} as {m}")).collect();
+            output::print(&format!(
+                "  {:<18} {:>4} of {all:<4} {}",
+                truth.label(),
+                row[truth.index()],
+                wrong.join(", ")
+            ))?;
+        }
+        output::print(&format!("accuracy: {:.2} % of {count} unseen clips", accuracy * 100.0))
+    }
+
+    /// Clips for training, as `tools/train_demo.py` reads them.
+    fn render(&self, folder: &Path) -> Result<()> {
+        std::fs::create_dir_all(folder).at(folder.display())?;
+        let first = self.seed.unwrap_or(0);
+        let bar = output::bar("rendering", self.count as usize);
+        let mut clips = Vec::new();
+        let mut labels = Vec::new();
+        for seed in first..first.saturating_add(self.count) {
+            let scene = Scene::from_seed(seed);
+            clips.extend(scene.render(SIZE, SIZE));
+            labels.push(scene.motion().index() as i32);
+            bar.inc(1);
+        }
+        bar.finish_and_clear();
+        let count = labels.len();
+        npy::write(folder.join("clips.npy"), &Tensor::new(&[count, FRAMES, SIZE, SIZE, 3], clips)?)?;
+        npy::write(folder.join("labels.npy"), &Tensor::new(&[count], labels)?)
+    }
+}
+
+fn frames(scene: &Scene) -> Result<Vec<Frame>> {
+    let levels = scene.render(PICTURE, PICTURE);
+    levels.chunks(PICTURE * PICTURE * 3).map(|f| Frame::new(PICTURE, PICTURE, f.to_vec())).collect()
+}

@@ -1,0 +1,271 @@
+//! `kinetograph op`: one operator on .npy tensors.
+
+use std::path::{Path, PathBuf};
+
+use clap::Args;
+use kinetograph::error::At;
+use kinetograph::ops::{Attributes, CATALOG, Door, Layout};
+use kinetograph::{Engine, Error, Graph, PlanOptions, Result, Tensor, npy};
+use serde_json::{Map, Value as Json, json};
+
+use super::{Common, output};
+
+/// Run one operator on .npy tensors.
+///
+/// Inputs are flags named as in `kinetograph models --ops`; any other flag is an attribute, and --attrs gives
+/// several as JSON. Example:
+///
+///   kinetograph op conv3d --input x.npy --weight w.npy --stride 1,2,2 --padding 1 --layout ncthw --output y.npy
+///
+/// With --batch CASES.jsonl every line is a case: {"op": "conv3d", "input": "x.npy", "weight": "w.npy",
+/// "attrs": {"stride": 2}, "layout": "ncthw", "output": "y.npy"}.
+#[derive(Args)]
+#[command(verbatim_doc_comment)]
+pub(crate) struct OpCommand {
+    /// The operator; left out with --batch
+    name: Option<String>,
+    /// Cases, one JSON object a line
+    #[arg(long, value_name = "CASES.jsonl")]
+    batch: Option<PathBuf>,
+    /// Where the result goes
+    #[arg(long, value_name = "OUT.npy")]
+    output: Option<PathBuf>,
+    /// nthwc: tensors as this crate has them; ncthw: activations and weights as PyTorch has them
+    #[arg(long, default_value = "nthwc")]
+    layout: String,
+    /// Attributes as a JSON object, with names and meanings of torch.nn.functional
+    #[arg(long, value_name = "JSON")]
+    attrs: Option<String>,
+    #[command(flatten)]
+    common: Common,
+    /// --input FILE, --weight FILE …, and attributes such as --stride 1,2,2
+    #[arg(trailing_var_arg = true, allow_hyphen_values = true, value_name = "FLAGS")]
+    rest: Vec<String>,
+}
+
+impl OpCommand {
+    pub(crate) fn run(&self) -> Result<()> {
+        let cases = match (&self.batch, &self.name) {
+            (Some(path), None) => read_batch(path)?,
+            (None, Some(name)) => vec![self.case(name)?],
+            _ => return Err(Error::usage("give the name of one operator, or --batch CASES.jsonl")),
+        };
+        // Flags after the first unknown one land in `rest`; a case has taken them all out again.
+        let common = cases.first().and_then(|c| c.common.clone()).unwrap_or_else(|| self.common.clone());
+        let engine = common.engine()?;
+        let options = PlanOptions { on_progress: None, ..common.options()? };
+        let mut first_error = None;
+        for (i, case) in cases.iter().enumerate() {
+            let result = case.run(&engine, &options);
+            let line = match &result {
+                Ok(shape) => json!({"op": case.op, "output": case.output, "shape": shape}),
+                Err(e) => json!({"op": case.op, "error": e.to_string()}),
+            };
+            if common.json {
+                output::print(&line.to_string())?;
+            } else if let Ok(shape) = &result {
+                eprintln!("{}: {:?} → {}", case.op, shape, case.output.display());
+            }
+            if let Err(e) = result {
+                let e = if self.batch.is_some() { e.at(format_args!("case {}", i + 1)) } else { e };
+                if self.batch.is_some() {
+                    eprintln!("error: {e}");
+                }
+                first_error.get_or_insert(e);
+            }
+        }
+        match first_error {
+            Some(e) if self.batch.is_some() => {
+                Err(Error::new(e.kind(), format!("some cases failed, first {e}")))
+            }
+            Some(e) => Err(e),
+            None => Ok(()),
+        }
+    }
+
+    /// The one case of the command line.
+    fn case(&self, name: &str) -> Result<Case> {
+        let door = find(name)?;
+        let mut case = Case {
+            op: name.to_owned(),
+            inputs: Map::new(),
+            attributes: Map::new(),
+            layout: self.layout.clone(),
+            output: self.output.clone().unwrap_or_default(),
+            common: Some(self.common.clone()),
+        };
+        if let Some(text) = &self.attrs {
+            case.add_attributes(text)?;
+        }
+        let mut words = self.rest.iter();
+        while let Some(word) = words.next() {
+            let flag = word.strip_prefix("--").ok_or_else(|| {
+                Error::usage(format!("`{word}`: a flag such as --input FILE or --stride 2 is expected here"))
+            })?;
+            let (flag, value) = match flag.split_once('=') {
+                Some((flag, value)) => (flag, Some(value.to_owned())),
+                None => (flag, None),
+            };
+            let common = case.common.get_or_insert_default();
+            if flag == "json" {
+                common.json = true;
+                continue;
+            }
+            let value = value.or_else(|| words.next().cloned());
+            let value = value.ok_or_else(|| Error::usage(format!("--{flag} needs a value")))?;
+            match flag {
+                "attrs" => case.add_attributes(&value)?,
+                "layout" => case.layout = value,
+                "output" => case.output = value.into(),
+                "device" => common.device = Some(value),
+                "precision" => common.precision = value,
+                _ if door.inputs.iter().any(|p| p.name == flag) => {
+                    let files = case.inputs.entry(flag).or_insert_with(|| json!([]));
+                    if let Some(files) = files.as_array_mut() {
+                        files.push(value.into());
+                    }
+                }
+                _ => {
+                    case.attributes.insert(flag.replace('-', "_"), attribute(&value));
+                }
+            }
+        }
+        Ok(case)
+    }
+}
+
+/// A flag's text as JSON: `2`, `1,2,2`, `[1, 2, 2]`, `true`, or a word.
+fn attribute(text: &str) -> Json {
+    serde_json::from_str(text)
+        .or_else(|_| serde_json::from_str(&format!("[{text}]")))
+        .unwrap_or_else(|_| Json::String(text.to_owned()))
+}
+
+fn find(name: &str) -> Result<&'static Door> {
+    CATALOG.iter().find(|d| d.name == name).copied().ok_or_else(|| {
+        let names = CATALOG.iter().map(|d| d.name).collect::<Vec<_>>().join(", ");
+        Error::usage(format!("no operator `{name}`; there are {names}"))
+    })
+}
+
+/// One operator, its files and attributes.
+struct Case {
+    op: String,
+    /// Files by input name: a string, or several in an array.
+    inputs: Map<String, Json>,
+    attributes: Map<String, Json>,
+    layout: String,
+    output: PathBuf,
+    common: Option<Common>,
+}
+
+impl Case {
+    fn add_attributes(&mut self, text: &str) -> Result<()> {
+        let json: Json = serde_json::from_str(text)
+            .map_err(|e| Error::usage(format!("--attrs `{text}` is no JSON object: {e}")))?;
+        match json {
+            Json::Object(map) => self.attributes.extend(map),
+            _ => return Err(Error::usage(format!("--attrs `{text}` is no JSON object"))),
+        }
+        Ok(())
+    }
+
+    fn run(&self, engine: &Engine, options: &PlanOptions) -> Result<Vec<usize>> {
+        let door = find(&self.op)?;
+        let torch = match self.layout.as_str() {
+            "nthwc" => false,
+            "ncthw" => true,
+            other => return Err(Error::usage(format!("layout `{other}`: nthwc or ncthw"))),
+        };
+        if self.output.as_os_str().is_empty() {
+            return Err(Error::usage("no --output OUT.npy was given"));
+        }
+        if let Some(unknown) = self.inputs.keys().find(|k| door.inputs.iter().all(|p| p.name != k.as_str())) {
+            return Err(Error::usage(format!("{} has no input `{unknown}`", self.op)));
+        }
+        let mut g = Graph::new();
+        let mut values = Vec::new();
+        let mut feeds: Vec<(String, Tensor)> = Vec::new();
+        for port in door.inputs {
+            let files = match self.inputs.get(port.name) {
+                Some(Json::Array(files)) => files.clone(),
+                Some(file) => vec![file.clone()],
+                None if port.optional => Vec::new(),
+                None => return Err(Error::usage(format!("{} needs --{} FILE.npy", self.op, port.name))),
+            };
+            for file in files {
+                let path = file
+                    .as_str()
+                    .ok_or_else(|| Error::usage(format!("input `{}` must be a file name", port.name)))?;
+                let mut tensor = npy::read(Path::new(path))?;
+                if torch && let Some(order) = port.layout.from_torch(tensor.shape().rank()) {
+                    tensor = tensor.permute(&order)?;
+                }
+                // Weights are constants, as in a network, so that the fast kernels can lay them out.
+                values.push(if port.layout == Layout::Plain || port.layout == Layout::Activation {
+                    let name = format!("{}{}", port.name, feeds.len());
+                    let ty = kinetograph::graph::TensorType {
+                        shape: tensor.shape().clone(),
+                        dtype: if tensor.dtype() == kinetograph::DType::I32 {
+                            kinetograph::DType::I32
+                        } else {
+                            kinetograph::DType::F32
+                        },
+                    };
+                    let value = g.input_of(&name, ty)?;
+                    feeds.push((name, tensor));
+                    value
+                } else {
+                    g.constant(port.name, tensor)
+                });
+            }
+        }
+        let attributes = Attributes::from_json(Json::Object(self.attributes.clone()))?;
+        let outputs = (door.add)(&mut g, &values, &attributes).at(&self.op)?;
+        for (i, v) in outputs.iter().enumerate() {
+            g.output(&i.to_string(), *v)?;
+        }
+        let feeds: Vec<(&str, Tensor)> = feeds.iter().map(|(n, t)| (n.as_str(), t.clone())).collect();
+        let results = engine.plan_with(&g, options)?.run(&feeds)?;
+        let mut shape = Vec::new();
+        for (i, (_, tensor)) in results.iter().enumerate() {
+            let tensor = match door.output.to_torch(tensor.shape().rank()).filter(|_| torch) {
+                Some(order) => tensor.permute(&order)?,
+                None => tensor.clone(),
+            };
+            // A second output goes beside the first: y.npy, y.1.npy.
+            let path =
+                if i == 0 { self.output.clone() } else { self.output.with_extension(format!("{i}.npy")) };
+            npy::write(&path, &tensor)?;
+            if i == 0 {
+                shape = tensor.shape().to_vec();
+            }
+        }
+        Ok(shape)
+    }
+}
+
+fn read_batch(path: &Path) -> Result<Vec<Case>> {
+    let text = std::fs::read_to_string(path).at(path.display())?;
+    let lines = text.lines().enumerate().filter(|(_, l)| !l.trim().is_empty());
+    lines
+        .map(|(i, line)| {
+            let place = format!("{}:{}", path.display(), i + 1);
+            let json: Json =
+                serde_json::from_str(line).map_err(|e| Error::usage(format!("{place}: no JSON: {e}")))?;
+            let Json::Object(mut map) = json else {
+                return Err(Error::usage(format!("{place}: not a JSON object")));
+            };
+            let mut text = |key: &str| map.remove(key).and_then(|v| v.as_str().map(str::to_owned));
+            let op = text("op").ok_or_else(|| Error::usage(format!("{place}: no \"op\"")))?;
+            let layout = text("layout").unwrap_or_else(|| "nthwc".into());
+            let output = text("output").unwrap_or_default().into();
+            let attributes = match map.remove("attrs") {
+                Some(Json::Object(a)) => a,
+                None => Map::new(),
+                Some(_) => return Err(Error::usage(format!("{place}: \"attrs\" is no object"))),
+            };
+            Ok(Case { op, inputs: map, attributes, layout, output, common: None })
+        })
+        .collect()
+}

@@ -1,0 +1,112 @@
+//! Tables, bars and JSON.
+
+use std::io::{IsTerminal, Write};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use indicatif::{ProgressBar, ProgressStyle};
+use kinetograph::graph::{Progress, Timing};
+use kinetograph::{Error, Result};
+use serde_json::Value as Json;
+
+/// Prints a JSON document on standard output.
+pub(crate) fn json(value: &Json) -> Result<()> {
+    let text = serde_json::to_string_pretty(value).map_err(|e| Error::internal(e.to_string()))?;
+    print(&text)
+}
+
+/// Prints a line on standard output; a reader that has gone away is no error.
+pub(crate) fn print(text: &str) -> Result<()> {
+    match writeln!(std::io::stdout().lock(), "{text}") {
+        Err(e) if e.kind() != std::io::ErrorKind::BrokenPipe => {
+            Err(Error::bad_input(format!("standard output: {e}")))
+        }
+        _ => Ok(()),
+    }
+}
+
+/// A bar for planning and running, if a person is watching.
+pub(crate) fn progress(json: bool) -> Option<Progress> {
+    if json || !std::io::stderr().is_terminal() {
+        return None;
+    }
+    let bar: Mutex<Option<(&'static str, ProgressBar)>> = Mutex::new(None);
+    Some(Arc::new(move |stage, done, total| {
+        let mut bar = bar.lock().unwrap_or_else(PoisonError::into_inner);
+        if bar.as_ref().is_none_or(|(s, _)| *s != stage) {
+            if let Some((_, old)) = bar.take() {
+                old.finish_and_clear();
+            }
+            *bar = Some((stage, self::bar(stage, total)));
+        }
+        if let Some((_, bar)) = &*bar {
+            bar.set_position(done as u64);
+            if done >= total {
+                bar.finish_and_clear();
+            }
+        }
+    }))
+}
+
+/// A bar of `total` steps on standard error; invisible if nobody is watching.
+pub(crate) fn bar(stage: &'static str, total: usize) -> ProgressBar {
+    let bar = ProgressBar::new(total as u64).with_message(stage);
+    if let Ok(style) = ProgressStyle::with_template("{msg:18} {bar:30} {pos}/{len} {eta}") {
+        bar.set_style(style);
+    }
+    bar
+}
+
+/// Class, probability and a bar, one line each.
+pub(crate) fn ranking(top: &[(usize, String, f64)]) -> String {
+    let width = top.iter().map(|(_, label, _)| label.chars().count()).max().unwrap_or(0);
+    let lines = top.iter().map(|(_, label, p)| {
+        let bar = "█".repeat((p * 30.0).round() as usize);
+        format!("  {label:<width$}  {:>6.2} %  {bar}", p * 100.0)
+    });
+    lines.collect::<Vec<_>>().join("\n")
+}
+
+/// The nodes that took longest, for people.
+pub(crate) fn timings(list: &[Timing]) -> String {
+    let total: f64 = list.iter().map(|t| t.seconds).sum();
+    let width = list.iter().map(|t| t.node.chars().count()).max().unwrap_or(0);
+    let mut lines: Vec<String> = list
+        .iter()
+        .map(|t| {
+            let rate = |n: u64| n as f64 / t.seconds.max(1e-12) / 1e9;
+            format!(
+                "  {:<width$}  {:>10.3} ms  {:>5.1} %  {:>9.2} GFLOP/s  {:>8.2} GB/s",
+                t.node,
+                t.seconds * 1e3,
+                t.seconds / total.max(1e-12) * 100.0,
+                rate(t.flops),
+                rate(t.bytes)
+            )
+        })
+        .collect();
+    lines.push(format!("  {:<width$}  {:>10.3} ms", "total", total * 1e3));
+    lines.join("\n")
+}
+
+/// The highest numbers with their indices, highest first; the lowest index among equals.
+pub(crate) fn highest(values: &[f64], count: usize) -> Vec<(usize, f64)> {
+    let mut order: Vec<(usize, f64)> = values.iter().copied().enumerate().collect();
+    order.sort_by(|a, b| b.1.total_cmp(&a.1).then(a.0.cmp(&b.0)));
+    order.truncate(count);
+    order
+}
+
+/// `e^x` over its sum.
+pub(crate) fn softmax(logits: &[f32]) -> Vec<f64> {
+    let largest = logits.iter().map(|x| f64::from(*x)).fold(f64::NEG_INFINITY, f64::max);
+    let powers: Vec<f64> = logits.iter().map(|x| (f64::from(*x) - largest).exp()).collect();
+    let sum: f64 = powers.iter().sum();
+    powers.into_iter().map(|p| p / sum).collect()
+}
+
+/// `top` of a JSON document.
+pub(crate) fn json_top(top: &[(usize, String, f64)]) -> Json {
+    top.iter()
+        .map(|(index, label, p)| serde_json::json!({"index": index, "label": label, "probability": p}))
+        .collect()
+}
