@@ -1,10 +1,11 @@
 //! Every case on every adapter of this machine: one test per adapter and case.
 //!
 //! `cargo test --test gpu -- conv3d/` runs a part; `KINETOGRAPH_DEVICE` (a part of an adapter's name) picks an
-//! adapter.
+//! adapter. `WGPU_VALIDATION=1` runs everything under the Vulkan validation layer, and a word of it fails the run.
 
 mod adapter;
 mod graphs;
+mod layers;
 mod sabotage;
 
 use kinetograph::gpu::{DEVICE_VARIABLE, Gpu, adapters, install_hint};
@@ -16,7 +17,8 @@ fn main() {
     // A software adapter uses every core by itself.
     arguments.test_threads = arguments.test_threads.or(Some(1));
     let wanted = std::env::var(DEVICE_VARIABLE).unwrap_or_default().to_lowercase();
-    let mut trials = Vec::new();
+    layers::listen();
+    let mut trials = layers::trials();
     let mut found = 0;
     for adapter in adapters() {
         let name = adapter.get_info().name.clone();
@@ -35,7 +37,12 @@ fn main() {
     if found == 0 {
         println!("SKIPPED: no adapter to test kernels on; {}", install_hint());
     }
-    libtest_mimic::run(&arguments, trials).exit();
+    let conclusion = libtest_mimic::run(&arguments, trials);
+    if layers::messages() > 0 {
+        eprintln!("the validation layer had {} messages", layers::messages());
+        std::process::exit(1);
+    }
+    conclusion.exit();
 }
 
 fn of_adapter(prefix: &str, gpu: &Gpu) -> Vec<Trial> {
