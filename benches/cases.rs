@@ -5,6 +5,8 @@
 //! - `gpu/…` is the device that `KINETOGRAPH_DEVICE` names (default `auto`: a hardware GPU if there is one;
 //!   `software` for Mesa's). Inputs are uploaded once; what is timed is recording, submission and the kernels.
 //!
+//! An element of the throughput is a floating-point operation, a multiply-add counted as two.
+//!
 //! With `KINETOGRAPH_BENCH_FULL=1` layers at the size of real networks are added on the GPU: C3D's eight
 //! convolutions and its first two linear layers. On software Vulkan that takes minutes.
 

@@ -7,9 +7,12 @@ set -euo pipefail
 cd "$(dirname "$0")/.."
 
 has_vulkan() {
+    if ! { PATH=$PATH:/usr/sbin:/sbin ldconfig -p 2>/dev/null || true; } | grep -q 'libvulkan\.so\.1'; then
+        return 1
+    fi
     local folder
     for folder in /usr/share/vulkan/icd.d /etc/vulkan/icd.d /usr/local/share/vulkan/icd.d \
-        "${XDG_DATA_HOME:-$HOME/.local/share}/vulkan/icd.d"; do
+        "${XDG_DATA_HOME:-${HOME:-}/.local/share}/vulkan/icd.d"; do
         if compgen -G "$folder/*.json" >/dev/null; then
             return 0
         fi
@@ -29,11 +32,11 @@ install_software_vulkan() {
 }
 
 if [ "$(uname -s)" = Linux ] && ! has_vulkan; then
-    if command -v apt-get >/dev/null; then
+    if command -v apt-get >/dev/null && { [ "$(id -u)" -eq 0 ] || command -v sudo >/dev/null; }; then
         install_software_vulkan
     else
-        echo 'No Vulkan driver is installed, and GPU tests will be skipped. Software Vulkan is in the package' >&2
-        echo 'vulkan-swrast (Arch), mesa-vulkan-drivers (Fedora), mesa-vulkan-swrast (Alpine).' >&2
+        echo 'No Vulkan driver is installed: tests of kernels will be skipped. Software Vulkan is in the package' >&2
+        echo 'mesa-vulkan-drivers (Debian, Ubuntu, Fedora), vulkan-swrast (Arch) or mesa-vulkan-swrast (Alpine).' >&2
     fi
 fi
 

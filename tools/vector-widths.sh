@@ -26,7 +26,7 @@ timed() {
 }
 
 gpu() {
-    cargo test --quiet --test gpu -- "$@"
+    cargo test --quiet --test gpu -- --quiet "$@"
 }
 
 widths=("$@")
