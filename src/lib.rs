@@ -11,6 +11,7 @@
 extern crate self as kinetograph;
 
 pub mod demo;
+mod element;
 pub mod error;
 mod fs;
 pub mod gpu;

@@ -7,11 +7,11 @@ use std::fs::File;
 use std::io::Read;
 use std::path::Path;
 
+use crate::element::{Element, Endian};
 use crate::error::{At, Error, Result};
 use crate::fs::{failed, write_atomic};
 use crate::shape::Shape;
 use crate::tensor::{DType, Tensor};
-use crate::weights::element::{Element, Endian};
 
 const MAGIC: &[u8; 6] = b"\x93NUMPY";
 

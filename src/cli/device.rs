@@ -4,8 +4,8 @@ use std::path::Path;
 use std::process::{Command, Stdio};
 
 use clap::Args;
-use kinetograph::gpu::{DEVICE_VARIABLE, Gpu, adapters, describe, install_hint};
-use kinetograph::{Result, wgpu};
+use kinetograph::Result;
+use kinetograph::gpu::{self, DEVICE_VARIABLE, Gpu, adapters, describe, install_hint};
 use serde_json::json;
 
 use super::output;
@@ -24,9 +24,9 @@ impl Devices {
             let entries = list.iter().enumerate().map(|(i, a)| {
                 let info = a.get_info();
                 json!({
-                    "index": i, "name": info.name, "kind": format!("{:?}", info.device_type),
+                    "index": i, "name": info.name, "kind": gpu::kind(&info),
                     "backend": info.backend.to_string(), "driver": info.driver, "driver_info": info.driver_info,
-                    "f16": a.features().contains(wgpu::Features::SHADER_F16),
+                    "f16": gpu::has_f16(a),
                 })
             });
             return output::json(&entries.collect());
@@ -78,7 +78,7 @@ impl Doctor {
         if list.is_empty() {
             output::print(&format!("\nno GPU adapter. To get one: {}.", install_hint()))?;
             output::print("Until then everything runs on the processor (--device cpu).")?;
-        } else if list.iter().all(|a| a.get_info().device_type == wgpu::DeviceType::Cpu) {
+        } else if list.iter().all(|a| gpu::kind(&a.get_info()) == "software") {
             output::print(
                 "\nonly software adapters: `auto` computes on the processor directly; --device software tests kernels.",
             )?;

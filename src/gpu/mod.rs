@@ -285,22 +285,31 @@ impl Gpu {
     }
 }
 
-/// One line for people about an adapter: name, kind, back end and driver.
-pub fn describe(info: &wgpu::AdapterInfo) -> String {
-    let kind = match info.device_type {
+/// What an adapter is: `discrete`, `integrated`, `virtual`, `software` or `other`.
+pub fn kind(info: &wgpu::AdapterInfo) -> &'static str {
+    match info.device_type {
         wgpu::DeviceType::DiscreteGpu => "discrete",
         wgpu::DeviceType::IntegratedGpu => "integrated",
         wgpu::DeviceType::VirtualGpu => "virtual",
         wgpu::DeviceType::Cpu => "software",
         wgpu::DeviceType::Other => "other",
-    };
+    }
+}
+
+/// Whether an adapter has 16-bit floats in shaders.
+pub fn has_f16(adapter: &wgpu::Adapter) -> bool {
+    adapter.features().contains(wgpu::Features::SHADER_F16)
+}
+
+/// One line for people about an adapter: name, kind, back end and driver.
+pub fn describe(info: &wgpu::AdapterInfo) -> String {
     let driver = [info.driver.as_str(), info.driver_info.as_str()];
     let driver: Cow<'_, str> = match driver {
         ["", ""] => "driver not named".into(),
         [a, ""] | ["", a] => a.into(),
         [a, b] => format!("{a} {b}").into(),
     };
-    format!("{} ({kind}, {}, {driver})", info.name, info.backend)
+    format!("{} ({}, {}, {driver})", info.name, kind(info), info.backend)
 }
 
 /// Three quarters of the memory that the system has free, for an adapter that lives in it; unlimited for

@@ -121,3 +121,37 @@ pub(crate) fn inspect(
     }
     Ok(entries)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const TEXT: &str = "
+        struct Params { first_group: u32, count: u32 }
+        @group(0) @binding(0) var<uniform> params: Params;
+        @group(0) @binding(1) var<storage, read> input: array<f32>;
+        @group(0) @binding(2) var<storage, read_write> output: array<f32>;
+        @compute @workgroup_size(1) fn test_direct() { output[params.count] = input[params.first_group]; }";
+
+    fn inspected(text: &'static str, entry: &str, fields: &[(&'static str, usize)]) -> String {
+        let kernel = Kernel { name: "test", text };
+        let expanded = kernel.expand(&Tunes::new()).unwrap();
+        match inspect(&kernel, &expanded, entry, fields) {
+            Ok(entries) => format!("{} bindings", entries.len()),
+            Err(e) => e.to_string(),
+        }
+    }
+
+    #[test]
+    fn kernels_that_differ_from_the_host_are_refused() {
+        let fields = [("first_group", 0), ("count", 4)];
+        assert_eq!(inspected(TEXT, "test_direct", &fields), "3 bindings");
+        assert!(inspected(TEXT, "test_tiled", &fields).ends_with("no entry point `test_tiled`"));
+        for wrong in [&fields[..1], &[("first_group", 0), ("length", 4)], &[("first_group", 0), ("count", 8)]]
+        {
+            assert!(inspected(TEXT, "test_direct", wrong).contains("the host has"));
+        }
+        let other_group = TEXT.replace("@group(0) @binding(1)", "@group(1) @binding(1)").leak();
+        assert!(inspected(other_group, "test_direct", &fields).ends_with("binding 1 is not in group 0"));
+    }
+}

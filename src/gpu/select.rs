@@ -81,9 +81,14 @@ impl fmt::Display for DeviceRequest {
 
 /// Every adapter of this machine, in the order that [`DeviceRequest::Index`] counts.
 ///
+/// wgpu's environment variables hold: `WGPU_BACKEND`, and `WGPU_VALIDATION=1` for the driver's validation layers,
+/// whose messages go to [`log`].
+///
 /// `WGPU_BACKEND` restricts the back ends, as in wgpu.
 pub fn adapters() -> Vec<wgpu::Adapter> {
     let mut descriptor = wgpu::InstanceDescriptor::new_without_display_handle_from_env();
+    // wgpu's default depends on the build profile.
+    descriptor.flags = wgpu::InstanceFlags::empty().with_env();
     descriptor.backends = wgpu::Backends::from_env()
         .unwrap_or(wgpu::Backends::VULKAN | wgpu::Backends::METAL | wgpu::Backends::DX12);
     let backends = descriptor.backends;

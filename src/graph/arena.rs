@@ -130,8 +130,7 @@ mod tests {
                 prop_assert_eq!(a.offset % 256, 0);
                 prop_assert!(a.offset + ra.size <= arena.buffers[a.buffer]);
                 prop_assert!(arena.buffers[a.buffer] <= 20_000);
-                for j in 0..i {
-                    let (b, rb) = (arena.places[j], &regions[j]);
+                for (j, (b, rb)) in arena.places.iter().zip(&regions).enumerate().take(i) {
                     let apart = a.buffer != b.buffer
                         || a.offset >= b.offset + rb.size
                         || b.offset >= a.offset + ra.size;

@@ -176,7 +176,6 @@ impl Engine {
 /// A graph ready to run on one device.
 #[derive(Debug)]
 #[expect(private_interfaces, reason = "the CPU plan is used through this type only")]
-#[expect(clippy::large_enum_variant, reason = "a program has a handful of plans")]
 pub enum Plan {
     /// On a GPU; its own type gives access to buffers.
     Gpu(GpuPlan),

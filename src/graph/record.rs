@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 
 use super::{Activation, Graph, Node, Precision};
 use crate::error::{At, Error, Result};
-use crate::gpu::{Gpu, Kernel, Params, PipelineKey};
+use crate::gpu::{Gpu, Kernel, Params, PipelineKey, Tunes};
 use crate::shape::{MAX_RANK, Shape};
 use crate::tensor::DType;
 
@@ -112,6 +112,36 @@ impl Dispatch {
     pub fn groups(mut self, groups: u64) -> Self {
         self.groups = groups;
         self
+    }
+
+    /// The kernel file.
+    pub fn kernel(&self) -> &'static Kernel {
+        self.kernel
+    }
+
+    /// The entry point.
+    pub fn entry(&self) -> &'static str {
+        self.key.entry
+    }
+
+    /// The values of `// tune:` lines.
+    pub fn tunes(&self) -> &Tunes {
+        &self.key.tunes
+    }
+
+    /// The `override` constants.
+    pub fn constants(&self) -> impl Iterator<Item = (&'static str, f64)> {
+        self.key.constants.iter().map(|(name, bits)| (*name, f64::from_bits(*bits)))
+    }
+
+    /// Names and byte offsets of the params' fields, see [`Params::FIELDS`].
+    pub fn fields(&self) -> &'static [(&'static str, usize)] {
+        self.fields
+    }
+
+    /// The tensors of bindings 1, 2, ….
+    pub fn operands(&self) -> &[Operand] {
+        &self.operands
     }
 }
 

@@ -4,8 +4,8 @@ use std::fs::File;
 use std::io::Read;
 use std::path::{Path, PathBuf};
 
-use super::element::{Element, Endian};
 use super::{pth, safetensors, sniff};
+use crate::element::{Element, Endian};
 use crate::error::{At, Error, Result};
 use crate::tensor::Tensor;
 

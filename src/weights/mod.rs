@@ -6,7 +6,6 @@
 
 mod checkpoint;
 mod convention;
-pub(crate) mod element;
 #[cfg(test)]
 mod fit_tests;
 mod pth;

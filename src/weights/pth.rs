@@ -40,7 +40,7 @@ mod reader {
     use pytorch_reader::{DType, FileFormat, PytorchReader};
 
     use super::*;
-    use crate::weights::element::{Element, Endian};
+    use crate::element::{Element, Endian};
 
     #[derive(Debug)]
     pub(crate) struct File {

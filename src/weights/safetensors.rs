@@ -12,7 +12,7 @@ use serde::Deserialize;
 use serde::de::{DeserializeSeed, Error as _, IgnoredAny, MapAccess, Visitor};
 
 use super::checkpoint::{Entry, decode};
-use super::element::Element;
+use crate::element::Element;
 use crate::error::{At, Error, Result};
 use crate::fs::{failed, write_atomic};
 use crate::shape::{MAX_RANK, Shape};

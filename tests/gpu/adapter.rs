@@ -64,9 +64,11 @@ fn lost_device(name: &str) -> Result<(), Failed> {
     Ok(())
 }
 
+/// What a test does with the adapter of a name.
+type Check = fn(&str) -> Result<(), Failed>;
+
 pub(crate) fn trials(prefix: &str, gpu: &Gpu) -> Vec<Trial> {
-    let list: [(&str, fn(&str) -> Result<(), Failed>); 2] =
-        [("host-device", host_device), ("lost-device", lost_device)];
+    let list: [(&str, Check); 2] = [("host-device", host_device), ("lost-device", lost_device)];
     let name = gpu.info().name.clone();
     list.into_iter()
         .map(|(what, test)| {

@@ -1,28 +1,33 @@
 //! Every case on every adapter of this machine: one test per adapter and case.
 //!
-//! `cargo test --test gpu -- conv3d/` runs a part; `KINETOGRAPH_DEVICE` (a part of an adapter's name) picks an
-//! adapter.
+//! `cargo test --test gpu -- conv3d/` runs a part; `KINETOGRAPH_DEVICE` picks adapters, as it does for the command,
+//! except that `auto` means all, and fails when there is none such. `WGPU_VALIDATION=1` runs everything under the Vulkan validation layer, and a word of it fails the run.
 
 mod adapter;
 mod graphs;
+mod layers;
 mod sabotage;
 
+use kinetograph::DeviceRequest;
 use kinetograph::gpu::{DEVICE_VARIABLE, Gpu, adapters, install_hint};
 use kinetograph::verify::{self, Verdict, cases};
+use kinetograph::wgpu::{AdapterInfo, DeviceType};
 use libtest_mimic::{Arguments, Failed, Trial};
 
 fn main() {
     let mut arguments = Arguments::from_args();
     // A software adapter uses every core by itself.
     arguments.test_threads = arguments.test_threads.or(Some(1));
-    let wanted = std::env::var(DEVICE_VARIABLE).unwrap_or_default().to_lowercase();
-    let mut trials = Vec::new();
+    let request = DeviceRequest::from_env();
+    layers::listen();
+    let mut trials = layers::trials();
     let mut found = 0;
-    for adapter in adapters() {
-        let name = adapter.get_info().name.clone();
-        if !name.to_lowercase().contains(&wanted) {
+    for (index, adapter) in adapters().into_iter().enumerate() {
+        let info = adapter.get_info();
+        if !fits(&request, index, &info) {
             continue;
         }
+        let name = info.name;
         found += 1;
         let short: String =
             name.chars().take_while(|c| *c != '(').collect::<String>().trim().replace(' ', "-");
@@ -32,10 +37,32 @@ fn main() {
             Err(e) => trials.push(Trial::test(format!("{prefix}/open"), move || Err(e.to_string().into()))),
         }
     }
+    if found == 0 && !matches!(request, DeviceRequest::Auto | DeviceRequest::Cpu) {
+        eprintln!("{DEVICE_VARIABLE}={request}: no such adapter; {}", install_hint());
+        std::process::exit(1);
+    }
     if found == 0 {
         println!("SKIPPED: no adapter to test kernels on; {}", install_hint());
     }
-    libtest_mimic::run(&arguments, trials).exit();
+    let conclusion = libtest_mimic::run(&arguments, trials);
+    if layers::messages() > 0 {
+        eprintln!("the validation layer had {} messages", layers::messages());
+        std::process::exit(1);
+    }
+    conclusion.exit();
+}
+
+fn fits(request: &DeviceRequest, index: usize, info: &AdapterInfo) -> bool {
+    match request {
+        DeviceRequest::Cpu => false,
+        DeviceRequest::Gpu => info.device_type != DeviceType::Cpu,
+        DeviceRequest::Discrete => info.device_type == DeviceType::DiscreteGpu,
+        DeviceRequest::Integrated => info.device_type == DeviceType::IntegratedGpu,
+        DeviceRequest::Software => info.device_type == DeviceType::Cpu,
+        DeviceRequest::Index(wanted) => index == *wanted,
+        DeviceRequest::Name(part) => info.name.to_lowercase().contains(&part.to_lowercase()),
+        _ => true,
+    }
 }
 
 fn of_adapter(prefix: &str, gpu: &Gpu) -> Vec<Trial> {

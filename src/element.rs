@@ -1,4 +1,4 @@
-//! Element types as weight files name them, and the tensors their bytes become.
+//! Element types as files name them, and the tensors their bytes become.
 
 use std::fmt;
 use std::sync::Arc;
