@@ -6,5 +6,11 @@
 
 pub mod activation;
 pub mod binary;
+pub mod concat;
 pub mod conv3d;
 pub mod linear;
+pub mod permute;
+pub mod pool3d;
+pub mod reduce;
+pub mod slice;
+pub mod softmax;

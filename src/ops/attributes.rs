@@ -5,6 +5,8 @@ use serde::{Deserialize, Deserializer};
 use serde_json::Value as Json;
 
 use crate::error::{Error, Result};
+use crate::graph::TensorType;
+use crate::tensor::DType;
 
 /// An operator's attributes as a JSON object.
 #[derive(Debug, Clone, Default)]
@@ -92,6 +94,58 @@ pub(super) fn padding<'de, D: Deserializer<'de>>(d: D) -> std::result::Result<Pa
         AnyPadding::Three(x) => x.map(|x| [x; 2]),
         AnyPadding::Pairs(x) => x,
     })
+}
+
+/// Reads as [`triple`], or nothing.
+pub(super) fn optional_triple<'de, D: Deserializer<'de>>(
+    d: D,
+) -> std::result::Result<Option<[usize; 3]>, D::Error> {
+    Ok(Option::<OneOrThree>::deserialize(d)?.map(|x| match x {
+        OneOrThree::One(x) => [x; 3],
+        OneOrThree::Three(x) => x,
+    }))
+}
+
+#[derive(Deserialize)]
+#[serde(untagged, expecting = "one axis or a list of axes")]
+enum OneOrMany {
+    One(isize),
+    Many(Vec<isize>),
+}
+
+/// Reads `1` as `[1]`.
+pub(super) fn axis_list<'de, D: Deserializer<'de>>(d: D) -> std::result::Result<Vec<isize>, D::Error> {
+    Ok(match OneOrMany::deserialize(d)? {
+        OneOrMany::One(x) => vec![x],
+        OneOrMany::Many(x) => x,
+    })
+}
+
+/// The axis that a `dim` names; negative ones count from the last.
+pub(super) fn axis(dim: isize, rank: usize) -> Result<usize> {
+    let axis = if dim < 0 { dim.checked_add_unsigned(rank) } else { Some(dim) };
+    axis.and_then(|a| usize::try_from(a).ok())
+        .filter(|a| *a < rank)
+        .ok_or_else(|| Error::bad_input(format!("dim {dim} does not exist in a tensor of {rank} axes")))
+}
+
+/// The axes that `dims` name, each at most once.
+pub(super) fn axes(dims: &[isize], rank: usize) -> Result<Vec<usize>> {
+    let axes: Vec<usize> = dims.iter().map(|&d| axis(d, rank)).collect::<Result<_>>()?;
+    match axes.iter().enumerate().find(|(i, a)| axes[..*i].contains(a)) {
+        Some((_, a)) => Err(Error::bad_input(format!("dim {dims:?} names axis {a} twice"))),
+        None => Ok(axes),
+    }
+}
+
+/// Checks that every input is a float tensor.
+pub(super) fn floats(inputs: &[TensorType]) -> Result<()> {
+    match inputs.iter().position(|t| t.dtype != DType::F32) {
+        Some(i) => {
+            Err(Error::bad_input(format!("input {i} must be a float tensor, it is {}", inputs[i].dtype)))
+        }
+        None => Ok(()),
+    }
 }
 
 /// How many windows fit along an axis, or why none does.

@@ -6,7 +6,7 @@ use kinetograph_ref::conv3d as reference;
 use serde::Deserialize;
 
 use super::attributes::{padding, triple};
-use super::{Door, Layout, Padding, Port};
+use super::{Door, Layout, MOST_ITERATIONS, Padding, Port};
 use crate::error::{Error, Result};
 use crate::gpu::Kernel;
 use crate::graph::{Activation, Bound, Dispatch, Family, Graph, Op, Operand, Recorder, TensorType, Value};
@@ -14,9 +14,6 @@ use crate::tensor::Tensor;
 use crate::{kernel, params};
 
 static KERNEL: Kernel = kernel!("conv3d");
-
-/// The most iterations of one invocation's loops: Mesa 22.3 stops at 65,535 without a word.
-const MOST_ITERATIONS: usize = 60_000;
 
 /// Attributes of a 3D convolution (cross-correlation), those of `torch.nn.functional.conv3d`. Three numbers are
 /// for the axes T, H, W.

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use kinetograph_ref::linear as reference;
 
-use super::{Door, Layout, Port};
+use super::{Door, Layout, MOST_ITERATIONS, Port};
 use crate::error::{Error, Result};
 use crate::gpu::Kernel;
 use crate::graph::{Activation, Bound, Dispatch, Family, Graph, Op, Operand, Recorder, TensorType, Value};
@@ -12,9 +12,6 @@ use crate::tensor::Tensor;
 use crate::{kernel, params};
 
 static KERNEL: Kernel = kernel!("linear");
-
-/// The most iterations of one invocation's loops: Mesa 22.3 stops at 65,535 without a word.
-const MOST_ITERATIONS: usize = 60_000;
 
 /// Up to this many rows the weights are shared out over invocations instead of the rows.
 const FEW_ROWS: usize = 4;

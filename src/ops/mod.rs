@@ -7,8 +7,15 @@ mod attributes;
 
 pub mod activation;
 pub mod binary;
+pub mod concat;
 pub mod conv3d;
 pub mod linear;
+pub mod permute;
+pub mod pool3d;
+pub mod reduce;
+pub mod reshape;
+pub mod slice;
+pub mod softmax;
 
 use crate::error::Result;
 use crate::graph::{Graph, Value};
@@ -16,11 +23,33 @@ use crate::graph::{Graph, Value};
 pub use activation::ActivationOp;
 pub use attributes::{Attributes, Padding};
 pub use binary::Binary;
+pub use concat::Concat;
 pub use conv3d::Conv3d;
 pub use linear::Linear;
+pub use permute::Permute;
+pub use pool3d::{Pool, Pool3d};
+pub use reduce::{Reduce, Reduction};
+pub use reshape::Reshape;
+pub use slice::Slice;
+pub use softmax::Softmax;
 
 /// Every operator.
-pub const CATALOG: &[&Door] = &[&activation::DOOR, &binary::DOOR, &conv3d::DOOR, &linear::DOOR];
+pub const CATALOG: &[&Door] = &[
+    &activation::DOOR,
+    &binary::DOOR,
+    &concat::DOOR,
+    &conv3d::DOOR,
+    &linear::DOOR,
+    &permute::DOOR,
+    &pool3d::DOOR,
+    &reduce::DOOR,
+    &reshape::DOOR,
+    &slice::DOOR,
+    &softmax::DOOR,
+];
+
+/// The most iterations of one invocation's loops: Mesa 22.3 stops at 65,535 without a word.
+const MOST_ITERATIONS: usize = 60_000;
 
 /// How an operator is reached by name, from the command line or a file.
 #[derive(Debug)]
@@ -29,7 +58,7 @@ pub struct Door {
     pub name: &'static str,
     /// What it computes, in one line.
     pub summary: &'static str,
-    /// Its inputs in order, optional ones last.
+    /// Its inputs in order, optional ones last, or a variadic one.
     pub inputs: &'static [Port],
     /// The layout of its outputs.
     pub output: Layout,
@@ -49,17 +78,24 @@ pub struct Port {
     pub layout: Layout,
     /// Whether it may be left out.
     pub optional: bool,
+    /// Whether it may be given any number of times, at least once. Only the last port may be.
+    pub variadic: bool,
 }
 
 impl Port {
     /// An input that must be given.
     pub const fn new(name: &'static str, layout: Layout) -> Port {
-        Port { name, layout, optional: false }
+        Port { name, layout, optional: false, variadic: false }
     }
 
     /// An input that may be left out.
     pub const fn optional(name: &'static str, layout: Layout) -> Port {
-        Port { name, layout, optional: true }
+        Port { name, layout, optional: true, variadic: false }
+    }
+
+    /// An input that must be given once and may be given any number of times.
+    pub const fn variadic(name: &'static str, layout: Layout) -> Port {
+        Port { name, layout, optional: false, variadic: true }
     }
 }
 

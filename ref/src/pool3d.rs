@@ -1,0 +1,143 @@
+//! 3D pooling, as `torch.nn.functional.max_pool3d` and `avg_pool3d`.
+
+use rayon::prelude::*;
+
+/// The attributes, each per axis T, H, W.
+#[derive(Debug, Clone, Copy)]
+pub struct Pool3d {
+    /// Lengths of the window, in taps.
+    pub kernel: [usize; 3],
+    /// Steps between windows.
+    pub stride: [usize; 3],
+    /// Cells before and after each axis.
+    pub padding: [[usize; 2]; 3],
+    /// Steps between the taps of a window.
+    pub dilation: [usize; 3],
+    /// Whether a last window may hang over the padded input.
+    pub ceil: bool,
+}
+
+impl Pool3d {
+    /// How many windows there are along an axis.
+    ///
+    /// In ceil mode one more window follows as long as the one before leaves a cell of the padded input out and
+    /// the new one begins inside the input or the padding before it.
+    pub fn output_length(&self, axis: usize, length: usize) -> usize {
+        let window = self.dilation[axis] * (self.kernel[axis] - 1) + 1;
+        let [before, after] = self.padding[axis];
+        let mut windows = usize::from(self.ceil);
+        loop {
+            let start = windows * self.stride[axis];
+            let fits = if self.ceil {
+                start - self.stride[axis] + window < before + length + after && start < before + length
+            } else {
+                start + window <= before + length + after
+            };
+            if !fits {
+                return windows;
+            }
+            windows += 1;
+        }
+    }
+
+    /// Where tap `k` of window `o` lies in the padded input of an axis, if it does.
+    fn padded_index(&self, axis: usize, length: usize, o: usize, k: usize) -> Option<usize> {
+        let [before, after] = self.padding[axis];
+        Some(o * self.stride[axis] + k * self.dilation[axis]).filter(|&i| i < before + length + after)
+    }
+}
+
+/// `x` is `[N, T, H, W, C]`; gives `[N, T', H', W', C]`. `finish` is given the elements of a window and how many of
+/// its taps are padding.
+pub fn pool3d(
+    x: &[f32],
+    [n, t, h, width, c]: [usize; 5],
+    p: &Pool3d,
+    finish: impl Fn(&[f64], usize) -> f64 + Sync,
+) -> Vec<f32> {
+    let lengths = [t, h, width];
+    let [out_t, out_h, out_w]: [usize; 3] = std::array::from_fn(|a| p.output_length(a, lengths[a]));
+    let mut out = vec![0.0; n * out_t * out_h * out_w * c];
+    out.par_chunks_mut(c).enumerate().for_each(|(position, out)| {
+        let o = [position / out_w / out_h % out_t, position / out_w % out_h, position % out_w];
+        let sample = position / out_w / out_h / out_t;
+        for (channel, out) in out.iter_mut().enumerate() {
+            let mut elements = Vec::new();
+            let mut padding = 0;
+            for a in 0..p.kernel[0] {
+                for b in 0..p.kernel[1] {
+                    for d in 0..p.kernel[2] {
+                        let taps = [a, b, d];
+                        let at: [Option<usize>; 3] =
+                            std::array::from_fn(|i| p.padded_index(i, lengths[i], o[i], taps[i]));
+                        let [Some(i_t), Some(i_h), Some(i_w)] = at else { continue };
+                        let at = [i_t, i_h, i_w];
+                        let inside = (0..3)
+                            .map(|i| at[i].checked_sub(p.padding[i][0]).filter(|index| *index < lengths[i]));
+                        match inside.collect::<Option<Vec<usize>>>() {
+                            Some(i) => elements.push(f64::from(
+                                x[(((sample * t + i[0]) * h + i[1]) * width + i[2]) * c + channel],
+                            )),
+                            None => padding += 1,
+                        }
+                    }
+                }
+            }
+            *out = finish(&elements, padding) as f32;
+        }
+    });
+    out
+}
+
+/// The largest element; NaN if any is, −∞ if there is none.
+pub fn max(elements: &[f64]) -> f64 {
+    elements.iter().fold(f64::NEG_INFINITY, |m, &x| if m.is_nan() || m > x { m } else { x })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn along_w(kernel: usize, stride: usize, padding: [usize; 2], ceil: bool) -> Pool3d {
+        Pool3d {
+            kernel: [1, 1, kernel],
+            stride: [1, 1, stride],
+            padding: [[0; 2], [0; 2], padding],
+            dilation: [1; 3],
+            ceil,
+        }
+    }
+
+    /// C3D's last pooling of 7 elements: three for the floor, four in Caffe, four in its ports.
+    #[test]
+    fn the_three_ways_of_pooling_seven() {
+        let x: Vec<f32> = (0..7).map(|i| i as f32).collect();
+        let pool = |p: &Pool3d| pool3d(&x, [1, 1, 1, 7, 1], p, |e, _| max(e));
+        assert_eq!(pool(&along_w(2, 2, [0, 0], false)), [1.0, 3.0, 5.0]);
+        assert_eq!(pool(&along_w(2, 2, [0, 0], true)), [1.0, 3.0, 5.0, 6.0]);
+        assert_eq!(pool(&along_w(2, 2, [1, 1], false)), [0.0, 2.0, 4.0, 6.0]);
+    }
+
+    #[test]
+    fn a_last_window_must_begin_before_the_padding_after() {
+        assert_eq!(along_w(2, 3, [1, 1], true).output_length(2, 5), 2);
+        assert_eq!(along_w(3, 2, [0, 0], true).output_length(2, 2), 1);
+        assert_eq!(along_w(3, 2, [1, 1], true).output_length(2, 8), 5);
+    }
+
+    #[test]
+    fn elements_and_padding_are_counted_and_what_hangs_over_is_not() {
+        let x = [1.0, 2.0, 3.0, 4.0];
+        let counts = |e: &[f64], padding: usize| (e.len() * 10 + padding) as f64;
+        let y = pool3d(&x, [1, 1, 1, 4, 1], &along_w(3, 2, [1, 0], true), counts);
+        assert_eq!(y, [21.0, 30.0]);
+        let y = pool3d(&x, [1, 1, 1, 4, 1], &along_w(3, 3, [0, 0], true), counts);
+        assert_eq!(y, [30.0, 10.0]);
+    }
+
+    #[test]
+    fn nan_wins() {
+        assert!(max(&[1.0, f64::NAN, 2.0]).is_nan());
+        assert_eq!(max(&[-3.0, -2.0, -5.0]), -2.0);
+    }
+}

@@ -1,0 +1,109 @@
+//! Axes in another order.
+
+use kinetograph_ref::permute as reference;
+use serde::Deserialize;
+
+use super::attributes::{axes, floats};
+use super::{Door, Layout, Port};
+use crate::error::{Error, Result};
+use crate::gpu::Kernel;
+use crate::graph::{Dispatch, Graph, Op, Operand, Recorder, TensorType, Value};
+use crate::shape::{MAX_RANK, Shape};
+use crate::tensor::Tensor;
+use crate::{kernel, params};
+
+static KERNEL: Kernel = kernel!("permute");
+
+/// The axes in another order, as `torch.permute`.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Permute {
+    /// Axis `i` of the output is axis `dims[i]` of the input; negative ones count from the last.
+    pub dims: Vec<isize>,
+}
+
+impl Permute {
+    fn order(&self, shape: &Shape) -> Result<Vec<usize>> {
+        let order = axes(&self.dims, shape.rank())?;
+        if order.len() != shape.rank() {
+            return Err(Error::bad_input(format!(
+                "dims {:?} must name each of the {} axes once",
+                self.dims,
+                shape.rank()
+            )));
+        }
+        Ok(order)
+    }
+}
+
+impl Graph {
+    /// Adds a copy of `x` with its axes in another order: axis `i` of the output is axis `dims[i]` of `x`.
+    ///
+    /// # Errors
+    /// [`crate::ErrorKind::BadInput`] when `dims` does not name every axis once.
+    pub fn permute(&mut self, x: Value, dims: &[isize]) -> Result<Value> {
+        self.push(Permute { dims: dims.to_vec() }, &[x])
+    }
+}
+
+/// The door of the command line.
+pub const DOOR: Door = Door {
+    name: "permute",
+    summary: "the axes in another order",
+    inputs: &[Port::new("input", Layout::Plain)],
+    output: Layout::Plain,
+    attributes: "dims",
+    add: |g, v, a| Ok(vec![g.permute(v[0], &a.read::<Permute>()?.dims)?]),
+};
+
+params! {
+    struct PermuteParams {
+        count: u32,
+        pad_0: u32,
+        pad_1: u32,
+        dims: [u32; MAX_RANK],
+        steps: [u32; MAX_RANK],
+    }
+}
+
+impl Op for Permute {
+    fn name(&self) -> &'static str {
+        "permute"
+    }
+
+    fn infer(&self, inputs: &[TensorType]) -> Result<Vec<TensorType>> {
+        floats(inputs)?;
+        let shape = &inputs[0].shape;
+        let dims: Vec<usize> = self.order(shape)?.into_iter().map(|a| shape[a]).collect();
+        Ok(vec![TensorType::float(&dims)?])
+    }
+
+    fn reference(&self, inputs: &[Tensor]) -> Result<Vec<Tensor>> {
+        let shape = inputs[0].shape();
+        let order = self.order(shape)?;
+        let dims: Vec<usize> = order.iter().map(|&a| shape[a]).collect();
+        Ok(vec![Tensor::new(&dims, reference::permute(inputs[0].f32s()?, shape, &order))?])
+    }
+
+    fn flops(&self, _: &[TensorType], _: &[TensorType]) -> u64 {
+        0
+    }
+
+    fn record(&self, r: &mut Recorder<'_>) -> Result<()> {
+        let strides = r.input(0).strides();
+        let steps: Vec<usize> = self.order(r.input(0))?.into_iter().map(|a| strides[a]).collect();
+        let count = r.output(0).elements();
+        let params = PermuteParams {
+            count: r.u32("elements", count)?,
+            dims: r.innermost_first(r.output(0), 1)?,
+            steps: r.innermost_first(&steps, 0)?,
+            ..Default::default()
+        };
+        r.dispatch(
+            Dispatch::new(&KERNEL, "permute_direct", &params)
+                .bind([Operand::Input(0), Operand::Output(0)])
+                .groups(count.div_ceil(64) as u64),
+        );
+        Ok(())
+    }
+}
