@@ -234,7 +234,7 @@ impl Op for Conv3d {
     /// Pads each group's columns to a multiple of four.
     fn pack(&self, index: usize, constant: &Tensor) -> Result<Option<Tensor>> {
         let columns = constant.shape().last().copied().unwrap_or(0) / self.groups;
-        if index != 1 || columns % 4 == 0 || (columns < 4 && self.groups > 1) {
+        if index != 1 || columns.is_multiple_of(4) || (columns < 4 && self.groups > 1) {
             return Ok(None);
         }
         let padded = columns.next_multiple_of(4);
