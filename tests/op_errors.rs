@@ -1,7 +1,10 @@
 //! Attributes and shapes that no operator can make sense of are errors that name what is wrong.
 
+use kinetograph::graph::{Family, TensorType, Traits};
 use kinetograph::ops::{Attributes, CATALOG};
-use kinetograph::{DType, ErrorKind, Graph, Shape, graph::TensorType};
+use kinetograph::ops::{Pool3d, Reduce, Softmax};
+use kinetograph::verify::Case;
+use kinetograph::{DType, ErrorKind, Graph, Precision, Shape};
 
 /// Operator, shapes of its inputs, attributes, and a part of the message.
 type Wrong = (&'static str, &'static [&'static [usize]], &'static str, &'static str);
@@ -109,5 +112,21 @@ fn indices_are_no_floats() {
         let x = graph.input_of("x", ty).unwrap();
         let e = (door.add)(&mut graph, &[x], &Attributes::parse(attributes).unwrap()).unwrap_err();
         assert!(e.to_string().contains("must be a float tensor"), "{op}: {e}");
+    }
+}
+
+/// Loops that some drivers would cut short are refused, not run.
+#[test]
+fn loops_without_end_are_refused() {
+    let whole = Pool3d::average([2, 200, 200]);
+    for case in [
+        Case::new("pool3d", &[&[1, 2, 200, 200, 1]], move |g, v| g.pool3d(v[0], &whole)),
+        Case::new("reduce", &[&[16_000_000]], |g, v| g.reduce(v[0], &Reduce::default())),
+        Case::new("softmax", &[&[6_000_000]], |g, v| g.softmax(v[0], &Softmax::default())),
+    ] {
+        for family in Family::ALL {
+            let e = case.dispatches(Traits { family, precision: Precision::F32 }).unwrap_err();
+            assert!(e.to_string().contains("loop turns"), "{e}");
+        }
     }
 }

@@ -1,8 +1,8 @@
 """Makes tests/golden/ops: for every operator, small seeded inputs and what PyTorch makes of them.
 
 Run with torch, numpy and safetensors installed: python tools/golden_ops.py
-One file an operator. The metadata maps each case's name to JSON: the attributes, and how many inputs there are; its
-tensors are `<case>/0`, `<case>/1`, … and `<case>/output`, in PyTorch's layouts.
+One file an operator. The metadata's entry `cases` is a JSON object: for each case's name its attributes and how many
+inputs there are. The case's tensors are `<case>/0`, `<case>/1`, … and `<case>/output`, in PyTorch's layouts.
 """
 
 import json
@@ -27,11 +27,13 @@ class Cases:
         for i, t in enumerate(inputs):
             self.tensors[f"{name}/{i}"] = t.contiguous()
         self.tensors[f"{name}/output"] = output.float().contiguous()
-        self.attributes[name] = json.dumps({"inputs": len(inputs), "attributes": attributes}, sort_keys=True)
+        self.attributes[name] = {"inputs": len(inputs), "attributes": attributes}
 
     def save(self):
         tensors = {k: t.clone() for k, t in self.tensors.items()}
-        save_file(tensors, OUT / f"{self.op}.safetensors", metadata=self.attributes)
+        # One entry: several would be written in another order every time.
+        metadata = {"cases": json.dumps(self.attributes, sort_keys=True)}
+        save_file(tensors, OUT / f"{self.op}.safetensors", metadata=metadata)
 
 
 def rand(*shape):
