@@ -3,8 +3,8 @@
 /// `x` is of shape `dims`; axis `i` of the result is axis `order[i]` of `x`.
 pub fn permute(x: &[f32], dims: &[usize], order: &[usize]) -> Vec<f32> {
     let mut y = vec![0.0; x.len()];
+    let mut index = vec![0; dims.len()];
     for (i, &value) in x.iter().enumerate() {
-        let mut index = vec![0; dims.len()];
         let mut rest = i;
         for axis in (0..dims.len()).rev() {
             index[axis] = rest % dims[axis];

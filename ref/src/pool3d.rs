@@ -40,11 +40,24 @@ impl Pool3d {
         }
     }
 
-    /// Where tap `k` of window `o` lies in the padded input of an axis, if it does.
-    fn padded_index(&self, axis: usize, length: usize, o: usize, k: usize) -> Option<usize> {
+    /// Where a tap of the window that begins at `start` of the padded input lies on an axis.
+    fn place(&self, axis: usize, length: usize, start: usize, tap: usize) -> Place {
         let [before, after] = self.padding[axis];
-        Some(o * self.stride[axis] + k * self.dilation[axis]).filter(|&i| i < before + length + after)
+        let at = start + tap * self.dilation[axis];
+        if at >= before + length + after {
+            Place::Beyond
+        } else if at < before || at >= before + length {
+            Place::Padding
+        } else {
+            Place::Inside(at - before)
+        }
     }
+}
+
+enum Place {
+    Inside(usize),
+    Padding,
+    Beyond,
 }
 
 /// `x` is `[N, T, H, W, C]`; gives `[N, T', H', W', C]`. `finish` is given the elements of a window and how many of
@@ -61,28 +74,28 @@ pub fn pool3d(
     out.par_chunks_mut(c).enumerate().for_each(|(position, out)| {
         let o = [position / out_w / out_h % out_t, position / out_w % out_h, position % out_w];
         let sample = position / out_w / out_h / out_t;
-        for (channel, out) in out.iter_mut().enumerate() {
-            let mut elements = Vec::new();
-            let mut padding = 0;
-            for a in 0..p.kernel[0] {
-                for b in 0..p.kernel[1] {
-                    for d in 0..p.kernel[2] {
-                        let taps = [a, b, d];
-                        let at: [Option<usize>; 3] =
-                            std::array::from_fn(|i| p.padded_index(i, lengths[i], o[i], taps[i]));
-                        let [Some(i_t), Some(i_h), Some(i_w)] = at else { continue };
-                        let at = [i_t, i_h, i_w];
-                        let inside = (0..3)
-                            .map(|i| at[i].checked_sub(p.padding[i][0]).filter(|index| *index < lengths[i]));
-                        match inside.collect::<Option<Vec<usize>>>() {
-                            Some(i) => elements.push(f64::from(
-                                x[(((sample * t + i[0]) * h + i[1]) * width + i[2]) * c + channel],
-                            )),
-                            None => padding += 1,
+        // Where the taps inside the input have their first channel, and how many others are padding.
+        let mut pixels = Vec::new();
+        let mut padding = 0;
+        for a in 0..p.kernel[0] {
+            for b in 0..p.kernel[1] {
+                for d in 0..p.kernel[2] {
+                    let [at_t, at_h, at_w] = [(0, a), (1, b), (2, d)]
+                        .map(|(axis, tap)| p.place(axis, lengths[axis], o[axis] * p.stride[axis], tap));
+                    match (at_t, at_h, at_w) {
+                        (Place::Beyond, _, _) | (_, Place::Beyond, _) | (_, _, Place::Beyond) => {}
+                        (Place::Inside(i_t), Place::Inside(i_h), Place::Inside(i_w)) => {
+                            pixels.push((((sample * t + i_t) * h + i_h) * width + i_w) * c);
                         }
+                        _ => padding += 1,
                     }
                 }
             }
+        }
+        let mut elements = Vec::new();
+        for (channel, out) in out.iter_mut().enumerate() {
+            elements.clear();
+            elements.extend(pixels.iter().map(|at| f64::from(x[at + channel])));
             *out = finish(&elements, padding) as f32;
         }
     });

@@ -94,8 +94,8 @@ impl Op for Softmax {
     }
 
     fn reference(&self, inputs: &[Tensor]) -> Result<Vec<Tensor>> {
-        let lengths = self.lengths(inputs[0].shape())?;
-        let y = reference::softmax(inputs[0].f32s()?, lengths, self.temperature.into(), self.log);
+        let [_, length, inner] = self.lengths(inputs[0].shape())?;
+        let y = reference::softmax(inputs[0].f32s()?, [length, inner], self.temperature.into(), self.log);
         Ok(vec![Tensor::new(inputs[0].shape(), y)?])
     }
 

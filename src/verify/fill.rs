@@ -19,6 +19,8 @@ pub enum Fill {
     SomeNan,
     /// Normal floats times this.
     Scaled(f32),
+    /// Normal floats of deviation 1, half of the elements −∞, as a mask makes them.
+    Masked,
 }
 
 impl fmt::Display for Fill {
@@ -29,6 +31,7 @@ impl fmt::Display for Fill {
             Fill::About(mean) => write!(f, "floats about {mean}"),
             Fill::SomeNan => f.write_str("some NaN"),
             Fill::Scaled(factor) => write!(f, "floats times {factor}"),
+            Fill::Masked => f.write_str("half masked"),
         }
     }
 }
@@ -58,7 +61,8 @@ impl Fill {
                 Fill::About(mean) => mean + normal,
                 Fill::Scaled(factor) => normal * factor,
                 Fill::SomeNan if i % 11 == 7 => f32::NAN,
-                Fill::SomeNan => normal,
+                Fill::Masked if bits >> 63 == 1 => f32::NEG_INFINITY,
+                Fill::SomeNan | Fill::Masked => normal,
             }
         })
     }

@@ -2,7 +2,7 @@
 
 use kinetograph::gpu::Gpu;
 use kinetograph::graph::first_difference;
-use kinetograph::ops::Conv3d;
+use kinetograph::ops::{Conv3d, Pool3d, Reduce, Reduction, Softmax};
 use kinetograph::verify::compare_graph;
 use kinetograph::{Activation, Engine, ErrorKind, Graph, PlanOptions, Precision, Result, Tensor};
 use libtest_mimic::{Failed, Trial};
@@ -167,15 +167,41 @@ fn bad_inputs_are_errors(gpu: &Gpu) -> Result<(), Failed> {
     Ok(())
 }
 
+/// Views have no memory of their own: of an input, of a node, of a view, of a weight, as an output.
+fn views_share_memory(gpu: &Gpu) -> Result<(), Failed> {
+    let mut g = Graph::new();
+    let x = g.input("x", &[2, 3, 4, 4, 8])?;
+    let flat = g.reshape(x, &[-1, 8])?;
+    let w = g.constant("w", values(&[2, 2, 16], 1));
+    let w = g.reshape(w, &[-1, 8])?;
+    let w = g.permute(w, &[1, 0])?;
+    let y = g.linear(flat, w, None)?;
+    let y = g.reshape(y, &[2, 3, 4, 4, -1])?;
+    let pooled = g.pool3d(y, &Pool3d::max([1, 2, 2]))?;
+    let rows = g.reshape(pooled, &[6, -1])?;
+    let rows = g.reshape(rows, &[6, 4, 8])?;
+    let joined = g.concat(&[rows, rows], 1)?;
+    let mean = g.reduce(joined, &Reduce::over(Reduction::Mean, &[1]))?;
+    let part = g.slice_axis(mean, -1, -5, None)?;
+    let odds = g.softmax(part, &Softmax::default())?;
+    for (name, value) in [("flat", flat), ("rows", rows), ("odds", odds)] {
+        g.output(name, value)?;
+    }
+    let inputs = [("x", values(&[2, 3, 4, 4, 8], 2))];
+    let error = compare_graph(&g, &inputs, &Engine::from_gpu(gpu.clone()), &PlanOptions::default())?;
+    if error > 1e-6 { Err(format!("{error:e} of the largest magnitude apart").into()) } else { Ok(()) }
+}
+
 /// What a test does with a device.
 type Check = fn(&Gpu) -> Result<(), Failed>;
 
 pub(crate) fn trials(prefix: &str, gpu: &Gpu) -> Vec<Trial> {
-    let list: [(&str, Check); 9] = [
+    let list: [(&str, Check); 10] = [
         ("agrees-with-cpu", agrees_with_cpu),
         ("same-bits-however-planned", same_bits_however_planned),
         ("cuts-are-made", cuts_are_made),
         ("memory-is-reused", memory_is_reused),
+        ("views-share-memory", views_share_memory),
         ("profile-names-every-node", profile_names_every_node),
         ("first-difference-is-found", first_difference_is_found),
         ("limits-are-errors", limits_are_errors),

@@ -19,6 +19,8 @@ pub(super) fn cases() -> Vec<Case> {
     let side_by_side = |mode: fn([usize; 3]) -> Pool3d, k: [usize; 3]| mode(k);
     let three = |mode: fn([usize; 3]) -> Pool3d| mode([3; 3]).stride([2; 3]).padded([1; 3]);
     let same = |a: Pool3d| Pool3d { padding: [[0, 1], [0, 1], [1, 0]], ..a };
+    // A maximum over everything is always 4, or NaN.
+    let floats = |c: Case| c.fills([Fill::Normal, NEGATIVE, Fill::About(1000.0)]);
     let mut list = Vec::new();
     for (mode, new) in [("max", Pool3d::max as fn([usize; 3]) -> Pool3d), ("average", Pool3d::average)] {
         let name = |what: &str| format!("{mode}-{what}");
@@ -34,8 +36,8 @@ pub(super) fn cases() -> Vec<Case> {
             case(&name("same-asymmetric"), [1, 4, 8, 6, 8], same(new([3; 3]).stride([2; 3]))),
             case(&name("same-stride-one"), [1, 3, 5, 4, 6], new([3; 3]).stride([1; 3]).padded([1; 3])),
             case(&name("stride-beyond-kernel"), [1, 5, 9, 11, 4], new([1, 2, 2]).stride([2, 4, 3])),
-            case(&name("window-is-input"), [2, 3, 4, 5, 6], side_by_side(new, [3, 4, 5])),
-            case(&name("window-beyond-input-ceil"), [2, 2, 3, 4, 4], ceil(new([3, 4, 5]))),
+            floats(case(&name("window-is-input"), [2, 3, 4, 5, 6], side_by_side(new, [3, 4, 5]))),
+            floats(case(&name("window-beyond-input-ceil"), [2, 2, 3, 4, 4], ceil(new([3, 4, 5])))),
             case(&name("ceil-asymmetric"), [1, 5, 6, 9, 4], {
                 Pool3d { padding: [[0, 1], [1, 0], [2, 1]], ..ceil(new([3; 3]).stride([2, 2, 4])) }
             }),
@@ -55,7 +57,13 @@ pub(super) fn cases() -> Vec<Case> {
             ceil(Pool3d { dilation: [2, 2, 1], ..Pool3d::max([2, 3, 3]).stride([3, 2, 2]).padded([1; 3]) })
         }),
         case("max-zero-pad", [1, 4, 8, 6, 8], zeros(same(Pool3d::max([3; 3]).stride([2; 3])))),
-        case("max-zero-pad-ceil", [1, 4, 5, 6, 5], zeros(ceil(three(Pool3d::max)))),
+        // Nearly every window of this one touches the padding.
+        case("max-zero-pad-ceil", [1, 4, 5, 6, 5], zeros(ceil(three(Pool3d::max)))).fills([
+            Fill::Integers,
+            Fill::Normal,
+            Fill::SomeNan,
+        ]),
+        case("max-masked", [1, 3, 6, 7, 8], Pool3d::max([1, 2, 1])).fills([Fill::Masked]),
         case("average-without-padding", [1, 5, 6, 7, 8], inside(three(Pool3d::average))),
         case("average-without-padding-ceil", [1, 6, 7, 8, 3], inside(ceil(three(Pool3d::average)))),
         case("average-i3d-head", [1, 3, 7, 7, 16], Pool3d::average([2, 7, 7]).stride([1; 3])),

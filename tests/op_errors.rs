@@ -1,0 +1,132 @@
+//! Attributes and shapes that no operator can make sense of are errors that name what is wrong.
+
+use kinetograph::graph::{Family, TensorType, Traits};
+use kinetograph::ops::{Attributes, CATALOG};
+use kinetograph::ops::{Pool3d, Reduce, Softmax};
+use kinetograph::verify::Case;
+use kinetograph::{DType, ErrorKind, Graph, Precision, Shape};
+
+/// Operator, shapes of its inputs, attributes, and a part of the message.
+type Wrong = (&'static str, &'static [&'static [usize]], &'static str, &'static str);
+
+const VIDEO: &[usize] = &[1, 4, 6, 8, 6];
+const WEIGHT: &[usize] = &[3, 3, 3, 6, 4];
+
+const WRONG: &[Wrong] = &[
+    ("activation", &[&[3]], r#"{"function": "rleu"}"#, "rleu"),
+    ("activation", &[&[3]], r#"{"slope": 0.1}"#, "slope"),
+    ("binary", &[&[3, 4], &[3, 5]], "{}", "axis 1"),
+    ("binary", &[&[3], &[3]], r#"{"function": "pow"}"#, "pow"),
+    ("binary", &[&[3], &[3]], r#"{"alpha": 2}"#, "alpha"),
+    ("concat", &[&[2, 3], &[2, 4]], r#"{"dim": 0}"#, "dim 0"),
+    ("concat", &[&[2, 3], &[2, 3]], r#"{"dim": 2}"#, "dim 2"),
+    ("concat", &[&[2, 3], &[2, 3, 1]], r#"{"dim": 0}"#, "input 1"),
+    ("concat", &[], "{}", "nothing to join"),
+    ("conv3d", &[VIDEO, WEIGHT], r#"{"stride": 0}"#, "stride"),
+    ("conv3d", &[VIDEO, WEIGHT], r#"{"dilation": [1, 1, 0]}"#, "dilation"),
+    ("conv3d", &[VIDEO, WEIGHT], r#"{"groups": 4}"#, "groups"),
+    ("conv3d", &[VIDEO, WEIGHT], r#"{"padding": -1}"#, "attributes"),
+    ("conv3d", &[&[1, 2, 6, 8, 6], WEIGHT], "{}", "along T"),
+    ("conv3d", &[&[1, 4, 6, 8, 5], WEIGHT], "{}", "channels"),
+    ("conv3d", &[&[4, 6, 8, 6], WEIGHT], "{}", "[N, T, H, W, C]"),
+    ("conv3d", &[VIDEO, WEIGHT, &[5]], "{}", "bias"),
+    ("linear", &[&[2, 3], &[4, 5]], "{}", "3 channels"),
+    ("linear", &[&[2, 4], &[4, 5], &[4]], "{}", "bias"),
+    ("linear", &[&[2, 4], &[4, 5]], r#"{"bias": true}"#, "bias"),
+    ("permute", &[&[2, 3, 4]], r#"{"dims": [0, 1]}"#, "dims [0, 1]"),
+    ("permute", &[&[2, 3, 4]], r#"{"dims": [0, 1, -2]}"#, "[0, 1, -2]"),
+    ("permute", &[&[2, 3, 4]], r#"{"dims": [0, 1, 3]}"#, "dim 3"),
+    ("permute", &[&[2, 3, 4]], "{}", "dims"),
+    ("pool3d", &[VIDEO], "{}", "kernel_size"),
+    ("pool3d", &[VIDEO], r#"{"kernel_size": 0, "mode": "average"}"#, "kernel"),
+    ("pool3d", &[VIDEO], r#"{"kernel_size": [2, 2, 0]}"#, "kernel 0 along W"),
+    ("pool3d", &[VIDEO], r#"{"kernel_size": 2, "stride": [1, 0, 1]}"#, "stride 0 along H"),
+    ("pool3d", &[VIDEO], r#"{"kernel_size": 2, "padding": 2}"#, "padding"),
+    ("pool3d", &[VIDEO], r#"{"kernel_size": 9}"#, "along T"),
+    ("pool3d", &[VIDEO], r#"{"kernel_size": 2, "mode": "average", "dilation": 2}"#, "dilation"),
+    ("pool3d", &[VIDEO], r#"{"kernel_size": 2, "mode": "average", "zero_pad": true}"#, "zero_pad"),
+    ("pool3d", &[VIDEO], r#"{"kernel_size": 2, "count_include_pad": false}"#, "count_include_pad"),
+    ("pool3d", &[VIDEO], r#"{"kernel_size": 2, "mode": "median"}"#, "median"),
+    ("pool3d", &[&[4, 6, 8, 6]], r#"{"kernel_size": 2}"#, "[N, T, H, W, C]"),
+    ("pool3d", &[VIDEO], r#"{"kernel_size": 4611686018427387904, "dilation": 4}"#, "kernel"),
+    ("reduce", &[&[2, 3]], r#"{"dim": [0, -2]}"#, "twice"),
+    ("reduce", &[&[2, 3]], r#"{"dim": 2}"#, "dim 2"),
+    ("reduce", &[&[2, 3]], r#"{"dim": -3}"#, "dim -3"),
+    ("reduce", &[&[2, 3]], r#"{"mode": "prod"}"#, "prod"),
+    ("reshape", &[&[2, 3]], r#"{"shape": [4, 2]}"#, "shape [4, 2]"),
+    ("reshape", &[&[2, 3]], r#"{"shape": [-1, -1]}"#, "more than one -1"),
+    ("reshape", &[&[2, 3]], r#"{"shape": [-1, 4]}"#, "shape [-1, 4]"),
+    ("reshape", &[&[2, 3]], r#"{"shape": [-2, 3]}"#, "negative"),
+    ("reshape", &[&[2, 3]], r#"{"shape": [0, -1]}"#, "shape [0, -1]"),
+    ("slice", &[&[4, 5]], r#"{"step": [0]}"#, "step 0"),
+    ("slice", &[&[4, 5]], r#"{"step": [-1]}"#, "attributes"),
+    ("slice", &[&[4, 5]], r#"{"start": [2], "stop": [2]}"#, "start 2"),
+    ("slice", &[&[4, 5]], r#"{"start": [9]}"#, "start 4"),
+    ("slice", &[&[4, 5]], r#"{"start": [0, 0, 0]}"#, "start has 3 entries"),
+    ("softmax", &[&[2, 3]], r#"{"dim": 2}"#, "dim 2"),
+    ("softmax", &[&[]], r#"{"dim": 0}"#, "dim 0"),
+    ("softmax", &[&[2, 3]], r#"{"temperature": 0}"#, "temperature 0"),
+    ("softmax", &[&[2, 3]], r#"{"temperature": -2.5}"#, "temperature -2.5"),
+];
+
+#[test]
+fn what_makes_no_sense_is_an_error_that_says_what() {
+    let mut wrong = Vec::new();
+    for (op, shapes, attributes, part) in WRONG {
+        let door = CATALOG.iter().find(|d| d.name == *op).unwrap();
+        let mut graph = Graph::new();
+        let inputs: Vec<_> =
+            shapes.iter().enumerate().map(|(i, s)| graph.input(&i.to_string(), s).unwrap()).collect();
+        let place = format!("{op} of {shapes:?} with {attributes}");
+        match (door.add)(&mut graph, &inputs, &Attributes::parse(attributes).unwrap()) {
+            Ok(_) => wrong.push(format!("{place}: no error")),
+            Err(e) if e.kind() != ErrorKind::BadInput || !e.to_string().contains(part) => {
+                wrong.push(format!("{place}: {:?} `{e}` does not name `{part}`", e.kind()));
+            }
+            Err(_) => {}
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+#[test]
+fn every_operator_has_wrong_uses() {
+    for door in CATALOG {
+        let count = WRONG.iter().filter(|w| w.0 == door.name).count();
+        assert!(count >= 2, "{}: {count}", door.name);
+    }
+}
+
+#[test]
+fn indices_are_no_floats() {
+    for (op, attributes) in [
+        ("concat", "{}"),
+        ("permute", r#"{"dims": [1, 0]}"#),
+        ("reduce", "{}"),
+        ("slice", "{}"),
+        ("softmax", "{}"),
+    ] {
+        let door = CATALOG.iter().find(|d| d.name == op).unwrap();
+        let mut graph = Graph::new();
+        let ty = TensorType { shape: Shape::new(&[2, 3]).unwrap(), dtype: DType::I32 };
+        let x = graph.input_of("x", ty).unwrap();
+        let e = (door.add)(&mut graph, &[x], &Attributes::parse(attributes).unwrap()).unwrap_err();
+        assert!(e.to_string().contains("must be a float tensor"), "{op}: {e}");
+    }
+}
+
+/// Loops that some drivers would cut short are refused, not run.
+#[test]
+fn loops_without_end_are_refused() {
+    let whole = Pool3d::average([2, 200, 200]);
+    for case in [
+        Case::new("pool3d", &[&[1, 2, 200, 200, 1]], move |g, v| g.pool3d(v[0], &whole)),
+        Case::new("reduce", &[&[16_000_000]], |g, v| g.reduce(v[0], &Reduce::default())),
+        Case::new("softmax", &[&[6_000_000]], |g, v| g.softmax(v[0], &Softmax::default())),
+    ] {
+        for family in Family::ALL {
+            let e = case.dispatches(Traits { family, precision: Precision::F32 }).unwrap_err();
+            assert!(e.to_string().contains("loop turns"), "{e}");
+        }
+    }
+}

@@ -1,0 +1,235 @@
+"""Makes tests/golden/ops: for every operator, small seeded inputs and what PyTorch makes of them.
+
+Run with torch, numpy and safetensors installed: python tools/golden_ops.py
+One file an operator. The metadata's entry `cases` is a JSON object: for each case's name its attributes and how many
+inputs there are. The case's tensors are `<case>/0`, `<case>/1`, … and `<case>/output`, in PyTorch's layouts.
+"""
+
+import json
+import math
+import pathlib
+import zlib
+
+import torch
+import torch.nn.functional as F
+from safetensors.torch import save_file
+
+OUT = pathlib.Path(__file__).resolve().parent.parent / "tests" / "golden" / "ops"
+
+
+class Cases:
+    def __init__(self, op):
+        self.op = op
+        self.tensors = {}
+        self.attributes = {}
+
+    def add(self, name, inputs, output, **attributes):
+        for i, t in enumerate(inputs):
+            self.tensors[f"{name}/{i}"] = t.contiguous()
+        self.tensors[f"{name}/output"] = output.float().contiguous()
+        self.attributes[name] = {"inputs": len(inputs), "attributes": attributes}
+
+    def save(self):
+        tensors = {k: t.clone() for k, t in self.tensors.items()}
+        # One entry: several would be written in another order every time.
+        metadata = {"cases": json.dumps(self.attributes, sort_keys=True)}
+        save_file(tensors, OUT / f"{self.op}.safetensors", metadata=metadata)
+
+
+def rand(*shape):
+    return torch.randn(*shape)
+
+
+def pairs(padding):
+    """[[before, after]] for T, H, W as F.pad wants it: W first."""
+    return [p for axis in reversed(padding) for p in axis]
+
+
+def conv3d():
+    c = Cases("conv3d")
+
+    def add(name, x, w, bias=True, stride=1, padding=0, dilation=1, groups=1):
+        x, w = rand(*x), rand(*w)
+        b = [rand(w.shape[0])] if bias else []
+        padded, inner = (F.pad(x, pairs(padding)), 0) if isinstance(padding, list) and isinstance(padding[0], list) \
+            else (x, padding)
+        y = F.conv3d(padded.double(), w.double(), *[t.double() for t in b], stride=stride, padding=inner,
+                     dilation=dilation, groups=groups)
+        c.add(name, [x, w] + b, y, stride=stride, padding=padding, dilation=dilation, groups=groups)
+
+    add("plain", (2, 3, 4, 5, 6), (4, 3, 3, 3, 3), padding=1)
+    add("no-bias", (1, 2, 3, 5, 4), (3, 2, 2, 3, 2), bias=False)
+    add("stride", (1, 3, 5, 7, 6), (4, 3, 3, 3, 2), stride=[1, 2, 3], padding=[1, 0, 1])
+    add("dilation", (1, 2, 5, 7, 8), (3, 2, 2, 3, 3), dilation=[2, 1, 3], padding=[0, 1, 2])
+    add("groups", (1, 6, 3, 4, 5), (9, 2, 3, 3, 3), groups=3, padding=1)
+    add("depthwise", (1, 5, 3, 4, 5), (5, 1, 3, 3, 3), groups=5, padding=1)
+    add("asymmetric", (1, 3, 4, 6, 5), (5, 3, 3, 3, 3), stride=2, padding=[[0, 1], [0, 1], [1, 2]])
+    add("causal", (1, 2, 5, 3, 4), (3, 2, 3, 1, 1), padding=[[2, 0], [0, 0], [0, 0]])
+    add("pointwise", (2, 5, 2, 3, 4), (7, 5, 1, 1, 1))
+    add("patches", (1, 3, 2, 4, 8), (6, 3, 2, 2, 4), stride=[2, 2, 4])
+    return c
+
+
+def linear():
+    c = Cases("linear")
+    for name, x, outputs, bias in [("matrix", (5, 12), 8, True), ("odd", (3, 7), 5, False), ("outer", (2, 3, 9), 6, True)]:
+        x, w = rand(*x), rand(outputs, x[-1])
+        b = [rand(outputs)] if bias else []
+        c.add(name, [x, w] + b, F.linear(x.double(), w.double(), *[t.double() for t in b]))
+    return c
+
+
+def activation():
+    c = Cases("activation")
+    x = torch.cat([torch.tensor([0.0, 0.5, -0.5, 1.0, -1.0, 2.0, -2.0, 3.0, -3.0, 4.0, -4.0, 6.0, -6.0, 30.0, -30.0, 0.044715,
+                                 1e-3, -1e-3, 1e-6]), torch.linspace(-8, 8, 65)])
+    d = x.double()
+    for name, y in {
+        "identity": d, "relu": F.relu(d), "sigmoid": torch.sigmoid(d), "tanh": torch.tanh(d), "silu": F.silu(d),
+        "gelu": F.gelu(d), "gelu_tanh": F.gelu(d, approximate="tanh"), "quick_gelu": d * torch.sigmoid(1.702 * d),
+    }.items():
+        c.add(name, [x], y, function=name)
+    c.add("leaky_relu", [x], F.leaky_relu(d, 0.1), function="leaky_relu", negative_slope=0.1)
+    c.add("leaky_relu-default", [x], F.leaky_relu(d), function="leaky_relu")
+    return c
+
+
+def binary():
+    c = Cases("binary")
+    functions = {"add": torch.add, "sub": torch.sub, "mul": torch.mul, "div": torch.div, "maximum": torch.maximum,
+                 "minimum": torch.minimum}
+    for name, f in functions.items():
+        for what, a, b in [("same", (3, 4, 5), (3, 4, 5)), ("broadcast", (2, 1, 4, 1), (3, 1, 5)), ("row", (3, 4), (4,))]:
+            a, b = rand(*a), rand(*b)
+            if name in ("maximum", "minimum"):
+                a.view(-1)[0] = math.nan
+                b.view(-1)[-1] = math.nan
+            c.add(f"{name}-{what}", [a, b], f(a.double(), b.double()), function=name)
+    return c
+
+
+def pool3d():
+    c = Cases("pool3d")
+
+    def maximum(name, shape, k, negative=False, **a):
+        x = rand(*shape) - (8 if negative else 0)
+        c.add(f"max-{name}", [x], F.max_pool3d(x, k, **a), mode="max", kernel_size=k, **a)
+
+    def average(name, shape, k, **a):
+        x = rand(*shape)
+        c.add(f"average-{name}", [x], F.avg_pool3d(x.double(), k, **a), mode="average", kernel_size=k, **a)
+
+    for pool in (maximum, average):
+        pool("first", (1, 3, 2, 4, 6), [1, 2, 2])
+        pool("two", (2, 4, 4, 6, 4), 2)
+        pool("ragged", (1, 3, 5, 7, 6), 2)
+        pool("ceil", (1, 3, 5, 7, 7), 2, ceil_mode=True)
+        pool("caffe-on-seven", (1, 4, 2, 7, 7), 2, stride=2, ceil_mode=True)
+        pool("port-on-seven", (1, 4, 2, 7, 7), 2, padding=[0, 1, 1])
+        pool("stem", (1, 4, 1, 11, 12), [1, 3, 3], stride=[1, 2, 2], padding=[0, 1, 1])
+        pool("three", (1, 5, 5, 6, 7), 3, stride=2, padding=1)
+        pool("three-ceil", (1, 5, 6, 7, 8), 3, stride=2, padding=1, ceil_mode=True)
+        pool("one-by-one", (1, 2, 3, 4, 5), 3, stride=1, padding=1)
+        pool("sparse", (1, 3, 5, 7, 9), 2, stride=[2, 3, 4])
+        pool("sparse-ceil", (1, 3, 5, 7, 9), 2, stride=[2, 3, 4], padding=1, ceil_mode=True)
+        for k, s, p, n in [(2, 2, 1, 5), (3, 2, 1, 6), (3, 3, 1, 7), (2, 3, 1, 5), (4, 3, 2, 9), (3, 4, 1, 10)]:
+            pool(f"ceil-{k}-{s}-{p}-on-{n}", (1, 2, 1, 1, n), [1, 1, k], stride=[1, 1, s], padding=[0, 0, p], ceil_mode=True)
+    maximum("beyond-input-ceil", (1, 3, 2, 3, 4), [3, 4, 5], ceil_mode=True)
+    maximum("negative", (1, 4, 3, 4, 5), 3, negative=True, stride=1, padding=1)
+    maximum("dilated", (1, 3, 5, 9, 8), [2, 3, 2], stride=[1, 2, 1], padding=[1, 1, 0], dilation=[2, 2, 3])
+    maximum("dilated-ceil", (1, 3, 6, 7, 8), 2, stride=2, padding=1, dilation=2, ceil_mode=True)
+    average("inside", (1, 4, 5, 6, 7), 3, stride=2, padding=1, count_include_pad=False)
+    average("inside-ceil", (1, 3, 6, 7, 8), 3, stride=2, padding=1, count_include_pad=False, ceil_mode=True)
+    x = rand(1, 4, 3, 4, 5)
+    x[0, 1, 1, 2, 3] = math.nan
+    c.add("max-nan", [x], F.max_pool3d(x, 2, 1), mode="max", kernel_size=2, stride=1)
+    # TensorFlow's SAME: the odd cell of padding goes behind.
+    for name, zero in [("same", False), ("same-zero", True)]:
+        x, padding = rand(1, 4, 4, 6, 5) - (2 if zero else 0), [[0, 1], [0, 1], [1, 1]]
+        padded = F.pad(x, pairs(padding), value=0.0 if zero else -math.inf)
+        c.add(f"max-{name}", [x], F.max_pool3d(padded, 3, 2), mode="max", kernel_size=3, stride=2, padding=padding,
+              zero_pad=zero)
+    x, padding = rand(1, 4, 4, 6, 5), [[0, 1], [0, 1], [1, 0]]
+    c.add("average-same", [x], F.avg_pool3d(F.pad(x.double(), pairs(padding)), 2, 1), mode="average", kernel_size=2, stride=1,
+          padding=padding)
+    return c
+
+
+def softmax():
+    c = Cases("softmax")
+    for name, shape, dim in [("last", (3, 4, 9), -1), ("first", (5, 3, 2), 0), ("middle", (2, 7, 3), 1), ("long", (2, 300), 1)]:
+        x = rand(*shape) * 5
+        c.add(name, [x], torch.softmax(x.double(), dim), dim=dim)
+        c.add(f"log-{name}", [x], torch.log_softmax(x.double(), dim), dim=dim, log=True)
+    x = rand(4, 6) + 1000
+    c.add("about-1000", [x], torch.softmax(x.double(), -1), dim=-1)
+    x = rand(4, 6)
+    c.add("temperature", [x], torch.softmax(x.double() / 0.07, -1), dim=-1, temperature=0.07)
+    x = rand(5, 6)
+    x[0, :4] = -math.inf
+    x[1, 2] = math.nan
+    x[2, 3] = math.inf
+    x[3] = -math.inf
+    c.add("masked-nan-infinite", [x], torch.softmax(x.double(), -1), dim=-1)
+    c.add("log-masked-nan-infinite", [x], torch.log_softmax(x.double(), -1), dim=-1, log=True)
+    return c
+
+
+def reduce():
+    c = Cases("reduce")
+    functions = {"sum": torch.sum, "mean": torch.mean, "max": torch.amax, "min": torch.amin}
+    for mode, f in functions.items():
+        for name, shape, dim, keepdim in [("last", (3, 4, 5), -1, False), ("two", (2, 3, 4, 5), [1, -1], True),
+                                          ("first", (6, 3), [0], False), ("long", (2, 700), 1, False)]:
+            x = rand(*shape)
+            c.add(f"{mode}-{name}", [x], f(x.double(), dim=dim, keepdim=keepdim), mode=mode, dim=dim, keepdim=keepdim)
+        x = rand(3, 4, 5) + 1000
+        every = tuple(range(3))
+        c.add(f"{mode}-all", [x], f(x.double(), dim=every), mode=mode)
+        x = rand(4, 5)
+        x[1, 2] = math.nan
+        c.add(f"{mode}-nan", [x], f(x.double(), dim=1), mode=mode, dim=1)
+    return c
+
+
+def concat():
+    c = Cases("concat")
+    for name, shapes, dim in [("channels", [(2, 3, 4), (2, 3, 1), (2, 3, 5)], -1), ("first", [(1, 4), (3, 4)], 0),
+                              ("one", [(2, 5)], 1)]:
+        inputs = [rand(*s) for s in shapes]
+        c.add(name, inputs, torch.cat(inputs, dim), dim=dim)
+    return c
+
+
+def permute():
+    c = Cases("permute")
+    for name, shape, dims in [("transpose", (4, 7), [1, 0]), ("channels-last", (2, 3, 2, 4, 5), [0, 2, 3, 4, 1]),
+                              ("negative", (2, 3, 4), [-1, 0, -2])]:
+        x = rand(*shape)
+        c.add(name, [x], x.permute(dims), dims=dims)
+    return c
+
+
+def slice_():
+    c = Cases("slice")
+    x = rand(5, 6, 7)
+    c.add("part", [x], x[1:4, :, -3:], start=[1, None, -3], stop=[4])
+    c.add("steps", [x], x[::2, 1::3, :6:4], start=[0, 1], stop=[None, None, 6], step=[2, 3, 4])
+    c.add("clamped", [x], x[-100:2, 3:100], start=[-100, 3], stop=[2, 100])
+    c.add("whole", [x], x)
+    return c
+
+
+def main():
+    OUT.mkdir(parents=True, exist_ok=True)
+    for make in (conv3d, linear, activation, binary, pool3d, softmax, reduce, concat, permute, slice_):
+        torch.manual_seed(zlib.crc32(make.__name__.encode()))
+        make().save()
+    files = sorted(OUT.iterdir())
+    for path in files:
+        print(path.name, path.stat().st_size)
+    print("in all", sum(p.stat().st_size for p in files))
+
+
+if __name__ == "__main__":
+    main()
