@@ -625,7 +625,8 @@ impl Builder<'_> {
             )));
         }
         bytes.resize(bound as usize, POISON);
-        let buffer = self.gpu.buffer_with(name, &bytes, wgpu::BufferUsages::STORAGE)?;
+        let usage = wgpu::BufferUsages::STORAGE | wgpu::BufferUsages::COPY_SRC;
+        let buffer = self.gpu.buffer_with(name, &bytes, usage)?;
         drop(bytes);
         *staged += size;
         if *staged > STAGED_BYTES {
@@ -684,9 +685,18 @@ impl Builder<'_> {
             recorded.push((dispatches, slots));
             self.options.progress("loading weights", i, graph.nodes.len());
         }
-        for (v, root) in self.roots.iter().enumerate() {
+        // An output may be a constant itself, or a view of one.
+        let outputs: Vec<Value> = graph.outputs.iter().map(|(_, v)| self.roots[v.index()]).collect();
+        for root in outputs {
+            if let Origin::Constant(Some(tensor)) = &graph.values[root.index()].origin
+                && !shared.contains_key(&root)
+            {
+                shared.insert(root, self.constant(graph, root, tensor, &mut staged)?);
+            }
+        }
+        for (v, root) in self.roots.clone().into_iter().enumerate() {
             // Views, of constants too, lie where their root does.
-            if let Some(slot) = self.slots.get(root).or_else(|| shared.get(root)).copied() {
+            if let Some(slot) = self.slots.get(&root).or_else(|| shared.get(&root)).copied() {
                 self.slots.insert(Value(v as u32), slot);
             }
         }

@@ -41,7 +41,7 @@ pub use engine::{Engine, Outputs, Plan, PlanOptions, Precision, Progress, Timing
 pub use gpu_plan::{GpuPlan, MemorySummary};
 pub use op::{Bound, Op, TensorType, UNIT_ROUNDOFF};
 pub(crate) use record::record_node;
-pub use record::{Dispatch, Family, Operand, Recorder, Traits};
+pub use record::{Dispatch, Family, MOST_TURNS, Operand, Recorder, Traits};
 
 /// A tensor of a [`Graph`]: an input, a constant, or what a node gives. Only valid for the graph that made it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -193,6 +193,7 @@ impl Graph {
             return Err(Error::bad_input("a value of another graph").at(name));
         }
         let types: Vec<TensorType> = inputs.iter().map(|&v| self.ty(v).clone()).collect();
+        check_inputs(&*op, &types).at(op_place(&name, op.name(), &types))?;
         let inferred = op.infer(&types).at(op_place(&name, op.name(), &types))?;
         let several = inferred.len() > 1;
         let outputs = inferred
@@ -271,6 +272,25 @@ impl Graph {
 impl ValueInfo {
     pub(crate) fn origin_is_constant(&self) -> bool {
         matches!(self.origin, Origin::Constant(_))
+    }
+}
+
+/// What every operator's inputs must satisfy, before the operator itself looks at them.
+fn check_inputs(op: &dyn Op, types: &[TensorType]) -> Result<()> {
+    let (arity, given) = (op.arity(), types.len());
+    if !arity.contains(&given) {
+        let wanted = match (*arity.start(), *arity.end()) {
+            (a, b) if a == b => a.to_string(),
+            (a, usize::MAX) => format!("at least {a}"),
+            (a, b) => format!("{a} to {b}"),
+        };
+        return Err(Error::bad_input(format!("{wanted} inputs are needed, {given} were given")));
+    }
+    match types.iter().position(|t| !op.takes(t.dtype)) {
+        Some(i) => {
+            Err(Error::bad_input(format!("input {i} must be a float tensor, it is {}", types[i].dtype)))
+        }
+        None => Ok(()),
     }
 }
 

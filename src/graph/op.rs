@@ -1,6 +1,7 @@
 //! What an operator is.
 
 use std::fmt;
+use std::ops::RangeInclusive;
 use std::sync::Arc;
 
 use super::{Activation, Recorder};
@@ -94,8 +95,19 @@ pub trait Op: fmt::Debug + Send + Sync {
     /// The operator's name, the same as its kernel file's.
     fn name(&self) -> &'static str;
 
-    /// Checks the inputs against the attributes and gives the outputs' types. All validation is here: later
-    /// steps rely on it.
+    /// How many inputs there may be. The graph checks it before [`Op::infer`].
+    fn arity(&self) -> RangeInclusive<usize> {
+        1..=1
+    }
+
+    /// Whether the kernel reads inputs of this type. The graph checks it before [`Op::infer`]; most operators
+    /// take floats only.
+    fn takes(&self, dtype: DType) -> bool {
+        dtype == DType::F32
+    }
+
+    /// Checks the inputs against the attributes and gives the outputs' types. All validation of shapes and
+    /// attributes is here: later steps rely on it.
     ///
     /// # Errors
     /// [`crate::ErrorKind::BadInput`], saying which attribute or axis is wrong; the graph adds node and shapes.
@@ -107,7 +119,7 @@ pub trait Op: fmt::Debug + Send + Sync {
     /// When an input has another element type than [`Op::infer`] saw.
     fn reference(&self, inputs: &[Tensor]) -> Result<Vec<Tensor>>;
 
-    /// Adds the dispatches that compute the outputs.
+    /// Adds the dispatches that compute the outputs. Never called for a view.
     ///
     /// # Errors
     /// When the device's limits do not allow it.

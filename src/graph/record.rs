@@ -63,7 +63,11 @@ pub struct Dispatch {
     pub(crate) params: Vec<u8>,
     pub(crate) operands: Vec<Operand>,
     pub(crate) groups: u64,
+    pub(crate) turns: usize,
 }
+
+/// The most turns that the loops of one invocation may make in all: Mesa 22.3 stops at 65,535 without a word.
+pub const MOST_TURNS: usize = 60_000;
 
 impl Dispatch {
     /// A launch of `entry` of a kernel file, with its params.
@@ -77,6 +81,7 @@ impl Dispatch {
             params: bytemuck::bytes_of(params).to_vec(),
             operands: Vec::new(),
             groups: 1,
+            turns: 1,
         }
     }
 
@@ -104,6 +109,14 @@ impl Dispatch {
     #[must_use]
     pub fn bind(mut self, operands: impl IntoIterator<Item = Operand>) -> Self {
         self.operands = operands.into_iter().collect();
+        self
+    }
+
+    /// How many turns the loops of one invocation make in all, unrolled ones not counted, where that depends on
+    /// shapes or attributes. Beyond [`MOST_TURNS`] the plan is refused.
+    #[must_use]
+    pub fn turns(mut self, turns: usize) -> Self {
+        self.turns = turns;
         self
     }
 
@@ -189,7 +202,7 @@ impl Recorder<'_> {
     /// Adds a dispatch. A kernel with a line `alias Elem = f32; // tune: Elem` gets the plan's storage type.
     pub fn dispatch(&mut self, mut dispatch: Dispatch) {
         if self.traits.precision == Precision::F16 && dispatch.kernel.text.contains("// tune: Elem\n") {
-            dispatch.key.tunes.insert("Elem", "f16".into());
+            dispatch.key.tunes.entry("Elem").or_insert("f16".into());
         }
         self.dispatches.push(dispatch);
     }
@@ -224,5 +237,12 @@ pub(crate) fn record_node(
 ) -> Result<Vec<Dispatch>> {
     let mut recorder = Recorder { graph, node, traits, packed, dispatches: Vec::new() };
     node.op.record(&mut recorder).at(&node.name)?;
+    if let Some(d) = recorder.dispatches.iter().find(|d| d.turns > MOST_TURNS) {
+        return Err(Error::bad_input(format!(
+            "{}: one invocation of `{}` would make {} loop turns, more than {MOST_TURNS}, after which some drivers \
+             silently stop; use smaller lengths, several steps or --device cpu",
+            node.name, d.key.entry, d.turns
+        )));
+    }
     Ok(recorder.dispatches)
 }

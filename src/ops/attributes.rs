@@ -5,8 +5,6 @@ use serde::{Deserialize, Deserializer};
 use serde_json::Value as Json;
 
 use crate::error::{Error, Result};
-use crate::graph::TensorType;
-use crate::tensor::DType;
 
 /// An operator's attributes as a JSON object.
 #[derive(Debug, Clone, Default)]
@@ -135,16 +133,6 @@ pub(super) fn axes(dims: &[isize], rank: usize) -> Result<Vec<usize>> {
     match axes.iter().enumerate().find(|(i, a)| axes[..*i].contains(a)) {
         Some((_, a)) => Err(Error::bad_input(format!("dim {dims:?} names axis {a} twice"))),
         None => Ok(axes),
-    }
-}
-
-/// Checks that every input is a float tensor.
-pub(super) fn floats(inputs: &[TensorType]) -> Result<()> {
-    match inputs.iter().position(|t| t.dtype != DType::F32) {
-        Some(i) => {
-            Err(Error::bad_input(format!("input {i} must be a float tensor, it is {}", inputs[i].dtype)))
-        }
-        None => Ok(()),
     }
 }
 

@@ -1,5 +1,7 @@
 //! Element-wise functions of two tensors.
 
+use std::ops::RangeInclusive;
+
 use kinetograph_ref::binary as reference;
 use serde::Deserialize;
 
@@ -116,6 +118,10 @@ fn steps(of: &Shape, to: &Shape) -> Vec<usize> {
 impl Op for Binary {
     fn name(&self) -> &'static str {
         "binary"
+    }
+
+    fn arity(&self) -> RangeInclusive<usize> {
+        2..=2
     }
 
     fn infer(&self, inputs: &[TensorType]) -> Result<Vec<TensorType>> {

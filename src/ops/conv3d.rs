@@ -1,12 +1,13 @@
 //! 3D convolution.
 
+use std::ops::RangeInclusive;
 use std::sync::Arc;
 
 use kinetograph_ref::conv3d as reference;
 use serde::Deserialize;
 
 use super::attributes::{padding, triple};
-use super::{Door, Layout, MOST_ITERATIONS, Padding, Port};
+use super::{Door, Layout, Padding, Port};
 use crate::error::{Error, Result};
 use crate::gpu::Kernel;
 use crate::graph::{Activation, Bound, Dispatch, Family, Graph, Op, Operand, Recorder, TensorType, Value};
@@ -167,6 +168,10 @@ impl Op for Conv3d {
         "conv3d"
     }
 
+    fn arity(&self) -> RangeInclusive<usize> {
+        2..=3
+    }
+
     fn infer(&self, inputs: &[TensorType]) -> Result<Vec<TensorType>> {
         let [n, t, h, w, c] = inputs[0].shape.dims("the input", "[N, T, H, W, C]")?;
         let [kt, kh, kw, group_in, cout] =
@@ -269,7 +274,7 @@ impl Op for Conv3d {
             _ if !vectors || group_out < 4 => Family::Direct,
             family => family,
         };
-        let (entry, groups, iterations) = match family {
+        let (entry, groups, turns) = match family {
             Family::Tiled => {
                 let tiles = rows.div_ceil(64) * group_out.div_ceil(64) * self.groups;
                 ("conv3d_tiled", tiles, (taps * group_in).div_ceil(16))
@@ -280,12 +285,6 @@ impl Op for Conv3d {
             }
             Family::Direct => ("conv3d_direct", (rows * g.output[4]).div_ceil(64), taps * (group_in + 1)),
         };
-        if iterations > MOST_ITERATIONS {
-            return Err(Error::bad_input(format!(
-                "one output sums {taps} taps of {group_in} channels: more than {MOST_ITERATIONS} loop turns in \
-                 `{entry}`, which some drivers cut short; use fewer channels a group or --device cpu"
-            )));
-        }
         // One group's columns as they lie in memory, in elements or, for vec4 entry points, in vec4s.
         let padded = if r.is_packed(1) { group_out.next_multiple_of(4) } else { group_out };
         let columns = if family == Family::Direct { padded } else { padded / 4 };
@@ -330,6 +329,7 @@ impl Op for Conv3d {
                 if bias { Operand::Input(2) } else { Operand::Absent },
                 Operand::Output(0),
             ])
+            .turns(turns)
             .groups(groups as u64);
         if family == Family::Uniform {
             dispatch = dispatch.tune("UNIFORM_STEP", format!("{step}u"));

@@ -1,10 +1,11 @@
 //! The linear layer.
 
+use std::ops::RangeInclusive;
 use std::sync::Arc;
 
 use kinetograph_ref::linear as reference;
 
-use super::{Door, Layout, MOST_ITERATIONS, Port};
+use super::{Door, Layout, Port};
 use crate::error::{Error, Result};
 use crate::gpu::Kernel;
 use crate::graph::{Activation, Bound, Dispatch, Family, Graph, Op, Operand, Recorder, TensorType, Value};
@@ -63,6 +64,10 @@ params! {
 impl Op for Linear {
     fn name(&self) -> &'static str {
         "linear"
+    }
+
+    fn arity(&self) -> RangeInclusive<usize> {
+        2..=3
     }
 
     fn infer(&self, inputs: &[TensorType]) -> Result<Vec<TensorType>> {
@@ -134,18 +139,12 @@ impl Op for Linear {
         let vectors = r.is_packed(1) || out_c % 4 == 0;
         let step = [4, 2, 1].into_iter().find(|s| in_c % s == 0).unwrap_or(1);
         let family = if vectors { r.traits().family } else { Family::Direct };
-        let (entry, groups, iterations) = match family {
+        let (entry, groups, turns) = match family {
             Family::Direct => ("linear_direct", (rows * out_c).div_ceil(64), in_c),
             _ if rows <= FEW_ROWS => ("linear_rows", rows * out_c.div_ceil(128), in_c.div_ceil(8)),
             Family::Tiled => ("linear_tiled", rows.div_ceil(64) * out_c.div_ceil(64), in_c.div_ceil(16)),
             Family::Uniform => ("linear_uniform", rows.div_ceil(32) * out_c.div_ceil(16), in_c / step),
         };
-        if iterations > MOST_ITERATIONS {
-            return Err(Error::bad_input(format!(
-                "one output sums {in_c} products: more than {MOST_ITERATIONS} loop turns in `{entry}`, which \
-                 some drivers cut short; use --device cpu"
-            )));
-        }
         let row = if r.is_packed(1) { out_c.next_multiple_of(4) } else { out_c };
         let params = LinearParams {
             rows: r.u32("rows", rows)?,
@@ -164,6 +163,7 @@ impl Op for Linear {
                 if bias { Operand::Input(2) } else { Operand::Absent },
                 Operand::Output(0),
             ])
+            .turns(turns)
             .groups(groups as u64);
         if entry == "linear_uniform" {
             dispatch = dispatch.tune("UNIFORM_STEP", format!("{step}u"));

@@ -48,9 +48,6 @@ pub const CATALOG: &[&Door] = &[
     &softmax::DOOR,
 ];
 
-/// The most iterations of one invocation's loops: Mesa 22.3 stops at 65,535 without a word.
-const MOST_ITERATIONS: usize = 60_000;
-
 /// How an operator is reached by name, from the command line or a file.
 #[derive(Debug)]
 pub struct Door {

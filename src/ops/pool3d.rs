@@ -3,8 +3,8 @@
 use kinetograph_ref::pool3d as reference;
 use serde::Deserialize;
 
-use super::attributes::{floats, optional_triple, padding, triple, windows};
-use super::{Door, Layout, MOST_ITERATIONS, Padding, Port};
+use super::attributes::{optional_triple, padding, triple, windows};
+use super::{Door, Layout, Padding, Port};
 use crate::error::{Error, Result};
 use crate::gpu::Kernel;
 use crate::graph::{Bound, Dispatch, Family, Graph, Op, Operand, Recorder, TensorType, Value};
@@ -184,7 +184,6 @@ impl Op for Pool3d {
     }
 
     fn infer(&self, inputs: &[TensorType]) -> Result<Vec<TensorType>> {
-        floats(inputs)?;
         let [n, t, h, w, c] = inputs[0].shape.dims("the input", "[N, T, H, W, C]")?;
         let error = |text: &str| Err(Error::bad_input(text));
         if self.kernel_size == [0; 3] {
@@ -244,14 +243,7 @@ impl Op for Pool3d {
         let count = r.output(0).elements() / width;
         let length = [in_t, in_h, in_w];
         let taps: [usize; 3] = std::array::from_fn(|a| self.kernel_size[a].min(length[a]));
-        let iterations = taps[0] * (1 + taps[1] * (1 + taps[2]));
-        if iterations > MOST_ITERATIONS {
-            return Err(Error::bad_input(format!(
-                "kernel_size {:?}: more than {MOST_ITERATIONS} loop turns in `{entry}`, which some drivers cut \
-                 short; reduce whole axes instead, or use --device cpu",
-                self.kernel_size
-            )));
-        }
+        let turns = taps[0] * (1 + taps[1] * (1 + taps[2]));
         let n = |v: usize| r.u32("length", v);
         let [[pad_t, after_t], [pad_h, after_h], [pad_w, after_w]] = self.padding;
         let [stride_t, stride_h, stride_w] = self.steps();
@@ -288,6 +280,7 @@ impl Op for Pool3d {
                 .constant("ZERO_PAD", u32::from(self.zero_pad))
                 .constant("COUNT_PAD", u32::from(self.count_include_pad))
                 .bind([Operand::Input(0), Operand::Output(0)])
+                .turns(turns)
                 .groups(count.div_ceil(64) as u64),
         );
         Ok(())

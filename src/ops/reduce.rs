@@ -3,11 +3,11 @@
 use kinetograph_ref::reduce as reference;
 use serde::Deserialize;
 
-use super::attributes::{axes, axis_list, floats};
-use super::{Door, Layout, MOST_ITERATIONS, Port};
-use crate::error::{Error, Result};
+use super::attributes::{axes, axis_list};
+use super::{Door, Layout, Port};
+use crate::error::Result;
 use crate::gpu::Kernel;
-use crate::graph::{Bound, Dispatch, Family, Graph, Op, Operand, Recorder, TensorType, Value};
+use crate::graph::{Bound, Dispatch, Family, Graph, MOST_TURNS, Op, Operand, Recorder, TensorType, Value};
 use crate::shape::{MAX_RANK, Shape};
 use crate::tensor::Tensor;
 use crate::{kernel, params};
@@ -139,7 +139,6 @@ impl Op for Reduce {
     }
 
     fn infer(&self, inputs: &[TensorType]) -> Result<Vec<TensorType>> {
-        floats(inputs)?;
         Ok(vec![TensorType::float(&self.output(&inputs[0].shape)?)?])
     }
 
@@ -176,20 +175,12 @@ impl Op for Reduce {
         let count = r.output(0).elements();
         let direct = segments * (length + 1);
         let worth_it = length * segments >= LONG && (step == 1 || count < FEW_OUTPUTS);
-        let tree = direct > MOST_ITERATIONS || (r.traits().family == Family::Tiled && worth_it);
-        let (entry, groups, iterations) = if tree {
+        let tree = direct > MOST_TURNS || (r.traits().family == Family::Tiled && worth_it);
+        let (entry, groups, turns) = if tree {
             ("reduce_tree", count, (segments * length).div_ceil(256) + 8)
         } else {
             ("reduce_direct", count.div_ceil(64), direct)
         };
-        if iterations > MOST_ITERATIONS {
-            return Err(Error::bad_input(format!(
-                "dim {:?} has {} elements: more than {MOST_ITERATIONS} loop turns in `{entry}`, which some drivers \
-                 cut short; reduce one axis after the other",
-                self.dim,
-                segments * length
-            )));
-        }
         let dims = |list: &[(usize, usize)]| -> Vec<usize> { list.iter().map(|r| r.0).collect() };
         let steps = |list: &[(usize, usize)]| -> Vec<usize> { list.iter().map(|r| r.1).collect() };
         let params = ReduceParams {
@@ -212,6 +203,7 @@ impl Op for Reduce {
             Dispatch::new(&KERNEL, entry, &params)
                 .constant("MODE", self.mode as u32)
                 .bind([Operand::Input(0), Operand::Output(0)])
+                .turns(turns)
                 .groups(groups as u64),
         );
         Ok(())

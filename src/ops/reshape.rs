@@ -6,7 +6,7 @@ use super::{Door, Layout, Port};
 use crate::error::{Error, Result};
 use crate::graph::{Graph, Op, Recorder, TensorType, Value};
 use crate::shape::Shape;
-use crate::tensor::Tensor;
+use crate::tensor::{DType, Tensor};
 
 /// The same elements in another shape, as `torch.reshape`. Costs nothing: the output is the input's memory.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Deserialize)]
@@ -75,6 +75,10 @@ pub const DOOR: Door = Door {
 impl Op for Reshape {
     fn name(&self) -> &'static str {
         "reshape"
+    }
+
+    fn takes(&self, _: DType) -> bool {
+        true
     }
 
     fn infer(&self, inputs: &[TensorType]) -> Result<Vec<TensorType>> {

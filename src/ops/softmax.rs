@@ -3,11 +3,13 @@
 use kinetograph_ref::softmax as reference;
 use serde::Deserialize;
 
-use super::attributes::{axis, floats};
-use super::{Door, Layout, MOST_ITERATIONS, Port};
+use super::attributes::axis;
+use super::{Door, Layout, Port};
 use crate::error::{Error, Result};
 use crate::gpu::Kernel;
-use crate::graph::{Bound, Dispatch, Family, Graph, Op, Operand, Recorder, TensorType, UNIT_ROUNDOFF, Value};
+use crate::graph::{
+    Bound, Dispatch, Family, Graph, MOST_TURNS, Op, Operand, Recorder, TensorType, UNIT_ROUNDOFF, Value,
+};
 use crate::shape::Shape;
 use crate::tensor::Tensor;
 use crate::{kernel, params};
@@ -83,7 +85,6 @@ impl Op for Softmax {
     }
 
     fn infer(&self, inputs: &[TensorType]) -> Result<Vec<TensorType>> {
-        floats(inputs)?;
         self.lengths(&inputs[0].shape)?;
         let usable =
             self.temperature.is_finite() && self.temperature > 0.0 && (1.0 / self.temperature).is_finite();
@@ -134,20 +135,13 @@ impl Op for Softmax {
     fn record(&self, r: &mut Recorder<'_>) -> Result<()> {
         let [outer, length, inner] = self.lengths(r.input(0))?;
         let rows = outer * inner;
-        let too_long = 3 * length > MOST_ITERATIONS;
+        let too_long = 3 * length > MOST_TURNS;
         let tiled = too_long || (r.traits().family == Family::Tiled && inner == 1 && length >= LONG_ROW);
-        let (entry, groups, iterations) = if tiled {
+        let (entry, groups, turns) = if tiled {
             ("softmax_tiled", rows, 3 * length.div_ceil(256) + 16)
         } else {
             ("softmax_direct", rows.div_ceil(64), 3 * length)
         };
-        if iterations > MOST_ITERATIONS {
-            return Err(Error::bad_input(format!(
-                "dim {} has {length} elements: more than {MOST_ITERATIONS} loop turns in `{entry}`, which some \
-                 drivers cut short; use --device cpu",
-                self.dim
-            )));
-        }
         let params = SoftmaxParams {
             rows: r.u32("rows", rows)?,
             length: r.u32("length", length)?,
@@ -161,6 +155,7 @@ impl Op for Softmax {
             Dispatch::new(&KERNEL, entry, &params)
                 .constant("LOG", u32::from(self.log))
                 .bind([Operand::Input(0), Operand::Output(0)])
+                .turns(turns)
                 .groups(groups as u64),
         );
         Ok(())

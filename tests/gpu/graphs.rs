@@ -192,11 +192,32 @@ fn views_share_memory(gpu: &Gpu) -> Result<(), Failed> {
     if error > 1e-6 { Err(format!("{error:e} of the largest magnitude apart").into()) } else { Ok(()) }
 }
 
+/// Outputs that no node computes: an input, a constant, and views of both.
+fn outputs_without_a_node(gpu: &Gpu) -> Result<(), Failed> {
+    let mut g = Graph::new();
+    let x = g.input("x", &[2, 3])?;
+    let c = g.constant("c", values(&[6], 1));
+    let (vx, vc) = (g.reshape(x, &[6])?, g.reshape(c, &[3, 2])?);
+    for (name, value) in [("x", x), ("c", c), ("view of x", vx), ("view of c", vc)] {
+        g.output(name, value)?;
+    }
+    let input = [("x", values(&[2, 3], 2))];
+    let want = Engine::cpu().plan(&g)?.run(&input)?;
+    let got = Engine::from_gpu(gpu.clone()).plan(&g)?.run(&input)?;
+    for ((name, want), (_, got)) in want.iter().zip(got.iter()) {
+        if want.shape() != got.shape() || want.bytes() != got.bytes() {
+            return Err(format!("{name}: {got:?}").into());
+        }
+    }
+    Ok(())
+}
+
 /// What a test does with a device.
 type Check = fn(&Gpu) -> Result<(), Failed>;
 
 pub(crate) fn trials(prefix: &str, gpu: &Gpu) -> Vec<Trial> {
-    let list: [(&str, Check); 10] = [
+    let list: [(&str, Check); 11] = [
+        ("outputs-without-a-node", outputs_without_a_node),
         ("agrees-with-cpu", agrees_with_cpu),
         ("same-bits-however-planned", same_bits_however_planned),
         ("cuts-are-made", cuts_are_made),
