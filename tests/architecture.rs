@@ -36,9 +36,9 @@ const KERNEL_TYPES: &[&str] = &["Kernel", "Params", "Tunes"];
 const MAY_USE_REFERENCE: &[&str] = &["graph", "ops", "verify"];
 
 /// Where `wgpu` may be named, besides src/gpu/.
-const MAY_NAME_WGPU: &[&str] = &["src/graph/engine.rs", "src/graph/gpu_plan.rs", "src/lib.rs"];
+const MAY_NAME_WGPU: &[&str] = &["src/graph/engine.rs", "src/graph/gpu_plan/", "src/lib.rs"];
 
-const MOST_LINES: usize = 900;
+const MOST_LINES: usize = 800;
 
 /// A source file.
 struct Source {
@@ -454,7 +454,7 @@ fn the_reference_stands_alone() {
 fn only_the_gpu_names_wgpu() {
     let mut problems = Vec::new();
     for file in sources("src") {
-        let may = file.path.starts_with("src/gpu/") || MAY_NAME_WGPU.contains(&file.path.as_str());
+        let may = file.path.starts_with("src/gpu/") || MAY_NAME_WGPU.iter().any(|p| file.path.starts_with(p));
         if !may && file.tokens.iter().any(|t| t.word() == Some("wgpu")) {
             problems.push(format!("{}: names wgpu", file.path));
         }

@@ -1,0 +1,380 @@
+//! Making a plan: memory, weights, pipelines and bind groups.
+
+use std::collections::HashMap;
+
+use super::cut::{Cut, cut};
+use super::{Launch, MemorySummary, Slot, default_work_limit, stored_bytes};
+use crate::error::{At, Error, Result};
+use crate::gpu::{Gpu, POISON};
+use crate::graph::arena::{self, Region};
+use crate::graph::{Dispatch, Graph, Operand, Origin, PlanOptions, Precision, Value, record_node};
+use crate::tensor::{DType, Tensor};
+
+/// Offsets of storage bindings: the largest alignment that any device asks for.
+const ALIGN: u64 = 256;
+
+/// Weights waiting for their copy to the device at most.
+const STAGED_BYTES: u64 = 64 << 20;
+
+/// Everything that a plan holds on the device.
+pub(super) struct Built {
+    pub(super) buffers: Vec<wgpu::Buffer>,
+    pub(super) slots: HashMap<Value, Slot>,
+    pub(super) written: Vec<usize>,
+    pub(super) memory: MemorySummary,
+    pub(super) launches: Vec<Vec<Launch>>,
+}
+
+pub(super) fn build(gpu: &Gpu, graph: &Graph, options: &PlanOptions) -> Result<Built> {
+    let mut builder = Builder {
+        gpu,
+        roots: roots(graph),
+        options,
+        buffers: Vec::new(),
+        slots: HashMap::new(),
+        written: Vec::new(),
+        memory: MemorySummary::default(),
+    };
+    builder.place(graph)?;
+    let launches = builder.launches(graph)?;
+    let Builder { buffers, slots, written, memory, .. } = builder;
+    Ok(Built { buffers, slots, written, memory, launches })
+}
+
+/// A value's memory: itself, or for a view what it looks at.
+fn roots(graph: &Graph) -> Vec<Value> {
+    let mut roots: Vec<Value> = (0..graph.values.len() as u32).map(Value).collect();
+    for node in graph.nodes.iter().filter(|n| n.op.is_view()) {
+        roots[node.outputs[0].index()] = roots[node.inputs[0].index()];
+    }
+    roots
+}
+
+/// Bytes of one element as stored on the device.
+fn element_size(dtype: DType, precision: Precision) -> u64 {
+    if dtype == DType::F32 && precision == Precision::F16 { 2 } else { 4 }
+}
+
+struct Builder<'a> {
+    gpu: &'a Gpu,
+    roots: Vec<Value>,
+    options: &'a PlanOptions,
+    buffers: Vec<wgpu::Buffer>,
+    slots: HashMap<Value, Slot>,
+    written: Vec<usize>,
+    memory: MemorySummary,
+}
+
+impl Builder<'_> {
+    fn size(&self, graph: &Graph, value: Value) -> u64 {
+        let ty = graph.ty(value);
+        ty.shape.elements() as u64 * element_size(ty.dtype, self.options.precision)
+    }
+
+    fn padded(&self, size: u64) -> u64 {
+        size.next_multiple_of(4) + self.options.guard
+    }
+
+    /// Gives every input, output and intermediate value its memory.
+    fn place(&mut self, graph: &Graph) -> Result<()> {
+        let mut made_by: HashMap<Value, usize> = HashMap::new();
+        let mut last_read: HashMap<Value, usize> = HashMap::new();
+        for (i, node) in graph.nodes.iter().enumerate() {
+            for v in &node.inputs {
+                last_read.insert(self.roots[v.index()], i);
+            }
+            for v in node.outputs.iter().filter(|v| self.roots[v.index()] == **v) {
+                made_by.insert(*v, i);
+            }
+        }
+        let outside: Vec<Value> = graph.outputs.iter().map(|(_, v)| self.roots[v.index()]).collect();
+        let is_outside = |v: &Value| outside.contains(v) || self.options.keep_all;
+
+        let mut inner: Vec<Value> = made_by.keys().filter(|v| !is_outside(v)).copied().collect();
+        inner.sort_unstable();
+        let at: HashMap<Value, usize> = inner.iter().enumerate().map(|(i, v)| (*v, i)).collect();
+        let mut regions: Vec<Region> = inner
+            .iter()
+            .map(|v| {
+                let born = made_by[v];
+                let size = self.padded(self.size(graph, *v));
+                Region { size, life: born..=last_read.get(v).copied().unwrap_or(born), apart: Vec::new() }
+            })
+            .collect();
+        for node in graph.nodes.iter().filter(|n| !n.op.is_view()) {
+            for (i, written) in node.outputs.iter().enumerate() {
+                let touched = node.inputs.iter().chain(&node.outputs[..i]);
+                for other in touched.map(|v| self.roots[v.index()]) {
+                    if let (Some(&a), Some(&b)) = (at.get(written), at.get(&other)) {
+                        regions[a].apart.push(b);
+                        regions[b].apart.push(a);
+                    }
+                }
+            }
+        }
+        let limit = self.gpu.limits().max_buffer_size;
+        let arena = arena::place(&regions, ALIGN, limit);
+
+        // Inputs and outputs have buffers of their own, which the host program may use in place.
+        let mut own: Vec<Value> = graph.inputs.clone();
+        own.extend(made_by.keys().filter(|v| is_outside(v)));
+        own.sort_unstable();
+        self.memory.activations = arena.buffers.iter().sum::<u64>()
+            + own.iter().map(|v| self.padded(self.size(graph, *v))).sum::<u64>();
+        let mut everything = regions.clone();
+        everything.extend(own.iter().map(|v| {
+            let from = made_by.get(v).copied().unwrap_or(0);
+            let to = if is_outside(v) { graph.nodes.len() } else { last_read.get(v).copied().unwrap_or(0) };
+            Region { size: self.padded(self.size(graph, *v)), life: from..=to, apart: Vec::new() }
+        }));
+        self.memory.alive = arena::peak(&everything);
+        self.memory.weights = graph
+            .values
+            .iter()
+            .enumerate()
+            .filter(|(i, v)| v.origin_is_constant() && last_read.contains_key(&Value(*i as u32)))
+            .map(|(i, _)| self.size(graph, Value(i as u32)))
+            .sum();
+        self.check_budget(graph, &own, &inner)?;
+
+        let usage = wgpu::BufferUsages::STORAGE | wgpu::BufferUsages::COPY_SRC | wgpu::BufferUsages::COPY_DST;
+        for size in &arena.buffers {
+            self.written.push(self.buffers.len());
+            self.buffers.push(self.gpu.buffer("intermediate tensors", *size, usage, false)?);
+        }
+        for (v, place) in inner.iter().zip(&arena.places) {
+            let slot = Slot { buffer: place.buffer, offset: place.offset, size: self.size(graph, *v) };
+            self.slots.insert(*v, slot);
+        }
+        for v in own {
+            let size = self.size(graph, v);
+            let label = &graph.values[v.index()].name;
+            self.slots.insert(v, Slot { buffer: self.buffers.len(), offset: 0, size });
+            // The guard after an input is poisoned once: nothing writes it, and reading it must show.
+            let buffer = self.gpu.buffer(label, self.padded(size), usage, false)?;
+            if self.options.guard > 0 {
+                self.gpu.queue().write_buffer(&buffer, 0, &vec![POISON; buffer.size() as usize]);
+            }
+            if made_by.contains_key(&v) {
+                self.written.push(self.buffers.len());
+            }
+            self.buffers.push(buffer);
+        }
+        Ok(())
+    }
+
+    /// Before anything is allocated: does every tensor fit a binding, and the whole the memory?
+    fn check_budget(&self, graph: &Graph, own: &[Value], inner: &[Value]) -> Result<()> {
+        let advice = "use a smaller input, --precision f16 or --device cpu";
+        let limit = self.gpu.limits().max_storage_buffer_binding_size;
+        let constants = (0..graph.values.len() as u32).map(Value).filter(|v| {
+            graph.values[v.index()].origin_is_constant() && graph.nodes.iter().any(|n| n.inputs.contains(v))
+        });
+        for v in own.iter().chain(inner).copied().chain(constants) {
+            let size = self.padded(self.size(graph, v));
+            if size > limit {
+                let value = &graph.values[v.index()];
+                return Err(Error::out_of_memory(format!(
+                    "{}: tensor {} takes {size} bytes, the device `{}` binds at most {limit}; {advice}",
+                    value.name,
+                    value.ty.shape,
+                    self.gpu.info().name
+                )));
+            }
+        }
+        let total = self.memory.weights + self.memory.activations;
+        let budget = self.options.memory_limit.unwrap_or(u64::MAX).min(self.gpu.memory_limit());
+        if total > budget {
+            return Err(Error::out_of_memory(format!(
+                "the plan needs {total} bytes ({} for weights, {} for activations), {budget} are allowed; {advice}",
+                self.memory.weights, self.memory.activations
+            )));
+        }
+        Ok(())
+    }
+
+    /// Uploads a constant for one node; packed layouts are the node's own, others are shared.
+    fn constant(&mut self, graph: &Graph, value: Value, tensor: &Tensor, staged: &mut u64) -> Result<Slot> {
+        let name = &graph.values[value.index()].name;
+        let mut bytes = stored_bytes(tensor, self.options.precision);
+        let size = bytes.len() as u64;
+        let bound = self.padded(size);
+        if bound > self.gpu.limits().max_storage_buffer_binding_size {
+            return Err(Error::out_of_memory(format!(
+                "{name}: its packed layout takes {bound} bytes, the device `{}` binds at most {}; use --precision \
+                 f16 or --device cpu",
+                self.gpu.info().name,
+                self.gpu.limits().max_storage_buffer_binding_size
+            )));
+        }
+        bytes.resize(bound as usize, POISON);
+        let usage = wgpu::BufferUsages::STORAGE | wgpu::BufferUsages::COPY_SRC;
+        let buffer = self.gpu.buffer_with(name, &bytes, usage)?;
+        drop(bytes);
+        *staged += size;
+        if *staged > STAGED_BYTES {
+            // Lets the driver free the copies that it made for the upload.
+            let commands =
+                self.gpu.scoped(name, |d| d.create_command_encoder(&Default::default()).finish())?;
+            let index = self.gpu.submit(name, commands)?;
+            self.gpu.wait(name, index)?;
+            *staged = 0;
+        }
+        self.buffers.push(buffer);
+        Ok(Slot { buffer: self.buffers.len() - 1, offset: 0, size })
+    }
+
+    fn launches(&mut self, graph: &Graph) -> Result<Vec<Vec<Launch>>> {
+        let traits = self.options.traits(self.gpu);
+        let mut staged = 0;
+        let mut shared: HashMap<Value, Slot> = HashMap::new();
+        // Dispatches and the memory of the inputs of each node.
+        let mut recorded: Vec<(Vec<Dispatch>, Vec<Slot>)> = Vec::new();
+        for (i, node) in graph.nodes.iter().enumerate() {
+            let mut packed = vec![false; node.inputs.len()];
+            let mut slots = Vec::new();
+            for (index, v) in node.inputs.iter().enumerate().filter(|_| !node.op.is_view()) {
+                let root = self.roots[v.index()];
+                let Origin::Constant(tensor) = &graph.values[root.index()].origin else {
+                    slots.push(self.slots[&root]);
+                    continue;
+                };
+                let tensor = tensor.as_ref().ok_or_else(|| {
+                    Error::usage(format!(
+                        "{}: weight `{}` has no values; load or make the weights first",
+                        node.name,
+                        graph.values[root.index()].name
+                    ))
+                })?;
+                let tensor = tensor.reshape(graph.shape(*v))?;
+                let slot = match node.op.pack(index, &tensor).at(&node.name)? {
+                    Some(layout) => {
+                        packed[index] = true;
+                        self.constant(graph, root, &layout, &mut staged)?
+                    }
+                    None => match shared.get(&root) {
+                        Some(slot) => *slot,
+                        None => {
+                            let slot = self.constant(graph, root, &tensor, &mut staged)?;
+                            shared.insert(root, slot);
+                            slot
+                        }
+                    },
+                };
+                slots.push(slot);
+            }
+            let dispatches =
+                if node.op.is_view() { Vec::new() } else { record_node(graph, node, traits, &packed)? };
+            recorded.push((dispatches, slots));
+            self.options.progress("loading weights", i, graph.nodes.len());
+        }
+        // An output may be a constant itself, or a view of one.
+        let outputs: Vec<Value> = graph.outputs.iter().map(|(_, v)| self.roots[v.index()]).collect();
+        for root in outputs {
+            if let Origin::Constant(Some(tensor)) = &graph.values[root.index()].origin
+                && !shared.contains_key(&root)
+            {
+                shared.insert(root, self.constant(graph, root, tensor, &mut staged)?);
+            }
+        }
+        for (v, root) in self.roots.clone().into_iter().enumerate() {
+            // Views, of constants too, lie where their root does.
+            if let Some(slot) = self.slots.get(&root).or_else(|| shared.get(&root)).copied() {
+                self.slots.insert(Value(v as u32), slot);
+            }
+        }
+        self.bind(graph, &recorded)
+    }
+
+    /// Compiles the pipelines and makes the bind groups, cutting long dispatches.
+    fn bind(&mut self, graph: &Graph, recorded: &[(Vec<Dispatch>, Vec<Slot>)]) -> Result<Vec<Vec<Launch>>> {
+        let total: usize = recorded.iter().map(|(d, _)| d.len()).sum();
+        let limit = self.options.work_limit.unwrap_or(default_work_limit(self.gpu));
+        let widest = self.gpu.limits().max_compute_workgroups_per_dimension.into();
+        let align = u64::from(self.gpu.limits().min_uniform_buffer_offset_alignment).max(16);
+
+        // All params lie in one uniform buffer.
+        let mut params: Vec<u8> = Vec::new();
+        let mut cuts: Vec<Vec<Vec<(u64, Cut)>>> = Vec::new();
+        for (node, (dispatches, _)) in graph.nodes.iter().zip(recorded) {
+            let work = (graph.node_flops(node) + graph.node_bytes(node)) / (dispatches.len() as u64).max(1);
+            let mut of_node = Vec::new();
+            for dispatch in dispatches {
+                let mut of_dispatch = Vec::new();
+                for cut in cut(dispatch.groups, work, limit, widest) {
+                    params.resize(params.len().next_multiple_of(align as usize), 0);
+                    of_dispatch.push((params.len() as u64, cut));
+                    let first = u32::try_from(cut.first).map_err(|_| {
+                        Error::bad_input(format!("{}: {} workgroups", node.name, dispatch.groups))
+                    })?;
+                    params.extend_from_slice(bytemuck::bytes_of(&first));
+                    params.extend_from_slice(&dispatch.params[4..]);
+                }
+                of_node.push(of_dispatch);
+            }
+            cuts.push(of_node);
+        }
+        params.resize(params.len().next_multiple_of(align as usize).max(16), 0);
+        let uniform = self.gpu.buffer_with("params", &params, wgpu::BufferUsages::UNIFORM)?;
+        let absent = self.gpu.buffer("absent", 16, wgpu::BufferUsages::STORAGE, false)?;
+
+        let mut done = 0;
+        let mut launches = Vec::new();
+        for ((node, (dispatches, slots)), cuts) in graph.nodes.iter().zip(recorded).zip(cuts) {
+            let mut of_node = Vec::new();
+            for (dispatch, cuts) in dispatches.iter().zip(cuts) {
+                let pipeline =
+                    self.gpu.pipeline(dispatch.kernel, &dispatch.key, dispatch.fields).at(&node.name)?;
+                for (at, cut) in cuts {
+                    let group = self.gpu.scoped(&node.name, |device| {
+                        let uniform = wgpu::BufferBinding {
+                            buffer: &uniform,
+                            offset: at,
+                            size: std::num::NonZero::new(dispatch.params.len().next_multiple_of(16) as u64),
+                        };
+                        let mut entries = vec![wgpu::BindGroupEntry {
+                            binding: 0,
+                            resource: wgpu::BindingResource::Buffer(uniform),
+                        }];
+                        for (i, operand) in dispatch.operands.iter().enumerate() {
+                            let slot = match operand {
+                                Operand::Input(i) => Some(slots[*i]),
+                                Operand::Output(i) => Some(self.slots[&node.outputs[*i]]),
+                                Operand::Absent => None,
+                            };
+                            let binding = match slot {
+                                Some(slot) => wgpu::BufferBinding {
+                                    buffer: &self.buffers[slot.buffer],
+                                    offset: slot.offset,
+                                    size: std::num::NonZero::new(self.padded(slot.size)),
+                                },
+                                None => absent.as_entire_buffer_binding(),
+                            };
+                            entries.push(wgpu::BindGroupEntry {
+                                binding: i as u32 + 1,
+                                resource: wgpu::BindingResource::Buffer(binding),
+                            });
+                        }
+                        device.create_bind_group(&wgpu::BindGroupDescriptor {
+                            label: Some(&node.name),
+                            layout: &pipeline.get_bind_group_layout(0),
+                            entries: &entries,
+                        })
+                    })?;
+                    of_node.push(Launch {
+                        pipeline: pipeline.clone(),
+                        group,
+                        x: cut.x,
+                        y: cut.y,
+                        work: cut.work,
+                    });
+                }
+                self.options.progress("compiling kernels", done, total);
+                done += 1;
+            }
+            launches.push(of_node);
+        }
+        self.options.progress("compiling kernels", total, total);
+        Ok(launches)
+    }
+}

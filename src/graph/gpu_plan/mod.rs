@@ -1,0 +1,349 @@
+//! A graph made ready for a GPU: memory placed, weights uploaded, pipelines compiled, dispatches cut into
+//! submissions.
+
+mod build;
+mod cut;
+mod profile;
+
+use std::collections::HashMap;
+use std::fmt;
+use std::sync::{Mutex, PoisonError};
+
+use half::f16;
+
+use super::{Graph, Origin, Outputs, PlanOptions, Precision, Value};
+use crate::error::{At, Error, Result};
+use crate::gpu::{Gpu, POISON};
+use crate::tensor::{DType, Tensor};
+
+use build::{Built, build};
+
+/// Work (floating-point operations plus bytes moved) in one submission: well under the two seconds after which
+/// Windows resets a GPU that is a hundred times slower than a desktop card.
+const WORK_PER_SUBMISSION: u64 = 20_000_000_000;
+
+/// The same for an adapter on the processor, which no watchdog guards: often enough for a progress bar.
+const SOFTWARE_WORK_PER_SUBMISSION: u64 = 2_000_000_000;
+
+/// What a plan holds on its device.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct MemorySummary {
+    /// Bytes of constants, as laid out for the kernels.
+    pub weights: u64,
+    /// Bytes of inputs, outputs and intermediate tensors as planned.
+    pub activations: u64,
+    /// The largest sum of inputs, outputs and intermediate tensors alive at once: no plan can be smaller.
+    pub alive: u64,
+}
+
+/// Where a value lies on the device.
+#[derive(Debug, Clone, Copy)]
+struct Slot {
+    buffer: usize,
+    offset: u64,
+    /// Bytes of the tensor itself; a guard may follow.
+    size: u64,
+}
+
+struct Launch {
+    pipeline: std::sync::Arc<wgpu::ComputePipeline>,
+    group: wgpu::BindGroup,
+    x: u32,
+    y: u32,
+    work: u64,
+}
+
+/// A graph made ready for one GPU. Runs of one plan are serialised.
+pub struct GpuPlan {
+    gpu: Gpu,
+    graph: Graph,
+    options: PlanOptions,
+    buffers: Vec<wgpu::Buffer>,
+    slots: HashMap<Value, Slot>,
+    /// The buffers that poisoning fills: all that nodes write.
+    written: Vec<usize>,
+    /// The launches of each node.
+    launches: Vec<Vec<Launch>>,
+    memory: MemorySummary,
+    running: Mutex<()>,
+}
+
+impl GpuPlan {
+    pub(crate) fn new(gpu: &Gpu, graph: &Graph, options: &PlanOptions) -> Result<GpuPlan> {
+        if options.precision == Precision::F16 && !gpu.has_f16() {
+            return Err(Error::device(format!(
+                "the device `{}` has no 16-bit floats in shaders; use --precision f32 or --device cpu",
+                gpu.info().name
+            )));
+        }
+        let graph = if options.fuse { graph.fused() } else { graph.clone() };
+        let Built { buffers, slots, written, memory, launches } = build(gpu, &graph, options)?;
+        let mut graph = graph;
+        for value in &mut graph.values {
+            // The device holds the weights now.
+            if let Origin::Constant(tensor) = &mut value.origin {
+                *tensor = None;
+            }
+        }
+        Ok(GpuPlan {
+            gpu: gpu.clone(),
+            graph,
+            options: options.clone(),
+            buffers,
+            slots,
+            written,
+            launches,
+            memory,
+            running: Mutex::new(()),
+        })
+    }
+
+    /// The device.
+    pub fn gpu(&self) -> &Gpu {
+        &self.gpu
+    }
+
+    /// What the plan holds on the device.
+    pub fn memory(&self) -> MemorySummary {
+        self.memory
+    }
+
+    /// How many dispatches one run makes.
+    pub fn dispatches(&self) -> usize {
+        self.launches.iter().map(Vec::len).sum()
+    }
+
+    /// How many submissions one run makes.
+    pub fn submissions(&self) -> usize {
+        self.chunks().len()
+    }
+
+    /// The buffer, offset and length in bytes of an input, for a host program that fills it on the device
+    /// before [`GpuPlan::encode`].
+    pub fn input_buffer(&self, name: &str) -> Option<(&wgpu::Buffer, u64, u64)> {
+        let value = self.graph.inputs.iter().find(|v| self.graph.values[v.index()].name == name)?;
+        self.location(*value)
+    }
+
+    /// The buffer, offset and length in bytes of an output. Its content is valid once the submission of
+    /// [`GpuPlan::encode`] is done, until the next.
+    pub fn output_buffer(&self, name: &str) -> Option<(&wgpu::Buffer, u64, u64)> {
+        self.location(self.graph.outputs.iter().find(|(n, _)| n == name)?.1)
+    }
+
+    fn location(&self, value: Value) -> Option<(&wgpu::Buffer, u64, u64)> {
+        self.slots.get(&value).map(|s| (&self.buffers[s.buffer], s.offset, s.size))
+    }
+
+    /// Records the whole graph into the host program's own encoder. Long graphs are better run with
+    /// [`GpuPlan::run`], which cuts them into submissions that no driver's watchdog minds.
+    pub fn encode(&self, encoder: &mut wgpu::CommandEncoder) {
+        let mut pass = encoder.begin_compute_pass(&wgpu::ComputePassDescriptor::default());
+        for launch in self.launches.iter().flatten() {
+            launch.encode(&mut pass);
+        }
+    }
+
+    /// Uploads the inputs, runs the graph and gives the outputs as f32 (or i32) tensors.
+    ///
+    /// # Errors
+    /// [`crate::ErrorKind::BadInput`] for missing, unknown or misshapen inputs; [`crate::ErrorKind::Device`]
+    /// when the device is lost or hangs.
+    pub fn run(&self, inputs: &[(&str, Tensor)]) -> Result<Outputs> {
+        let _running = self.running.lock().unwrap_or_else(PoisonError::into_inner);
+        self.upload(inputs)?;
+        self.execute()?;
+        let values: Vec<Value> = self.graph.outputs.iter().map(|(_, v)| *v).collect();
+        let tensors = self.download(&values)?;
+        let names = self.graph.outputs.iter().map(|(n, _)| n.clone());
+        Ok(Outputs::new(names.zip(tensors).collect()))
+    }
+
+    /// Runs and gives the value of every node's outputs; the plan must keep them all.
+    pub(crate) fn run_all(&self, inputs: &[(&str, Tensor)]) -> Result<Vec<(String, Vec<Tensor>)>> {
+        let _running = self.running.lock().unwrap_or_else(PoisonError::into_inner);
+        self.upload(inputs)?;
+        self.execute()?;
+        let nodes = self.graph.nodes.iter();
+        nodes.map(|n| Ok((n.name.clone(), self.download(&n.outputs)?))).collect()
+    }
+
+    /// Every place where guard bytes after a written tensor were changed: the names of the tensors.
+    pub(crate) fn broken_guards(&self) -> Result<Vec<String>> {
+        let mut broken = Vec::new();
+        for node in &self.graph.nodes {
+            for value in node.outputs.iter().filter(|_| !node.op.is_view()) {
+                let Some(slot) = self.slots.get(value) else { continue };
+                let from = slot.offset + slot.size.next_multiple_of(4);
+                let guard = (&self.buffers[slot.buffer], from, self.options.guard);
+                let bytes = &self.gpu.read("guard", &[guard])?[0];
+                // A size that is no multiple of 4 leaves padding, which belongs to nobody.
+                if bytes.iter().any(|&b| b != POISON) {
+                    broken.push(self.graph.values[value.index()].name.clone());
+                }
+            }
+        }
+        Ok(broken)
+    }
+
+    fn upload(&self, inputs: &[(&str, Tensor)]) -> Result<()> {
+        let tensors = check_inputs(&self.graph, inputs)?;
+        if self.options.poison {
+            for &i in &self.written {
+                let bytes = vec![POISON; self.buffers[i].size() as usize];
+                self.gpu.scoped("poison", |_| self.gpu.queue().write_buffer(&self.buffers[i], 0, &bytes))?;
+            }
+        }
+        for (value, tensor) in self.graph.inputs.iter().zip(tensors) {
+            let slot = self.slots[value];
+            let mut stored = stored_bytes(&tensor, self.options.precision);
+            stored.resize(slot.size.next_multiple_of(4) as usize, 0);
+            self.gpu.scoped("upload", |_| {
+                self.gpu.queue().write_buffer(&self.buffers[slot.buffer], slot.offset, &stored);
+            })?;
+        }
+        Ok(())
+    }
+
+    /// Ranges of nodes' launches that go into one submission each.
+    fn chunks(&self) -> Vec<Vec<(usize, usize)>> {
+        let limit = self.options.work_limit.unwrap_or(default_work_limit(&self.gpu));
+        let mut chunks = vec![Vec::new()];
+        let mut work = 0u64;
+        for (n, launches) in self.launches.iter().enumerate() {
+            for (l, launch) in launches.iter().enumerate() {
+                if work > 0 && work.saturating_add(launch.work) > limit {
+                    chunks.push(Vec::new());
+                    work = 0;
+                }
+                work = work.saturating_add(launch.work);
+                if let Some(chunk) = chunks.last_mut() {
+                    chunk.push((n, l));
+                }
+            }
+        }
+        chunks
+    }
+
+    fn execute(&self) -> Result<()> {
+        let chunks = self.chunks();
+        let mut previous = None;
+        for (i, chunk) in chunks.iter().enumerate() {
+            let Some(&(first, _)) = chunk.first() else { continue };
+            let name = &self.graph.nodes[first].name;
+            let commands = self.gpu.scoped(name, |device| {
+                let mut encoder = device.create_command_encoder(&wgpu::CommandEncoderDescriptor::default());
+                let mut pass = encoder.begin_compute_pass(&wgpu::ComputePassDescriptor::default());
+                for &(n, l) in chunk {
+                    self.launches[n][l].encode(&mut pass);
+                }
+                drop(pass);
+                encoder.finish()
+            })?;
+            let index = self.gpu.submit(name, commands)?;
+            // One submission stays in flight while the next is made.
+            if let Some((name, index)) = previous.replace((name, index)) {
+                self.gpu.wait(name, index)?;
+            }
+            self.options.progress("running", i, chunks.len());
+        }
+        match previous {
+            Some((name, index)) => self.gpu.wait(name, index),
+            None => Ok(()),
+        }
+    }
+
+    fn download(&self, values: &[Value]) -> Result<Vec<Tensor>> {
+        let ranges: Vec<_> = values
+            .iter()
+            .map(|v| {
+                self.location(*v).ok_or_else(|| {
+                    Error::internal(format!("`{}` has no memory", self.graph.values[v.index()].name))
+                })
+            })
+            .collect::<Result<_>>()?;
+        let bytes = self.gpu.read("read-back", &ranges)?;
+        values.iter().zip(bytes).map(|(v, b)| self.tensor(*v, &b)).collect()
+    }
+
+    fn tensor(&self, value: Value, bytes: &[u8]) -> Result<Tensor> {
+        let ty = self.graph.ty(value);
+        match (ty.dtype, self.options.precision) {
+            (DType::I32, _) => {
+                let v: Vec<i32> = bytes.chunks_exact(4).map(bytemuck::pod_read_unaligned).collect();
+                Tensor::new(&ty.shape, v)
+            }
+            (_, Precision::F32) => {
+                let v: Vec<f32> = bytes.chunks_exact(4).map(bytemuck::pod_read_unaligned).collect();
+                Tensor::new(&ty.shape, v)
+            }
+            (_, Precision::F16) => {
+                let v: Vec<f32> =
+                    bytes.chunks_exact(2).map(|b| bytemuck::pod_read_unaligned::<f16>(b).to_f32()).collect();
+                Tensor::new(&ty.shape, v)
+            }
+        }
+    }
+}
+
+impl Launch {
+    fn encode(&self, pass: &mut wgpu::ComputePass<'_>) {
+        pass.set_pipeline(&self.pipeline);
+        pass.set_bind_group(0, &self.group, &[]);
+        pass.dispatch_workgroups(self.x, self.y, 1);
+    }
+}
+
+impl fmt::Debug for GpuPlan {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("GpuPlan")
+            .field("gpu", &self.gpu)
+            .field("nodes", &self.graph.nodes.len())
+            .field("memory", &self.memory)
+            .finish_non_exhaustive()
+    }
+}
+
+fn default_work_limit(gpu: &Gpu) -> u64 {
+    if gpu.is_software() { SOFTWARE_WORK_PER_SUBMISSION } else { WORK_PER_SUBMISSION }
+}
+
+/// The inputs in the graph's order.
+pub(super) fn check_inputs(graph: &Graph, inputs: &[(&str, Tensor)]) -> Result<Vec<Tensor>> {
+    let names: Vec<&str> = graph.inputs().map(|(n, _)| n).collect();
+    if let Some((unknown, _)) = inputs.iter().find(|(n, _)| !names.contains(n)) {
+        return Err(Error::bad_input(format!(
+            "the graph has no input `{unknown}`; its inputs are {}",
+            names.join(", ")
+        )));
+    }
+    graph
+        .inputs()
+        .map(|(name, ty)| {
+            let (_, tensor) = inputs
+                .iter()
+                .find(|(n, _)| *n == name)
+                .ok_or_else(|| Error::bad_input(format!("no tensor was given for input `{name}`")))?;
+            if tensor.shape() != &ty.shape {
+                return Err(Error::bad_input(format!(
+                    "input `{name}` must be {}, the tensor given is {}",
+                    ty.shape,
+                    tensor.shape()
+                )));
+            }
+            match ty.dtype {
+                DType::I32 => tensor.i32s().map(|_| tensor.clone()).at(format_args!("input `{name}`")),
+                _ => Ok(tensor.to_f32()),
+            }
+        })
+        .collect()
+}
+
+fn stored_bytes(tensor: &Tensor, precision: Precision) -> Vec<u8> {
+    if tensor.dtype() == DType::F32 && precision == Precision::F16 {
+        tensor.to_f16().bytes().to_vec()
+    } else {
+        tensor.bytes().to_vec()
+    }
+}
