@@ -163,7 +163,7 @@ impl Graph {
     /// Puts `name` before the names of the nodes that `build` adds.
     ///
     /// # Errors
-    /// What `build` gives, with the name before it.
+    /// What `build` gives.
     pub fn scope<T>(&mut self, name: &str, build: impl FnOnce(&mut Graph) -> Result<T>) -> Result<T> {
         self.scope.push(name.to_owned());
         let result = build(self);
