@@ -89,7 +89,7 @@ impl Golden {
             });
         }
         let attributes = Attributes::from_json(self.attributes.clone())?;
-        let output = (self.door.add)(&mut graph, &values, &attributes)?;
+        let output = self.door.add(&mut graph, &values, &attributes)?;
         graph.output("y", output[0])?;
         Ok(engine.plan(&graph)?.run(&given)?["y"].clone())
     }

@@ -78,7 +78,7 @@ fn what_makes_no_sense_is_an_error_that_says_what() {
         let inputs: Vec<_> =
             shapes.iter().enumerate().map(|(i, s)| graph.input(&i.to_string(), s).unwrap()).collect();
         let place = format!("{op} of {shapes:?} with {attributes}");
-        match (door.add)(&mut graph, &inputs, &Attributes::parse(attributes).unwrap()) {
+        match door.add(&mut graph, &inputs, &Attributes::parse(attributes).unwrap()) {
             Ok(_) => wrong.push(format!("{place}: no error")),
             Err(e) if e.kind() != ErrorKind::BadInput || !e.to_string().contains(part) => {
                 wrong.push(format!("{place}: {:?} `{e}` does not name `{part}`", e.kind()));
@@ -110,7 +110,7 @@ fn indices_are_no_floats() {
         let mut graph = Graph::new();
         let ty = TensorType { shape: Shape::new(&[2, 3]).unwrap(), dtype: DType::I32 };
         let x = graph.input_of("x", ty).unwrap();
-        let e = (door.add)(&mut graph, &[x], &Attributes::parse(attributes).unwrap()).unwrap_err();
+        let e = door.add(&mut graph, &[x], &Attributes::parse(attributes).unwrap()).unwrap_err();
         assert!(e.to_string().contains("must be a float tensor"), "{op}: {e}");
     }
 }
@@ -127,6 +127,24 @@ fn loops_without_end_are_refused() {
         for family in Family::ALL {
             let e = case.dispatches(Traits { family, precision: Precision::F32 }).unwrap_err();
             assert!(e.to_string().contains("loop turns"), "{e}");
+        }
+    }
+}
+
+/// One input too few, or one too many, is an error of every operator, never a panic or an input ignored.
+#[test]
+fn wrong_numbers_of_inputs_are_errors() {
+    for door in CATALOG {
+        let fewest = door.inputs.iter().filter(|p| !p.optional).count();
+        let mut wrong = vec![fewest - 1];
+        if door.inputs.iter().all(|p| !p.variadic) {
+            wrong.push(door.inputs.len() + 1);
+        }
+        for count in wrong {
+            let mut graph = Graph::new();
+            let x = graph.input("x", &[2, 2]).unwrap();
+            let e = door.add(&mut graph, &vec![x; count], &Attributes::default()).unwrap_err().to_string();
+            assert!(e.contains(&format!("{count} inputs were given")), "{e}");
         }
     }
 }

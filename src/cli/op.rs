@@ -221,7 +221,7 @@ impl Case {
             }
         }
         let attributes = Attributes::from_json(Json::Object(self.attributes.clone()))?;
-        let outputs = (door.add)(&mut g, &values, &attributes).at(&self.op)?;
+        let outputs = door.add(&mut g, &values, &attributes)?;
         for (i, v) in outputs.iter().enumerate() {
             g.output(&i.to_string(), *v)?;
         }

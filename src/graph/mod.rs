@@ -297,7 +297,8 @@ fn check_inputs(op: &dyn Op, types: &[TensorType]) -> Result<()> {
 /// `conv1/conv3d: conv3d of [1, 16, 112, 112, 3] and [3, 3, 3, 4, 64]`.
 fn op_place(node: &str, op: &str, inputs: &[TensorType]) -> String {
     let shapes: Vec<String> = inputs.iter().map(|t| t.shape.to_string()).collect();
-    format!("{node}: {op} of {}", shapes.join(" and "))
+    let shapes = shapes.join(" and ");
+    if node == op { format!("{op} of {shapes}") } else { format!("{node}: {op} of {shapes}") }
 }
 
 #[cfg(test)]

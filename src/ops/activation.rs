@@ -56,7 +56,7 @@ pub const DOOR: Door = Door {
     output: Layout::Plain,
     attributes: "function=relu (identity, leaky_relu, sigmoid, tanh, silu, gelu, gelu_tanh, quick_gelu), \
                  negative_slope=0.01",
-    add: |g, v, a| {
+    build: |g, v, a| {
         let named: Named = a.read()?;
         Ok(vec![g.activation(v[0], Activation::from_name(&named.function, named.negative_slope)?)?])
     },

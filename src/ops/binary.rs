@@ -73,7 +73,7 @@ pub const DOOR: Door = Door {
     inputs: &[Port::new("input", Layout::Plain), Port::new("other", Layout::Plain)],
     output: Layout::Plain,
     attributes: "function=add (sub, mul, div, maximum, minimum)",
-    add: |g, v, a| Ok(vec![g.binary(v[0], v[1], a.read::<Named>()?.function)?]),
+    build: |g, v, a| Ok(vec![g.binary(v[0], v[1], a.read::<Named>()?.function)?]),
 };
 
 params! {

@@ -67,7 +67,7 @@ pub const DOOR: Door = Door {
     inputs: &[Port::variadic("input", Layout::Plain)],
     output: Layout::Plain,
     attributes: "dim=0",
-    add: |g, v, a| Ok(vec![g.concat(v, a.read::<Concat>()?.dim)?]),
+    build: |g, v, a| Ok(vec![g.concat(v, a.read::<Concat>()?.dim)?]),
 };
 
 params! {

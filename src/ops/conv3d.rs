@@ -96,7 +96,7 @@ pub const DOOR: Door = Door {
     ],
     output: Layout::Activation,
     attributes: "stride=1, padding=0, dilation=1, groups=1",
-    add: |g, v, a| Ok(vec![g.conv3d(v[0], v[1], v.get(2).copied(), &a.read()?)?]),
+    build: |g, v, a| Ok(vec![g.conv3d(v[0], v[1], v.get(2).copied(), &a.read()?)?]),
 };
 
 params! {

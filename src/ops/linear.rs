@@ -46,7 +46,7 @@ pub const DOOR: Door = Door {
     ],
     output: Layout::Plain,
     attributes: "",
-    add: |g, v, a| {
+    build: |g, v, a| {
         a.none()?;
         Ok(vec![g.linear(v[0], v[1], v.get(2).copied())?])
     },

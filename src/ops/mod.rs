@@ -17,7 +17,7 @@ pub mod reshape;
 pub mod slice;
 pub mod softmax;
 
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::graph::{Graph, Value};
 
 pub use activation::ActivationOp;
@@ -61,9 +61,35 @@ pub struct Door {
     pub output: Layout,
     /// The names of its attributes, with their defaults.
     pub attributes: &'static str,
-    /// Adds it to a graph. `inputs` are in the order of [`Door::inputs`], absent optional ones left out at the
-    /// end.
-    pub add: fn(&mut Graph, inputs: &[Value], &Attributes) -> Result<Vec<Value>>,
+    /// Adds it to a graph, the number of inputs having been checked.
+    pub(crate) build: fn(&mut Graph, inputs: &[Value], &Attributes) -> Result<Vec<Value>>,
+}
+
+impl Door {
+    /// Adds the operator to a graph. `inputs` are in the order of [`Door::inputs`], absent optional ones left out
+    /// at the end.
+    ///
+    /// # Errors
+    /// [`crate::ErrorKind::BadInput`] for too few or too many inputs, and what the operator says of them and of
+    /// the attributes.
+    pub fn add(&self, g: &mut Graph, inputs: &[Value], attributes: &Attributes) -> Result<Vec<Value>> {
+        let fewest = self.inputs.iter().filter(|p| !p.optional).count();
+        let most = if self.inputs.iter().any(|p| p.variadic) { usize::MAX } else { self.inputs.len() };
+        if !(fewest..=most).contains(&inputs.len()) {
+            let names = self.inputs.iter().map(|p| match (p.optional, p.variadic) {
+                (true, _) => format!("[{}]", p.name),
+                (_, true) => format!("{} …", p.name),
+                _ => p.name.to_owned(),
+            });
+            return Err(Error::bad_input(format!(
+                "{}: {} inputs were given, it takes {}",
+                self.name,
+                inputs.len(),
+                names.collect::<Vec<_>>().join(", ")
+            )));
+        }
+        (self.build)(g, inputs, attributes)
+    }
 }
 
 /// An input of an operator.

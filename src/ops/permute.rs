@@ -53,7 +53,7 @@ pub const DOOR: Door = Door {
     inputs: &[Port::new("input", Layout::Plain)],
     output: Layout::Plain,
     attributes: "dims",
-    add: |g, v, a| Ok(vec![g.permute(v[0], &a.read::<Permute>()?.dims)?]),
+    build: |g, v, a| Ok(vec![g.permute(v[0], &a.read::<Permute>()?.dims)?]),
 };
 
 params! {

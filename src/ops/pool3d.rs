@@ -146,7 +146,7 @@ pub const DOOR: Door = Door {
     output: Layout::Activation,
     attributes: "mode=max (average), kernel_size, stride=kernel_size, padding=0, dilation=1, ceil_mode=false, \
                  count_include_pad=true, zero_pad=false",
-    add: |g, v, a| Ok(vec![g.pool3d(v[0], &a.read()?)?]),
+    build: |g, v, a| Ok(vec![g.pool3d(v[0], &a.read()?)?]),
 };
 
 params! {

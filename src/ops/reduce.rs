@@ -90,7 +90,7 @@ pub const DOOR: Door = Door {
     inputs: &[Port::new("input", Layout::Plain)],
     output: Layout::Plain,
     attributes: "mode=sum (mean, max, min), dim=[] (all), keepdim=false",
-    add: |g, v, a| Ok(vec![g.reduce(v[0], &a.read()?)?]),
+    build: |g, v, a| Ok(vec![g.reduce(v[0], &a.read()?)?]),
 };
 
 params! {

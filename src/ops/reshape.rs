@@ -69,7 +69,7 @@ pub const DOOR: Door = Door {
     inputs: &[Port::new("input", Layout::Plain)],
     output: Layout::Plain,
     attributes: "shape",
-    add: |g, v, a| Ok(vec![g.reshape(v[0], &a.read::<Reshape>()?.shape)?]),
+    build: |g, v, a| Ok(vec![g.reshape(v[0], &a.read::<Reshape>()?.shape)?]),
 };
 
 impl Op for Reshape {

@@ -90,7 +90,7 @@ pub const DOOR: Door = Door {
     inputs: &[Port::new("input", Layout::Plain)],
     output: Layout::Plain,
     attributes: "start=[0, …], stop=[null (the end), …], step=[1, …]",
-    add: |g, v, a| Ok(vec![g.slice(v[0], &a.read()?)?]),
+    build: |g, v, a| Ok(vec![g.slice(v[0], &a.read()?)?]),
 };
 
 params! {

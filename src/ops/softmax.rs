@@ -65,7 +65,7 @@ pub const DOOR: Door = Door {
     inputs: &[Port::new("input", Layout::Plain)],
     output: Layout::Plain,
     attributes: "dim=-1, log=false, temperature=1",
-    add: |g, v, a| Ok(vec![g.softmax(v[0], &a.read()?)?]),
+    build: |g, v, a| Ok(vec![g.softmax(v[0], &a.read()?)?]),
 };
 
 params! {

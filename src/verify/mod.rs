@@ -235,7 +235,7 @@ fn check(case: &Case, gpu: &Gpu, family: Family, precision: Precision, fill: Fil
     let fused = graph.fused();
     let [node] = &fused.nodes[..] else {
         return Err(Error::internal(format!(
-            "{}: a case must be one node, not {}",
+            "{}: a case must come to one node, not {} (an activation after the operator must move into it)",
             case.name,
             fused.nodes.len()
         )));
@@ -254,6 +254,10 @@ fn check(case: &Case, gpu: &Gpu, family: Family, precision: Precision, fill: Fil
     let exact = case.exact && fill == Fill::Integers;
     let bounds =
         if exact { vec![Bound::Exact; reference.len()] } else { node.op.bounds(&of_node, &reference)? };
+    let loose = bounds.iter().zip(&reference).find_map(|(b, r)| useless(b, r));
+    if let Some(reason) = loose.filter(|_| !case.trusted) {
+        return Ok(Verdict::Mistrusted(reason));
+    }
 
     let options =
         PlanOptions { precision, family: Some(family), poison: true, guard: GUARD, ..PlanOptions::default() };
@@ -292,6 +296,21 @@ fn untrustworthy(reference: &Tensor) -> Option<String> {
         return Some(format!("every element of the reference is {}", values[0]));
     }
     (zeros > MOST_ZEROS).then(|| format!("{:.0} % of the reference is zero", zeros * 100.0))
+}
+
+/// Why a bound lets anything through: for most elements it is more than a hundredth of the largest magnitude.
+fn useless(bound: &Bound, reference: &Tensor) -> Option<String> {
+    let Bound::Absolute(bounds) = bound else { return None };
+    let wide = reference.to_f32();
+    let finite = wide.f32s().ok()?.iter().map(|x| f64::from(x.abs())).filter(|x| x.is_finite());
+    let limit = finite.fold(0.0, f64::max) / 100.0;
+    let loose = bounds.iter().filter(|b| **b > limit).count();
+    (2 * loose > bounds.len()).then(|| {
+        format!(
+            "the bound is more than {limit:.1e}, 1 % of the largest magnitude, for {loose} of {} elements",
+            bounds.len()
+        )
+    })
 }
 
 /// The worst element that is out of bounds, in words. NaN agrees with NaN alone.
@@ -401,6 +420,14 @@ mod tests {
         assert!(untrustworthy(&tensor(&[2.0; 5])).is_some());
         assert!(untrustworthy(&tensor(&[0.0, 0.0, 0.0, 0.0, 0.0, 1.0])).is_some());
         assert!(untrustworthy(&tensor(&[0.0, 1.0, 2.0])).is_none());
+    }
+
+    #[test]
+    fn a_bound_that_lets_anything_through_is_noticed() {
+        let reference = tensor(&[1.0, -2.0, 0.5]);
+        assert!(useless(&Bound::Exact, &reference).is_none());
+        assert!(useless(&Bound::Absolute(vec![1e-6, 1e-6, 1.0]), &reference).is_none());
+        assert!(useless(&Bound::Absolute(vec![0.1, 0.1, 1e-6]), &reference).is_some());
     }
 
     #[test]

@@ -23,10 +23,10 @@ use crate::tensor::Tensor;
 /// let weights = Weights::random(0);
 /// let conv1 = weights.scope("conv1");
 /// let kernel = conv1.take("weight", &[64, 3, 3, 3, 3])?; // C_out C_in T H W, as published
-/// let kernel = kernel.permute(&[0, 2, 3, 4, 1])?; // channels last
+/// let kernel = kernel.permute(&[2, 3, 4, 1, 0])?; // T H W C_in C_out, as `Graph::conv3d` takes it
 /// let bias = conv1.take("bias", &[64])?;
 /// weights.finish()?;
-/// assert_eq!(kernel.shape()[..], [64, 3, 3, 3, 3]);
+/// assert_eq!(kernel.shape()[..], [3, 3, 3, 3, 64]);
 /// assert_eq!(weights.parameters(), 64 * 81 + 64);
 /// # Ok(())
 /// # }
