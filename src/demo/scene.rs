@@ -5,7 +5,7 @@
 //!
 //! The network of the demo is trained on these very pictures, so they must be the same on every machine. All
 //! arithmetic is therefore made of operations that IEEE 754 rounds correctly (`+ - * /`, square root, conversions);
-//! sines come from [`sin_cos`], since those of the platform differ in their last bits.
+//! sines come from `sin_cos`, since those of the platform differ in their last bits.
 
 use std::fmt;
 use std::ops::Range;

@@ -6,15 +6,18 @@
 //! Canonical names: those of DavideA/c3d-pytorch, `conv1.weight … conv5b.bias, fc6.weight … fc8.bias`.
 
 use super::{Choices, Model, Network};
-use crate::error::{Error, Result};
+use crate::error::Result;
 use crate::graph::{Graph, Value};
 use crate::nn;
 use crate::ops::{Conv3d, Pool3d};
 use crate::weights::{Checkpoint, Convention, Naming, Weights};
 
+/// Convolutions by name and multiple, and the window of the pooling after them.
+type Stage = (&'static [(&'static str, usize)], [usize; 3]);
+
 /// The table of the paper: convolutions with their output channels as multiples of the first's, and the window
 /// (and stride) of the pooling after each stage. `pool5` differs, see [`Pool5`].
-const STAGES: [(&[(&str, usize)], [usize; 3]); 5] = [
+const STAGES: [Stage; 5] = [
     (&[("conv1", 1)], [1, 2, 2]),
     (&[("conv2", 2)], [2, 2, 2]),
     (&[("conv3a", 4), ("conv3b", 4)], [2, 2, 2]),
@@ -191,7 +194,7 @@ pub const NETWORK: Network = Network {
     published: "UCF101 83.1 % top-1, 10 clips (mmaction2's model zoo, pretrained on Sports-1M)",
     variants: &["pool5-ceil", "pool5-padded", "pool5-floor"],
     outline: || C3d::sports1m().build(1, &Weights::shapes()),
-    load,
+    build: load,
 };
 
 /// Builds the C3D that a checkpoint holds: its width, features and classes are read off the file.
@@ -199,30 +202,15 @@ fn load(checkpoint: Checkpoint, choices: &Choices) -> Result<Model> {
     let canonical = Weights::shapes();
     C3d::sports1m().build(1, &canonical)?;
     let names = canonical.names();
-    let naming = Naming::detect(&checkpoint, CONVENTIONS, &names).ok_or_else(|| {
-        let known = CONVENTIONS.iter().map(|c| c.source).collect::<Vec<_>>().join("; ");
-        let found = checkpoint.entries().iter().take(3).map(|e| format!("`{}`", e.name)).collect::<Vec<_>>();
-        Error::bad_input(format!(
-            "{}: these are no C3D weights: its tensors are called {} …, which is none of the published namings \
-             ({known})",
-            checkpoint.path().display(),
-            found.join(", ")
-        ))
-    })?;
-    let shape = |name: &str| -> Option<Vec<usize>> {
-        let published = naming.published(name)?;
-        checkpoint.entry(&published).map(|e| e.shape.clone())
-    };
-    let first = |name: &str| shape(name).and_then(|s| s.first().copied());
+    let naming = Naming::find(&checkpoint, CONVENTIONS, &names)?;
+    let length = |name: &str, axis: usize| naming.shape(&checkpoint, name).and_then(|s| s.get(axis).copied());
     let published = C3d::sports1m();
-    let width = first("conv1.weight").unwrap_or(published.width);
-    let features = first("fc6.weight").unwrap_or(published.features);
-    let classes = match (naming.convention.map)("fc8.weight") {
-        Some(_) => Some(first("fc8.weight").or(published.classes).unwrap_or(1)),
-        None => None,
-    };
+    let width = length("conv1.weight", 0).unwrap_or(published.width);
+    let features = length("fc6.weight", 0).unwrap_or(published.features);
+    let classes = (naming.convention.map)("fc8.weight")
+        .map(|_| length("fc8.weight", 0).or(published.classes).unwrap_or(1));
     // The Sports-1M weights are of 112×112 clips; a file with another fc6 must say what it is of.
-    let inputs = shape("fc6.weight").and_then(|s| s.get(1).copied()).unwrap_or(8192);
+    let inputs = length("fc6.weight", 1).unwrap_or(8192);
     let per_position = 8 * width;
     let (size, fitting): (usize, &[Pool5]) = match inputs / per_position.max(1) {
         16 => (112, &[Pool5::Padded, Pool5::Ceil]),
@@ -230,10 +218,9 @@ fn load(checkpoint: Checkpoint, choices: &Choices) -> Result<Model> {
         4 => (64, &[Pool5::Floor, Pool5::Ceil]),
         _ => (112, &Pool5::ALL),
     };
-    let pool5 = match &choices.variant {
-        Some(name) => Pool5::ALL.into_iter().find(|p| p.name() == name).ok_or_else(|| {
-            Error::usage(format!("C3D has no variant `{name}`; there are {}", NETWORK.variants.join(", ")))
-        })?,
+    let chosen = choices.variant.as_ref().and_then(|name| Pool5::ALL.into_iter().find(|p| p.name() == name));
+    let pool5 = match chosen {
+        Some(pool5) => pool5,
         None if naming.convention.name == "caffe" && fitting.contains(&Pool5::Ceil) => Pool5::Ceil,
         None => fitting[0],
     };

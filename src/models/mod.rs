@@ -24,8 +24,26 @@ pub struct Network {
     pub variants: &'static [&'static str],
     /// The graph at its published size, without values.
     pub outline: fn() -> Result<Graph>,
+    /// Builds the network that a checkpoint holds, the variant having been checked.
+    pub(crate) build: fn(Checkpoint, &Choices) -> Result<Model>,
+}
+
+impl Network {
     /// The network that a checkpoint holds.
-    pub load: fn(Checkpoint, &Choices) -> Result<Model>,
+    ///
+    /// # Errors
+    /// [`crate::ErrorKind::Usage`] for an unknown variant, [`crate::ErrorKind::BadInput`] when the checkpoint is
+    /// none of this network.
+    pub fn load(&self, checkpoint: Checkpoint, choices: &Choices) -> Result<Model> {
+        match &choices.variant {
+            Some(name) if !self.variants.contains(&name.as_str()) => Err(Error::usage(format!(
+                "{} has no variant `{name}`; there are: {}",
+                self.name,
+                self.variants.join(", ")
+            ))),
+            _ => (self.build)(checkpoint, choices),
+        }
+    }
 }
 
 /// What a user may choose about a network, where the checkpoint does not settle it.

@@ -4,6 +4,8 @@ use std::collections::{HashMap, HashSet};
 use std::fmt;
 
 use super::Checkpoint;
+use super::report::Report;
+use crate::error::Result;
 
 /// How one publisher names the weights of a network.
 ///
@@ -66,6 +68,24 @@ impl Naming {
             }
         }
         best.map(|(_, naming)| naming)
+    }
+
+    /// As [`Naming::detect`], with the reason when there is none.
+    ///
+    /// # Errors
+    /// [`crate::ErrorKind::BadInput`]: the file is half of what it should be, or another network's.
+    pub fn find<S: AsRef<str>>(
+        checkpoint: &Checkpoint,
+        conventions: &[Convention],
+        canonical: &[S],
+    ) -> Result<Naming> {
+        Naming::detect(checkpoint, conventions, canonical)
+            .ok_or_else(|| Report::unknown_naming(checkpoint, conventions, canonical))
+    }
+
+    /// The shape in the file of a canonical weight, from which a model may read its own measures.
+    pub fn shape<'a>(&self, checkpoint: &'a Checkpoint, canonical: &str) -> Option<&'a [usize]> {
+        checkpoint.entry(&self.published(canonical)?).map(|e| &e.shape[..])
     }
 
     /// The name in the file of a canonical one.

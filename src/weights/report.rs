@@ -29,8 +29,25 @@ impl Report<'_> {
         self.missing.is_empty() && self.misshapen.is_empty() && self.left_over.is_empty()
     }
 
-    /// The error for a checkpoint that follows no known convention.
-    pub(super) fn unknown_naming(checkpoint: &Checkpoint, conventions: &[Convention]) -> Error {
+    /// The error for a checkpoint that follows no known convention: half a file, or another network's.
+    pub(super) fn unknown_naming<S: AsRef<str>>(
+        checkpoint: &Checkpoint,
+        conventions: &[Convention],
+        canonical: &[S],
+    ) -> Error {
+        let held = |c: &Convention| {
+            let published: Vec<String> = canonical.iter().filter_map(|n| (c.map)(n.as_ref())).collect();
+            (published.iter().filter(|n| checkpoint.entry(n).is_some()).count(), published.len())
+        };
+        let nearest = conventions.iter().map(|c| (held(c), c.source)).max_by_key(|((found, _), _)| *found);
+        // A few names are of a part of the right file, one or two occur in many networks.
+        if let Some(((found, all), source)) = nearest.filter(|((found, _), _)| *found >= 4) {
+            return Error::bad_input(format!(
+                "{}: of the {all} weights of this network, called as in {source}, it holds {found}: the file is not \
+                 whole",
+                checkpoint.path().display()
+            ));
+        }
         let known: Vec<String> = conventions.iter().map(|c| format!("{} ({})", c.name, c.source)).collect();
         let entries = checkpoint.entries();
         let some: Vec<String> =

@@ -91,10 +91,8 @@ impl Weights {
         conventions: &[Convention],
         canonical: &[S],
     ) -> Result<Weights> {
-        match Naming::detect(&checkpoint, conventions, canonical) {
-            Some(naming) => Ok(Weights::new(checkpoint, naming)),
-            None => Err(Report::unknown_naming(&checkpoint, conventions)),
-        }
+        let naming = Naming::find(&checkpoint, conventions, canonical)?;
+        Ok(Weights::new(checkpoint, naming))
     }
 
     fn of(source: Source) -> Weights {
