@@ -34,7 +34,14 @@ fn write_inner(path: &Path, write: impl FnOnce(&mut dyn Write) -> Result<()>) ->
     if !folder.is_dir() {
         return Err(Error::usage(format!("there is no folder {}", folder.display())));
     }
-    let temporary = builder().tempfile_in(&folder).map_err(failed)?;
+    // Its own text names the temporary file, which means nothing to the reader.
+    let temporary = builder().tempfile_in(&folder).map_err(|e| {
+        Error::usage(format!(
+            "cannot be written: the folder {} takes no files: {}",
+            folder.display(),
+            e.kind()
+        ))
+    })?;
     let mut out = BufWriter::with_capacity(1 << 20, temporary.as_file());
     write(&mut out)?;
     out.flush().map_err(failed)?;

@@ -33,8 +33,13 @@ pub fn read(path: impl AsRef<Path>) -> Result<Tensor> {
 
 fn read_file(path: &Path) -> Result<Tensor> {
     let io = |e: std::io::Error| Error::bad_input(format!("cannot be read: {e}"));
+    // Opening a pipe would wait for a writer.
+    let metadata = path.metadata().map_err(io)?;
+    if !metadata.is_file() {
+        return Err(Error::bad_input("is not a regular file"));
+    }
     let mut file = File::open(path).map_err(io)?;
-    let file_len = file.metadata().map_err(io)?.len();
+    let file_len = metadata.len();
     let mut head = Vec::new();
     (&mut file).take(12).read_to_end(&mut head).map_err(io)?;
     if !head.starts_with(MAGIC) {

@@ -127,7 +127,36 @@ fn op_errors_name_the_fault() {
         4,
         &["none.npy"],
     );
+    fails(
+        &["op", "activation", "--input", text(&x), "--input", text(&x), "--output", text(&y)],
+        2,
+        &["activation takes one --input, not 2"],
+    );
+    let e = kinetograph(&with(&["--padding", "1", "--stride", "0"]));
+    assert!(!String::from_utf8_lossy(&e.stderr).contains("conv3d: conv3d: conv3d"));
     assert!(!y.exists());
+    let help = kinetograph(&["op", "concat", "--input", "x.npy", "--help"]);
+    assert!(String::from_utf8_lossy(&help.stdout).contains("[--input FILE …]"));
+}
+
+#[test]
+fn broken_batches_are_placed() {
+    let folder = Folder::new();
+    let cases = [
+        ("", "holds no case"),
+        ("\n{\"op\"", "cases.jsonl:2: is no JSON"),
+        ("[1]", "cases.jsonl:1: is no JSON object"),
+        ("{\"input\": \"x.npy\"}", "\"op\" is missing"),
+        ("{\"op\": 3}", "\"op\" is no text"),
+        ("{\"op\": \"reduce\", \"attrs\": 3}", "\"attrs\" is no object"),
+    ];
+    for (content, part) in cases {
+        let batch = folder.file("cases.jsonl", content.as_bytes());
+        fails(&["op", "--batch", text(&batch)], 4, &[part]);
+    }
+    let batch = folder.file("cases.jsonl", b"{\"op\": \"reduce\", \"dim\": 0, \"output\": \"y.npy\"}");
+    fails(&["op", "--batch", text(&batch)], 2, &["1 of 1 cases failed", "has no input `dim`", "\"attrs\""]);
+    fails(&["op", "--batch", text(&batch), "--output", "y.npy"], 2, &["each line has its own \"output\""]);
 }
 
 #[test]
@@ -182,16 +211,89 @@ fn run_says_what_is_wrong_with_its_files() {
     fails(text(&clip), text(&words), 4, &["notes.txt"]);
     fails(text(&clip), "none.pth", 4, &["none.pth"]);
     fails(text(&clip), golden, 4, &["left over"]);
-    fails(text(&words), demo, 4, &["notes.txt"]);
+    fails(text(&words), demo, 4, &["notes.txt", "this is a text file, no video"]);
     fails("none.mp4", demo, 4, &["none.mp4"]);
     fails(text(&flat), demo, 4, &["flat.npy", "[N, T, H, W, 3]", "[16, 64]"]);
     let ok = kinetograph(&["run", "c3d", "--input", text(&clip), "--weights", demo, "--json", "--top", "2"]);
     let json = json(&ok);
     assert_eq!(json["top"].as_array().unwrap().len(), 2);
     assert_eq!(json["top"][0]["label"].as_str().unwrap(), format!("class {}", json["top"][0]["index"]));
+    let short = folder.tensor("short.npy", &[1, 2, 64, 64, 3], |_| 0.0);
+    fails(
+        text(&short),
+        demo,
+        4,
+        &["short.npy: clips of 2 frames of 64×64 do not fit", "for 16 frames of 64×64"],
+    );
+    let cut = folder.file("cut.safetensors", &std::fs::read(demo).unwrap()[..100_000]);
+    fails(text(&clip), text(&cut), 4, &["cut.safetensors", "cut off"]);
+    let hollow = folder.file("hollow.safetensors", b"\x02\0\0\0\0\0\0\0{}");
+    fails(text(&clip), text(&hollow), 4, &["hollow.safetensors: holds no tensors"]);
     let unwritable = folder.path("no/such/folder/out.npy");
     let words = ["run", "c3d", "--input", text(&clip), "--weights", demo, "--output", text(&unwritable)];
     self::fails(&words, 2, &["out.npy"]);
+}
+
+#[test]
+fn run_says_what_is_wrong_with_its_flags() {
+    let folder = Folder::new();
+    let demo = concat!(env!("CARGO_MANIFEST_DIR"), "/assets/demo-c3d.safetensors");
+    let clip = folder.tensor("clip.npy", &[1, 16, 64, 64, 3], |_| 0.5);
+    let base = ["run", "c3d", "--weights", demo, "--input"];
+    let with = |input: &str, flags: &[&str], code: i32, parts: &[&str]| {
+        fails(&[&base[..], &[input], flags].concat(), code, parts);
+    };
+    with("none.mp4", &["--clips", "0"], 2, &["--clips 0: 1 to 1000"]);
+    with("none.mp4", &["--clips", "100000"], 2, &["--clips 100000"]);
+    with("none.mp4", &["--recipe", "plain-63"], 2, &["no recipe `plain-63`", "plain-64"]);
+    with(text(&clip), &["--clips", "2"], 2, &["--clips", "a .npy input holds its clips"]);
+    with(text(&clip), &["--top", "0"], 2, &["--top 0"]);
+    with(text(&clip), &["--output", text(folder.0.path())], 2, &["is a folder"]);
+    let labels = folder.file("labels.txt", "\u{feff}one\r\ntwo\r\n".as_bytes());
+    with(text(&clip), &["--labels", text(&labels)], 4, &["labels.txt: 2 labels, one a line, for 8 classes"]);
+    let binary = folder.file("binary.txt", b"\xff\xfe\x00");
+    with(text(&clip), &["--labels", text(&binary)], 4, &["binary.txt: is no text"]);
+}
+
+#[cfg(unix)]
+#[test]
+fn pipes_are_refused_and_not_waited_for() {
+    let folder = Folder::new();
+    let (video, npy) = (folder.path("pipe"), folder.path("pipe.npy"));
+    for path in [&video, &npy] {
+        assert!(Command::new("mkfifo").arg(path).status().unwrap().success());
+    }
+    let demo = concat!(env!("CARGO_MANIFEST_DIR"), "/assets/demo-c3d.safetensors");
+    fails(&["run", "c3d", "--weights", demo, "--input", text(&video)], 4, &["pipe: is not a regular file"]);
+    fails(
+        &["op", "activation", "--input", text(&npy), "--output", "y.npy"],
+        4,
+        &["pipe.npy: is not a regular"],
+    );
+}
+
+#[test]
+fn demo_leaves_nothing_behind_an_error() {
+    let folder = Folder::new();
+    let gif = folder.path("clip.gif");
+    fails(&["demo", "--output", text(&gif), "--precision", "f17"], 2, &["precision `f17`"]);
+    fails(&["demo", "--output", text(&gif), "--device", "no such device"], 3, &["`no such device`"]);
+    assert!(!gif.exists());
+    let clips = folder.path("clips");
+    for count in ["0", "100000000000"] {
+        fails(&["demo", "--render", text(&clips), "--count", count], 2, &["--count", "1 to 20000"]);
+    }
+    assert!(!clips.exists());
+    let file = folder.file("file", b"");
+    fails(&["demo", "--render", text(&file), "--count", "1"], 2, &["file: no such folder can be made"]);
+}
+
+#[test]
+fn bench_says_what_it_can_measure() {
+    fails(&["bench", "nosuch"], 2, &["`nosuch`", "network/c3d"]);
+    for time in ["nan", "inf", "1e9"] {
+        fails(&["bench", "fc8", "--time", time], 2, &["--time", "0 to 3600 seconds"]);
+    }
 }
 
 #[test]
@@ -204,6 +306,11 @@ fn devices_that_do_not_exist_are_named() {
     fails(&["verify", "--device", "cpu"], 3, &["this is the CPU"]);
     let output = kinetograph(&["frobnicate"]);
     assert_eq!(output.status.code(), Some(2));
+    let mut command = Command::new(env!("CARGO_BIN_EXE_kinetograph"));
+    command.args(["bench", "fc8", "--device", "gpu"]).env("WGPU_BACKEND", "noop");
+    let output = command.output().unwrap();
+    assert_eq!(output.status.code(), Some(3));
+    assert!(String::from_utf8_lossy(&output.stderr).contains("WGPU_BACKEND=noop"));
 }
 
 #[test]

@@ -13,7 +13,7 @@ use super::{Common, output};
 
 #[derive(Args)]
 pub(crate) struct Bench {
-    /// Only entries whose name contains this
+    /// Only entries whose name contains this, such as `conv3d/` or `network/c3d`
     filter: Option<String>,
     /// Seconds to repeat each entry for; one run is always made
     #[arg(long, default_value_t = 1.0)]
@@ -21,6 +21,9 @@ pub(crate) struct Bench {
     #[command(flatten)]
     common: Common,
 }
+
+/// The longest an entry is repeated for.
+const MOST_SECONDS: f64 = 3600.0;
 
 /// A graph with one input, to be timed.
 struct Entry {
@@ -107,7 +110,14 @@ impl Bench {
         let wanted = self.filter.as_deref().unwrap_or("");
         let list: Vec<Entry> = entries().into_iter().filter(|e| e.name.contains(wanted)).collect();
         if list.is_empty() {
-            return Err(Error::usage(format!("no entry's name contains `{wanted}`")));
+            let names = entries().into_iter().map(|e| e.name).collect::<Vec<_>>().join(", ");
+            return Err(Error::usage(format!("no entry's name contains `{wanted}`; there are {names}")));
+        }
+        if !(0.0..=MOST_SECONDS).contains(&self.time) {
+            return Err(Error::usage(format!(
+                "--time {}: 0 to {MOST_SECONDS} seconds are possible",
+                self.time
+            )));
         }
         let engine = self.common.engine()?;
         let options = self.common.options()?;

@@ -15,6 +15,9 @@ use super::{Common, output};
 /// Height and width of the GIF.
 const PICTURE: usize = 192;
 
+/// All clips of `--render` are in memory at once, 192 KiB each.
+const MOST_RENDERED: u64 = 20_000;
+
 #[derive(Args)]
 pub(crate) struct Demo {
     /// The clip to render [default: a fresh one]
@@ -27,9 +30,9 @@ pub(crate) struct Demo {
     #[arg(long, value_name = "N")]
     evaluate: Option<u64>,
     /// Write clips.npy and labels.npy for training to this folder instead
-    #[arg(long, value_name = "DIR", conflicts_with = "evaluate")]
+    #[arg(long, value_name = "DIR", conflicts_with_all = ["evaluate", "output"])]
     render: Option<PathBuf>,
-    /// How many clips to render
+    /// How many clips --render makes, from --seed on
     #[arg(long, default_value_t = 400, requires = "render")]
     count: u64,
     #[command(flatten)]
@@ -50,11 +53,12 @@ impl Demo {
         };
         let seed = self.seed.unwrap_or_else(fresh);
         let scene = Scene::from_seed(seed);
-        let frames = frames(&scene)?;
-        write::gif(&self.output, 10.0, &frames)?;
-        eprintln!("clip: seed {seed}, {FRAMES} frames, to look at: {}", self.output.display());
+        output::check_writable(&self.output)?;
+        let options = self.common.options()?;
         let engine = self.common.engine()?;
-        let plan = engine.plan_with(&demo::network(1)?, &self.common.options()?)?;
+        write::gif(&self.output, 10.0, &frames(&scene)?)?;
+        eprintln!("clip: seed {seed}, {FRAMES} frames, to look at: {}", self.output.display());
+        let plan = engine.plan_with(&demo::network(1)?, &options)?;
         let start = Instant::now();
         let outputs = plan.run(&[("clip", demo::clip(&scene)?)])?;
         let seconds = start.elapsed().as_secs_f64();
@@ -122,12 +126,21 @@ impl Demo {
 
     /// Clips for training, as `tools/train_demo.py` reads them.
     fn render(&self, folder: &Path) -> Result<()> {
-        std::fs::create_dir_all(folder).at(folder.display())?;
         let first = self.seed.unwrap_or(0);
+        if self.count == 0 || self.count > MOST_RENDERED || first.checked_add(self.count).is_none() {
+            return Err(Error::usage(format!(
+                "--count {} from seed {first}: 1 to {MOST_RENDERED} clips are possible, up to seed {}",
+                self.count,
+                u64::MAX
+            )));
+        }
+        std::fs::create_dir_all(folder)
+            .map_err(|e| Error::usage(format!("no such folder can be made: {e}")))
+            .at(folder.display())?;
         let bar = output::bar("rendering", self.count as usize);
         let mut clips = Vec::new();
         let mut labels = Vec::new();
-        for seed in first..first.saturating_add(self.count) {
+        for seed in first..first + self.count {
             let scene = Scene::from_seed(seed);
             clips.extend(scene.render(SIZE, SIZE));
             labels.push(scene.motion().index() as i32);

@@ -13,7 +13,7 @@ mod verify;
 use std::process::ExitCode;
 
 use clap::{Args, Parser, Subcommand};
-use kinetograph::{DeviceRequest, Engine, ErrorKind, PlanOptions, Precision, Result};
+use kinetograph::{DeviceRequest, Engine, Error, ErrorKind, PlanOptions, Precision, Result};
 
 /// Video networks and GPU compute kernels on any Vulkan, Metal or DX12 device, or on the processor.
 ///
@@ -32,7 +32,7 @@ enum Command {
     Demo(demo::Demo),
     /// Run a network on a video.
     Run(run::Run),
-    /// Run one operator on .npy tensors.
+    // Its text is that of the struct, which has examples.
     Op(op::OpCommand),
     /// Compare every kernel with its CPU reference on a device.
     Verify(verify::Verify),
@@ -72,12 +72,14 @@ impl Common {
     /// Opens the device and says which one it is.
     fn engine(&self) -> Result<Engine> {
         let request = self.request();
-        let engine = Engine::open(&request)?;
+        let engine = Engine::open(&request).map_err(|e| match restrictions() {
+            Some(set) if e.kind() == ErrorKind::Device => Error::device(format!("{e} ({set})")),
+            _ => e,
+        })?;
         if engine.gpu().is_none() && request == DeviceRequest::Auto {
             eprintln!(
-                "device: {}, for there is no GPU adapter: {}",
-                engine.describe(),
-                kinetograph::gpu::install_hint()
+                "device: {}, for no hardware GPU is there; `kinetograph doctor` says what to install",
+                engine.describe()
             );
         } else {
             eprintln!("device: {}", engine.describe());
@@ -95,6 +97,14 @@ impl Common {
             ..PlanOptions::with_precision(self.precision()?)
         })
     }
+}
+
+/// The environment variables that narrow which adapters are seen, if any is set.
+fn restrictions() -> Option<String> {
+    let set = |name: &str| std::env::var(name).ok().filter(|v| !v.is_empty()).map(|v| format!("{name}={v}"));
+    let names = ["WGPU_BACKEND", "WGPU_ADAPTER_NAME", "VK_DRIVER_FILES", "VK_ICD_FILENAMES"];
+    let found: Vec<String> = names.into_iter().filter_map(set).collect();
+    (!found.is_empty()).then(|| format!("the environment narrows the choice: {}", found.join(" ")))
 }
 
 /// Without a desktop session, Mesa's layer that asks the desktop for its GPU only prints complaints.

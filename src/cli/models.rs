@@ -2,7 +2,7 @@
 
 use clap::Args;
 use kinetograph::models::{self, NETWORKS};
-use kinetograph::ops::CATALOG;
+use kinetograph::ops::{CATALOG, Door};
 use kinetograph::{Error, Result};
 use serde_json::json;
 
@@ -71,16 +71,20 @@ impl Models {
             });
             return output::json(&entries.collect());
         }
-        for d in CATALOG {
-            let inputs = d.inputs.iter().map(|p| {
-                if p.optional { format!("[--{} FILE]", p.name) } else { format!("--{} FILE", p.name) }
-            });
-            output::print(&format!("{}: {}", d.name, d.summary))?;
-            output::print(&format!("  {}", inputs.collect::<Vec<_>>().join(" ")))?;
-            if !d.attributes.is_empty() {
-                output::print(&format!("  attributes: {}", d.attributes))?;
-            }
-        }
-        Ok(())
+        CATALOG.iter().try_for_each(|d| operator(d))
     }
+}
+
+/// One operator, its inputs and attributes.
+pub(crate) fn operator(d: &Door) -> Result<()> {
+    let inputs = d.inputs.iter().map(|p| {
+        let more = if p.variadic { format!(" [--{} FILE …]", p.name) } else { String::new() };
+        if p.optional { format!("[--{} FILE]", p.name) } else { format!("--{} FILE{more}", p.name) }
+    });
+    output::print(&format!("{}: {}", d.name, d.summary))?;
+    output::print(&format!("  {}", inputs.collect::<Vec<_>>().join(" ")))?;
+    if !d.attributes.is_empty() {
+        output::print(&format!("  attributes: {}", d.attributes))?;
+    }
+    Ok(())
 }

@@ -12,13 +12,15 @@ use super::{Common, output};
 
 /// Run one operator on .npy tensors.
 ///
-/// Inputs are flags named as in `kinetograph models --ops`; any other flag is an attribute, and --attrs gives
-/// several as JSON. Example:
+/// `kinetograph models --ops` lists the operators with their inputs and attributes. An input is a
+/// flag with a file, any other flag is an attribute, and --attrs gives several as JSON. Three
+/// numbers are for time, height and width. Example:
 ///
-///   kinetograph op conv3d --input x.npy --weight w.npy --stride 1,2,2 --padding 1 --layout ncthw --output y.npy
+///   kinetograph op conv3d --input x.npy --weight w.npy --stride 1,2,2 --output y.npy
 ///
-/// With --batch CASES.jsonl every line is a case: {"op": "conv3d", "input": "x.npy", "weight": "w.npy",
-/// "attrs": {"stride": 2}, "layout": "ncthw", "output": "y.npy"}.
+/// With --batch CASES.jsonl every line is a case, and one that fails does not stop the others:
+///
+///   {"op": "conv3d", "input": "x.npy", "weight": "w.npy", "attrs": {"stride": 2}, "output": "y.npy"}
 #[derive(Args)]
 #[command(verbatim_doc_comment)]
 pub(crate) struct OpCommand {
@@ -46,7 +48,16 @@ pub(crate) struct OpCommand {
 impl OpCommand {
     pub(crate) fn run(&self) -> Result<()> {
         let cases = match (&self.batch, &self.name) {
-            (Some(path), None) => read_batch(path)?,
+            (Some(path), None) if self.output.is_none() && self.attrs.is_none() => {
+                read_batch(path, &self.layout)?
+            }
+            (Some(_), None) => {
+                return Err(Error::usage("with --batch, each line has its own \"output\" and \"attrs\""));
+            }
+            (None, Some(name)) if self.rest.iter().any(|w| w == "--help" || w == "-h") => {
+                let door = find(name)?;
+                return super::models::operator(door);
+            }
             (None, Some(name)) => vec![self.case(name)?],
             _ => return Err(Error::usage("give the name of one operator, or --batch CASES.jsonl")),
         };
@@ -55,7 +66,8 @@ impl OpCommand {
         let engine = common.engine()?;
         let options = PlanOptions { on_progress: None, ..common.options()? };
         let mut first_error = None;
-        for (i, case) in cases.iter().enumerate() {
+        let mut failed = 0;
+        for case in &cases {
             let result = case.run(&engine, &options);
             let line = match &result {
                 Ok(shape) => json!({"op": case.op, "output": case.output, "shape": shape}),
@@ -67,16 +79,20 @@ impl OpCommand {
                 eprintln!("{}: {:?} → {}", case.op, shape, case.output.display());
             }
             if let Err(e) = result {
-                let e = if self.batch.is_some() { e.at(format_args!("case {}", i + 1)) } else { e };
+                let e = match &case.place {
+                    Some(place) => e.at(place),
+                    None => e,
+                };
                 if self.batch.is_some() {
-                    eprintln!("error: {e}");
+                    eprintln!("failed: {e}");
                 }
+                failed += 1;
                 first_error.get_or_insert(e);
             }
         }
         match first_error {
             Some(e) if self.batch.is_some() => {
-                Err(Error::new(e.kind(), format!("some cases failed, first {e}")))
+                Err(Error::new(e.kind(), format!("{failed} of {} cases failed, first {e}", cases.len())))
             }
             Some(e) => Err(e),
             None => Ok(()),
@@ -93,6 +109,7 @@ impl OpCommand {
             layout: self.layout.clone(),
             output: self.output.clone().unwrap_or_default(),
             common: Some(self.common.clone()),
+            place: None,
         };
         if let Some(text) = &self.attrs {
             case.add_attributes(text)?;
@@ -157,6 +174,8 @@ struct Case {
     layout: String,
     output: PathBuf,
     common: Option<Common>,
+    /// The line of a batch.
+    place: Option<String>,
 }
 
 impl Case {
@@ -181,7 +200,11 @@ impl Case {
             return Err(Error::usage("no --output OUT.npy was given"));
         }
         if let Some(unknown) = self.inputs.keys().find(|k| door.inputs.iter().all(|p| p.name != k.as_str())) {
-            return Err(Error::usage(format!("{} has no input `{unknown}`", self.op)));
+            return Err(Error::usage(format!(
+                "{} has no input `{unknown}`; its inputs are {}, and attributes go into \"attrs\"",
+                self.op,
+                door.inputs.iter().map(|p| p.name).collect::<Vec<_>>().join(", ")
+            )));
         }
         let mut g = Graph::new();
         let mut values = Vec::new();
@@ -193,6 +216,14 @@ impl Case {
                 None if port.optional => Vec::new(),
                 None => return Err(Error::usage(format!("{} needs --{} FILE.npy", self.op, port.name))),
             };
+            if files.len() > 1 && !port.variadic {
+                return Err(Error::usage(format!(
+                    "{} takes one --{}, not {}",
+                    self.op,
+                    port.name,
+                    files.len()
+                )));
+            }
             for file in files {
                 let path = file
                     .as_str()
@@ -203,7 +234,10 @@ impl Case {
                 }
                 // Weights are constants, as in a network, so that the fast kernels can lay them out.
                 values.push(if port.layout == Layout::Plain || port.layout == Layout::Activation {
-                    let name = format!("{}{}", port.name, feeds.len());
+                    let name = match port.variadic {
+                        true => format!("{} {}", port.name, feeds.len()),
+                        false => port.name.to_owned(),
+                    };
                     let ty = kinetograph::graph::TensorType {
                         shape: tensor.shape().clone(),
                         dtype: if tensor.dtype() == kinetograph::DType::I32 {
@@ -245,27 +279,37 @@ impl Case {
     }
 }
 
-fn read_batch(path: &Path) -> Result<Vec<Case>> {
-    let text = std::fs::read_to_string(path).at(path.display())?;
+fn read_batch(path: &Path, layout: &str) -> Result<Vec<Case>> {
+    let bytes = std::fs::read(path).at(path.display())?;
+    let text =
+        std::str::from_utf8(&bytes).map_err(|_| Error::bad_input("is no text (UTF-8)")).at(path.display())?;
     let lines = text.lines().enumerate().filter(|(_, l)| !l.trim().is_empty());
-    lines
+    let cases = lines
         .map(|(i, line)| {
             let place = format!("{}:{}", path.display(), i + 1);
-            let json: Json =
-                serde_json::from_str(line).map_err(|e| Error::usage(format!("{place}: no JSON: {e}")))?;
+            let json: Json = serde_json::from_str(line)
+                .map_err(|e| Error::bad_input(format!("{place}: is no JSON: {e}")))?;
             let Json::Object(mut map) = json else {
-                return Err(Error::usage(format!("{place}: not a JSON object")));
+                return Err(Error::bad_input(format!("{place}: is no JSON object")));
             };
-            let mut text = |key: &str| map.remove(key).and_then(|v| v.as_str().map(str::to_owned));
-            let op = text("op").ok_or_else(|| Error::usage(format!("{place}: no \"op\"")))?;
-            let layout = text("layout").unwrap_or_else(|| "nthwc".into());
-            let output = text("output").unwrap_or_default().into();
+            let mut text = |key: &str| match map.remove(key) {
+                Some(Json::String(text)) => Ok(Some(text)),
+                None => Ok(None),
+                Some(_) => Err(Error::bad_input(format!("{place}: \"{key}\" is no text"))),
+            };
+            let op = text("op")?.ok_or_else(|| Error::bad_input(format!("{place}: \"op\" is missing")))?;
+            let layout = text("layout")?.unwrap_or_else(|| layout.to_owned());
+            let output = text("output")?.unwrap_or_default().into();
             let attributes = match map.remove("attrs") {
                 Some(Json::Object(a)) => a,
                 None => Map::new(),
-                Some(_) => return Err(Error::usage(format!("{place}: \"attrs\" is no object"))),
+                Some(_) => return Err(Error::bad_input(format!("{place}: \"attrs\" is no object"))),
             };
-            Ok(Case { op, inputs: map, attributes, layout, output, common: None })
+            Ok(Case { op, inputs: map, attributes, layout, output, common: None, place: Some(place) })
         })
-        .collect()
+        .collect::<Result<Vec<Case>>>()?;
+    if cases.is_empty() {
+        return Err(Error::bad_input("holds no case").at(path.display()));
+    }
+    Ok(cases)
 }

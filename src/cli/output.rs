@@ -1,6 +1,7 @@
 //! Tables, bars and JSON.
 
 use std::io::{IsTerminal, Write};
+use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use indicatif::{ProgressBar, ProgressStyle};
@@ -18,10 +19,35 @@ pub(crate) fn json(value: &Json) -> Result<()> {
 pub(crate) fn print(text: &str) -> Result<()> {
     match writeln!(std::io::stdout().lock(), "{text}") {
         Err(e) if e.kind() != std::io::ErrorKind::BrokenPipe => {
-            Err(Error::bad_input(format!("standard output: {e}")))
+            Err(Error::usage(format!("standard output cannot be written: {e}")))
         }
         _ => Ok(()),
     }
+}
+
+/// Fails if a file cannot be written, before the work whose result it is for.
+pub(crate) fn check_writable(path: &Path) -> Result<()> {
+    let fault = match std::fs::metadata(path) {
+        Ok(m) if m.is_dir() => "is a folder; the name of a file is needed".into(),
+        // A device or a pipe.
+        Ok(m) if !m.is_file() => return Ok(()),
+        _ => {
+            // Files are written beside their place, which a link names.
+            let target = std::fs::canonicalize(path).unwrap_or_else(|_| path.to_path_buf());
+            let folder = match target.parent() {
+                Some(p) if !p.as_os_str().is_empty() => p,
+                _ => Path::new("."),
+            };
+            if !folder.is_dir() {
+                format!("there is no folder {}", folder.display())
+            } else if let Err(e) = tempfile::tempfile_in(folder) {
+                format!("cannot be written: the folder {} takes no files: {}", folder.display(), e.kind())
+            } else {
+                return Ok(());
+            }
+        }
+    };
+    Err(Error::usage(fault).at(path.display()))
 }
 
 /// A bar for planning and running, if a person is watching.

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use clap::{Args, ValueEnum};
 use kinetograph::error::At;
-use kinetograph::models::{self, Choices, Model};
+use kinetograph::models::{self, Choices, Model, Network};
 use kinetograph::video::{self, Recipe};
 use kinetograph::weights::Checkpoint;
 use kinetograph::{Error, Plan, Result, Tensor, npy};
@@ -28,13 +28,13 @@ pub(crate) struct Run {
     /// How many classes to show
     #[arg(long, default_value_t = 5)]
     top: usize,
-    /// How many clips, spread over the video, to average
+    /// How many clips, spread over the video, to average [default: 1]
     #[arg(long, value_name = "N")]
     clips: Option<usize>,
-    /// The preprocessing, if not that of the weights
+    /// The preprocessing, if not that of the weights: c3d-davidea, c3d-mmaction, c3d-jfzhang, c3d-caffe …
     #[arg(long)]
     recipe: Option<String>,
-    /// The variant of the network, if not that of the weights
+    /// The variant of the network, if not that of the weights: see `kinetograph models`
     #[arg(long)]
     variant: Option<String>,
     /// The axes of a .npy input
@@ -67,14 +67,27 @@ impl Run {
         let network = models::find(&self.model)?;
         let labels = self.labels.as_deref().map(read_labels).transpose()?;
         let options = self.common.options()?;
+        self.check()?;
         let mut choices = Choices { variant: self.variant.clone(), ..Choices::default() };
         let tensor = is_npy(&self.input).then(|| self.read_tensor()).transpose()?;
         if let Some(t) = &tensor {
             choices.frames = Some(t.shape()[1]);
             choices.size = Some(t.shape()[2]);
         }
-        let model = (network.load)(Checkpoint::open(&self.weights)?, &choices).at("weights")?;
+        let model = self.load(network, &choices)?;
         eprintln!("weights: {}", model.notes);
+        let classes = model.graph.outputs().find(|(name, _)| *name == "logits");
+        let classes = classes.and_then(|(_, v)| model.graph.shape(v).last().copied());
+        if let (Some(path), Some(labels)) = (&self.labels, &labels)
+            && classes.is_some_and(|n| n != labels.len())
+        {
+            return Err(Error::bad_input(format!(
+                "{}: {} labels, one a line, for {} classes",
+                path.display(),
+                labels.len(),
+                classes.unwrap_or_default()
+            )));
+        }
         let clips = match tensor {
             Some(t) => t,
             None => self.decode(&model)?,
@@ -92,8 +105,7 @@ impl Run {
             npy::write(path, &Tensor::new(&[rows.len(), width], data)?)?;
             eprintln!("wrote {} [{}, {width}] to {}", rows[0].0, rows.len(), path.display());
         }
-        let top =
-            if rows[0].0 == "logits" { ranked(&rows, labels.as_deref(), self.top)? } else { Vec::new() };
+        let top = if classes.is_some() { ranked(&rows, labels.as_deref(), self.top)? } else { Vec::new() };
         if self.profile {
             let first = slice_clip(&clips, 0)?;
             let timings = plan.profile(&[("clip", first)])?;
@@ -110,6 +122,48 @@ impl Run {
             return Ok(());
         }
         output::print(&output::ranking(&top))
+    }
+
+    /// What can be said before anything is read.
+    fn check(&self) -> Result<()> {
+        if self.top == 0 {
+            return Err(Error::usage("--top 0: at least one class must be shown"));
+        }
+        if let Some(clips) = self.clips.filter(|n| !(1..=MOST_CLIPS).contains(n)) {
+            return Err(Error::usage(format!("--clips {clips}: 1 to {MOST_CLIPS} clips are possible")));
+        }
+        if let Some(name) = &self.recipe {
+            Recipe::by_name(name)?;
+        }
+        if is_npy(&self.input) && (self.clips.is_some() || self.recipe.is_some()) {
+            return Err(Error::usage(
+                "--clips and --recipe are for videos; a .npy input holds its clips already prepared",
+            ));
+        }
+        [&self.output, &self.save_input]
+            .into_iter()
+            .flatten()
+            .try_for_each(|path| output::check_writable(path))
+    }
+
+    /// The network of the weights, for clips as those of a .npy input, if there is one.
+    fn load(&self, network: &Network, choices: &Choices) -> Result<Model> {
+        let load = |choices: &Choices| (network.load)(Checkpoint::open(&self.weights)?, choices);
+        load(choices).map_err(|e| {
+            // Where the weights are right for clips of their own size, the input is to blame.
+            let own = Choices { frames: None, size: None, ..choices.clone() };
+            match (choices.frames, choices.size, load(&own)) {
+                (Some(frames), Some(size), Ok(model)) => Error::bad_input(format!(
+                    "{}: clips of {frames} frames of {size}×{size} do not fit these weights, which are for {} frames \
+                     of {}×{}",
+                    self.input.display(),
+                    model.frames,
+                    model.size,
+                    model.size
+                )),
+                _ => e,
+            }
+        })
     }
 
     /// A .npy tensor as `[N, T, H, W, 3]`.
@@ -151,13 +205,12 @@ impl Run {
             video.format(),
             video.fps().map_or(String::new(), |f| format!(", {f:.2} frames a second"))
         );
-        let clips = self.clips.unwrap_or(1);
-        if clips == 0 {
-            return Err(Error::usage("--clips 0: at least one clip is needed"));
-        }
-        recipe.apply(&mut video, clips)
+        recipe.apply(&mut video, self.clips.unwrap_or(1))
     }
 }
+
+/// All clips are in memory at once; one of the largest networks is 2.4 MB.
+const MOST_CLIPS: usize = 1000;
 
 fn is_npy(path: &Path) -> bool {
     path.extension().is_some_and(|e| e.eq_ignore_ascii_case("npy"))
@@ -190,9 +243,6 @@ fn ranked(
     count: usize,
 ) -> Result<Vec<(usize, String, f64)>> {
     let classes = rows[0].1.len();
-    if let Some(labels) = labels.filter(|l| l.len() != classes) {
-        return Err(Error::bad_input(format!("{} labels for {classes} classes", labels.len())));
-    }
     let mut mean = vec![0f64; classes];
     for (_, logits) in rows {
         for (m, p) in mean.iter_mut().zip(output::softmax(logits)) {
@@ -209,6 +259,13 @@ fn ranked(
 }
 
 fn read_labels(path: &Path) -> Result<Vec<String>> {
-    let text = std::fs::read_to_string(path).at(path.display())?;
-    Ok(text.lines().map(|l| l.trim().to_owned()).filter(|l| !l.is_empty()).collect())
+    let bytes = std::fs::read(path).at(path.display())?;
+    let text =
+        std::str::from_utf8(&bytes).map_err(|_| Error::bad_input("is no text (UTF-8)")).at(path.display())?;
+    Ok(text
+        .trim_start_matches('\u{feff}')
+        .lines()
+        .map(|l| l.trim().to_owned())
+        .filter(|l| !l.is_empty())
+        .collect())
 }

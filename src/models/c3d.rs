@@ -12,9 +12,12 @@ use crate::nn;
 use crate::ops::{Conv3d, Pool3d};
 use crate::weights::{Checkpoint, Convention, Naming, Weights};
 
+/// Convolutions by name and multiple, and the window of the pooling after them.
+type Stage = (&'static [(&'static str, usize)], [usize; 3]);
+
 /// The table of the paper: convolutions with their output channels as multiples of the first's, and the window
 /// (and stride) of the pooling after each stage. `pool5` differs, see [`Pool5`].
-const STAGES: [(&[(&str, usize)], [usize; 3]); 5] = [
+const STAGES: [Stage; 5] = [
     (&[("conv1", 1)], [1, 2, 2]),
     (&[("conv2", 2)], [2, 2, 2]),
     (&[("conv3a", 4), ("conv3b", 4)], [2, 2, 2]),
@@ -200,6 +203,18 @@ fn load(checkpoint: Checkpoint, choices: &Choices) -> Result<Model> {
     C3d::sports1m().build(1, &canonical)?;
     let names = canonical.names();
     let naming = Naming::detect(&checkpoint, CONVENTIONS, &names).ok_or_else(|| {
+        // The first few names are of a part of the right file, one alone is of many networks.
+        let held = |c: &Convention| {
+            let published: Vec<String> = names.iter().filter_map(|n| (c.map)(n)).collect();
+            (published.iter().filter(|n| checkpoint.entry(n).is_some()).count(), published.len())
+        };
+        let nearest = CONVENTIONS.iter().map(|c| (held(c), c.source)).max_by_key(|((found, _), _)| *found);
+        if let Some(((found, all), source)) = nearest.filter(|((found, _), _)| *found >= 4) {
+            return Error::bad_input(format!(
+                "{}: of the {all} weights of a C3D, called as in {source}, it holds {found}: the file is not whole",
+                checkpoint.path().display()
+            ));
+        }
         let known = CONVENTIONS.iter().map(|c| c.source).collect::<Vec<_>>().join("; ");
         let found = checkpoint.entries().iter().take(3).map(|e| format!("`{}`", e.name)).collect::<Vec<_>>();
         Error::bad_input(format!(
@@ -217,10 +232,8 @@ fn load(checkpoint: Checkpoint, choices: &Choices) -> Result<Model> {
     let published = C3d::sports1m();
     let width = first("conv1.weight").unwrap_or(published.width);
     let features = first("fc6.weight").unwrap_or(published.features);
-    let classes = match (naming.convention.map)("fc8.weight") {
-        Some(_) => Some(first("fc8.weight").or(published.classes).unwrap_or(1)),
-        None => None,
-    };
+    let classes =
+        (naming.convention.map)("fc8.weight").map(|_| first("fc8.weight").or(published.classes).unwrap_or(1));
     // The Sports-1M weights are of 112×112 clips; a file with another fc6 must say what it is of.
     let inputs = shape("fc6.weight").and_then(|s| s.get(1).copied()).unwrap_or(8192);
     let per_position = 8 * width;

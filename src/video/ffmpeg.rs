@@ -67,7 +67,12 @@ impl Process {
         let _ = self.messages.rewind();
         let _ = (&mut self.messages).take(1 << 16).read_to_end(&mut text);
         let text = String::from_utf8_lossy(&text);
-        let first = text.lines().find(|line| !line.trim().is_empty());
+        // Messages begin with the part that speaks and its address: `[mov @ 0x55d0] moov atom not found`.
+        let first =
+            text.lines().find(|line| !line.trim().is_empty()).map(|line| match line.split_once("] ") {
+                Some((part, message)) if part.starts_with('[') && part.contains(" @ 0x") => message,
+                _ => line,
+            });
         if status.success() {
             if let Some(first) = first {
                 log::warn!("ffmpeg: {first}");

@@ -50,7 +50,9 @@ fn decoder(path: &Path, headers_only: bool) -> Result<Decoder<BufReader<File>>> 
     options.set_memory_limit(::gif::MemoryLimit::Bytes(
         (MAX_PIXELS as u64 * 4).try_into().unwrap_or(std::num::NonZeroU64::MAX),
     ));
-    options.read_info(BufReader::new(file)).map_err(|e| Error::bad_input(format!("GIF: {e}")))
+    options
+        .read_info(BufReader::new(file))
+        .map_err(|e| Error::bad_input(format!("the GIF is cut off or damaged within its header: {e}")))
 }
 
 struct Animation {

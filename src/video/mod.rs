@@ -164,8 +164,13 @@ pub fn open(path: impl AsRef<Path>) -> Result<Video> {
 /// Finds the decoder for a path by the first bytes.
 fn recognise(path: &Path) -> Step<Opened> {
     let plain = |e: std::io::Error| Error::bad_input(format!("cannot be read: {e}"));
-    if std::fs::metadata(path).map_err(plain)?.is_dir() {
+    let metadata = std::fs::metadata(path).map_err(plain)?;
+    if metadata.is_dir() {
         return still::folder(path);
+    }
+    // Opening a pipe would wait for a writer, and decoding may start anew.
+    if !metadata.is_file() {
+        return Err(Error::bad_input("is not a regular file; save the video to one first").into());
     }
     let mut head = Vec::new();
     std::fs::File::open(path).and_then(|f| f.take(512).read_to_end(&mut head)).map_err(plain)?;
@@ -192,8 +197,18 @@ fn recognise(path: &Path) -> Step<Opened> {
         [b'O', b'g', b'g', b'S', ..] => Err(Refusal::Foreign("an Ogg file".into())),
         [b'F', b'L', b'V', ..] => Err(Refusal::Foreign("an FLV file".into())),
         [0x30, 0x26, 0xb2, 0x75, ..] => Err(Refusal::Foreign("a Windows Media file".into())),
+        // ffmpeg would draw the letters.
+        head if is_text(head) => Err(Error::bad_input("this is a text file, no video").into()),
         _ => Err(Refusal::Foreign("no video or picture in a format known here".into())),
     }
+}
+
+/// Whether a file that begins so is plain text.
+fn is_text(head: &[u8]) -> bool {
+    let valid = std::str::from_utf8(head).map_or_else(|e| e.valid_up_to(), str::len);
+    // The last character may be cut.
+    head.len() - valid < 4
+        && head[..valid].iter().all(|b| *b >= b' ' || b.is_ascii_whitespace() || *b == 0x1b)
 }
 
 impl Video {
@@ -353,7 +368,12 @@ impl Video {
 
     /// Places an error and makes it stay.
     fn fail(&mut self, e: Error) -> Error {
-        let e = e.at(format!("{}, after {} frames", self.path.display(), self.position));
+        let e = e.at(format!(
+            "{}, after {} frame{}",
+            self.path.display(),
+            self.position,
+            if self.position == 1 { "" } else { "s" }
+        ));
         self.state = State::Failed(e.to_string());
         e
     }

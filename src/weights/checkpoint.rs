@@ -60,6 +60,9 @@ impl Checkpoint {
         let path = path.as_ref();
         let file = if path.is_dir() { in_folder(path).at(path.display())? } else { path.to_path_buf() };
         let (source, mut entries) = open_file(&file).at(file.display())?;
+        if entries.is_empty() {
+            return Err(Error::bad_input("holds no tensors").at(file.display()));
+        }
         entries.sort_unstable_by(|a, b| a.name.cmp(&b.name));
         log::debug!("{}: {} tensors", file.display(), entries.len());
         Ok(Checkpoint { path: file, source, entries })

@@ -129,7 +129,9 @@ mod reader {
         if line.len() < text.len() {
             line.push('…');
         }
-        Err(Error::bad_input(format!("is no readable PyTorch file: {line}")))
+        let cut =
+            if line.contains("EOCD") || line.contains("nexpected end") { "; is it cut off?" } else { "" };
+        Err(Error::bad_input(format!("is no readable PyTorch file: {line}{cut}")))
     }
 
     fn element(dtype: DType) -> Element {
