@@ -11,7 +11,7 @@
 //! | MKV, WebM: the same codecs | this crate |
 //! | animated GIF, YUV4MPEG2 (`.y4m`) | this crate |
 //! | PNG, JPEG, WebP; a folder of them in natural order | this crate |
-//! | everything else | an `ffmpeg` process, where one is on the `PATH` |
+//! | everything else but plain text | an `ffmpeg` process, where one is on the `PATH` |
 //!
 //! # Colour
 //! Frames are RGB, 8 bits, not linear. YCbCr is converted with the matrix and the range the stream

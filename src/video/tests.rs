@@ -105,8 +105,15 @@ fn what_is_no_video_is_an_error() {
     let missing = open(&path).unwrap_err();
     assert_eq!(missing.kind(), ErrorKind::BadInput);
     assert!(missing.to_string().contains("notes.mp4: cannot be read: "), "{missing}");
-    std::fs::write(&path, "These are notes, not pictures.").unwrap();
-    let e = open(&path).unwrap_err();
-    assert_eq!(e.kind(), ErrorKind::BadInput);
-    assert!(e.to_string().contains("this is a text file, no video"), "{e}");
+    let cut_in_a_letter = &"These are notes, not pictures: ü".as_bytes()[..32];
+    for (content, part) in [
+        (&b"These are notes, not pictures."[..], "this is a text file, no video"),
+        (cut_in_a_letter, "this is a text file, no video"),
+        (b"\x01\x02\x03\x04\x05\x06\x07\x08", "no video or picture in a format known here"),
+    ] {
+        std::fs::write(&path, content).unwrap();
+        let e = open(&path).unwrap_err();
+        assert_eq!(e.kind(), ErrorKind::BadInput);
+        assert!(e.to_string().contains(part), "{e}");
+    }
 }
