@@ -40,24 +40,17 @@ impl Pool3d {
         }
     }
 
-    /// Where a tap of the window that begins at `start` of the padded input lies on an axis.
-    fn place(&self, axis: usize, length: usize, start: usize, tap: usize) -> Place {
+    /// Of the taps of the window that begins at `start` of the padded input: where those inside the input lie, and
+    /// how many lie in the padding.
+    fn taps(&self, axis: usize, length: usize, start: usize) -> (Vec<usize>, usize) {
         let [before, after] = self.padding[axis];
-        let at = start + tap * self.dilation[axis];
-        if at >= before + length + after {
-            Place::Beyond
-        } else if at < before || at >= before + length {
-            Place::Padding
-        } else {
-            Place::Inside(at - before)
-        }
+        let within = (0..self.kernel[axis])
+            .map(|tap| start + tap * self.dilation[axis])
+            .take_while(|at| *at < before + length + after);
+        let (inside, padding): (Vec<usize>, Vec<usize>) =
+            within.partition(|at| (before..before + length).contains(at));
+        (inside.into_iter().map(|at| at - before).collect(), padding.len())
     }
-}
-
-enum Place {
-    Inside(usize),
-    Padding,
-    Beyond,
 }
 
 /// `x` is `[N, T, H, W, C]`; gives `[N, T', H', W', C]`. `finish` is given the elements of a window and how many of
@@ -74,24 +67,16 @@ pub fn pool3d(
     out.par_chunks_mut(c).enumerate().for_each(|(position, out)| {
         let o = [position / out_w / out_h % out_t, position / out_w % out_h, position % out_w];
         let sample = position / out_w / out_h / out_t;
+        let [(in_t, pad_t), (in_h, pad_h), (in_w, pad_w)]: [_; 3] =
+            std::array::from_fn(|axis| p.taps(axis, lengths[axis], o[axis] * p.stride[axis]));
         // Where the taps inside the input have their first channel, and how many others are padding.
         let mut pixels = Vec::new();
-        let mut padding = 0;
-        for a in 0..p.kernel[0] {
-            for b in 0..p.kernel[1] {
-                for d in 0..p.kernel[2] {
-                    let [at_t, at_h, at_w] = [(0, a), (1, b), (2, d)]
-                        .map(|(axis, tap)| p.place(axis, lengths[axis], o[axis] * p.stride[axis], tap));
-                    match (at_t, at_h, at_w) {
-                        (Place::Beyond, _, _) | (_, Place::Beyond, _) | (_, _, Place::Beyond) => {}
-                        (Place::Inside(i_t), Place::Inside(i_h), Place::Inside(i_w)) => {
-                            pixels.push((((sample * t + i_t) * h + i_h) * width + i_w) * c);
-                        }
-                        _ => padding += 1,
-                    }
-                }
+        for i_t in &in_t {
+            for i_h in &in_h {
+                pixels.extend(in_w.iter().map(|i_w| (((sample * t + i_t) * h + i_h) * width + i_w) * c));
             }
         }
+        let padding = (in_t.len() + pad_t) * (in_h.len() + pad_h) * (in_w.len() + pad_w) - pixels.len();
         let mut elements = Vec::new();
         for (channel, out) in out.iter_mut().enumerate() {
             elements.clear();

@@ -312,12 +312,14 @@ pub fn describe(info: &wgpu::AdapterInfo) -> String {
     format!("{} ({}, {}, {driver})", info.name, kind(info), info.backend)
 }
 
-/// Three quarters of the memory that the system has free, for an adapter that lives in it; unlimited for
-/// others, which wgpu cannot ask.
+/// What an adapter may take: of the system's memory, for one that lives in it; unlimited for others, which wgpu
+/// cannot ask.
 fn memory_limit(kind: wgpu::DeviceType) -> u64 {
-    if kind != wgpu::DeviceType::Cpu {
-        return u64::MAX;
-    }
+    if kind == wgpu::DeviceType::Cpu { system_memory() } else { u64::MAX }
+}
+
+/// Three quarters of the memory that the system has free, where it says so.
+pub(crate) fn system_memory() -> u64 {
     let available = std::fs::read_to_string("/proc/meminfo").ok().and_then(|text| {
         let line = text.lines().find_map(|l| l.strip_prefix("MemAvailable:"))?.trim();
         line.trim_end_matches("kB").trim().parse::<u64>().ok()

@@ -5,6 +5,7 @@ use std::time::Instant;
 use super::gpu_plan::check_inputs;
 use super::{Graph, Origin, Outputs, PlanOptions, Precision, Timing, Value};
 use crate::error::{At, Error, Result};
+use crate::gpu::system_memory;
 use crate::tensor::{DType, Tensor};
 
 /// A graph ready to run on the processor.
@@ -44,6 +45,7 @@ impl CpuPlan {
         for (_, v) in &graph.outputs {
             last[v.index()] = usize::MAX;
         }
+        check_memory(&graph, &last, options)?;
         let dead = (0..graph.nodes.len())
             .map(|i| (0..last.len()).filter(|&v| last[v] == i).map(|v| Value(v as u32)).collect())
             .collect();
@@ -119,6 +121,33 @@ impl CpuPlan {
             _ => Err(Error::internal(format!("`{}` was read before it was made", info.name))),
         }
     }
+}
+
+/// Before anything is computed: do the weights and the values alive at once fit the memory?
+fn check_memory(graph: &Graph, last: &[usize], options: &PlanOptions) -> Result<()> {
+    let bytes = |v: usize| graph.values[v].ty.bytes();
+    let mut alive: u64 = graph.inputs.iter().map(|v| bytes(v.index())).sum();
+    let weights: u64 =
+        (0..graph.values.len()).filter(|&v| graph.values[v].origin_is_constant()).map(bytes).sum();
+    let mut peak = (0, "the inputs");
+    for (i, node) in graph.nodes.iter().enumerate() {
+        alive += node.outputs.iter().map(|v| bytes(v.index())).sum::<u64>();
+        if alive > peak.0 {
+            peak = (alive, &node.name);
+        }
+        let dies = |v: &usize| last[*v] == i && !graph.values[*v].origin_is_constant();
+        alive -= (0..last.len()).filter(dies).map(bytes).sum::<u64>().min(alive);
+    }
+    let needed = weights + peak.0;
+    let budget = options.memory_limit.unwrap_or(u64::MAX).min(system_memory());
+    if needed > budget {
+        return Err(Error::out_of_memory(format!(
+            "{}: {needed} bytes would be alive at once ({weights} of weights), {budget} are free for it; use a smaller \
+             input",
+            peak.1
+        )));
+    }
+    Ok(())
 }
 
 /// The tensor as a plan of this precision keeps it: floats rounded to f16 and back.

@@ -44,7 +44,13 @@ impl Attributes {
         if self.0.is_null() {
             return Ok(T::default());
         }
-        T::deserialize(&self.0).map_err(|e| Error::bad_input(format!("attributes: {e}")))
+        serde_path_to_error::deserialize(&self.0).map_err(|e| {
+            let place = match e.path().to_string() {
+                path if path == "." => "attributes".to_owned(),
+                path => format!("attribute `{path}`"),
+            };
+            Error::bad_input(format!("{place}: {}", e.inner()))
+        })
     }
 
     /// Checks that there are none.

@@ -3,7 +3,7 @@
 use kinetograph_ref::permute as reference;
 use serde::Deserialize;
 
-use super::attributes::axes;
+use super::attributes::{axes, axis_list};
 use super::{Door, Layout, Port};
 use crate::error::{Error, Result};
 use crate::gpu::Kernel;
@@ -19,6 +19,7 @@ static KERNEL: Kernel = kernel!("permute");
 #[serde(default, deny_unknown_fields)]
 pub struct Permute {
     /// Axis `i` of the output is axis `dims[i]` of the input; negative ones count from the last.
+    #[serde(deserialize_with = "axis_list")]
     pub dims: Vec<isize>,
 }
 

@@ -2,6 +2,7 @@
 
 use serde::Deserialize;
 
+use super::attributes::axis_list;
 use super::{Door, Layout, Port};
 use crate::error::{Error, Result};
 use crate::graph::{Graph, Op, Recorder, TensorType, Value};
@@ -13,6 +14,7 @@ use crate::tensor::{DType, Tensor};
 #[serde(default, deny_unknown_fields)]
 pub struct Reshape {
     /// The lengths of the axes; one may be −1, which stands for what is left.
+    #[serde(deserialize_with = "axis_list")]
     pub shape: Vec<isize>,
 }
 
