@@ -123,70 +123,14 @@ fn best_prefix<'a>(checkpoint: &'a Checkpoint, published: &HashSet<String>) -> O
 const MAX_PARTS: usize = 8;
 
 #[cfg(test)]
-pub(super) mod tests {
+mod tests {
     use super::super::testing::{c3d_names, checkpoint_of};
     use super::*;
+    use crate::models::c3d::CONVENTIONS as C3D;
 
     fn same(name: &str) -> Option<String> {
         Some(name.to_string())
     }
-
-    /// `conv1.weight` → `conv1a.conv.weight`, under `backbone.`; the classifier is of the head.
-    fn mmaction(name: &str) -> Option<String> {
-        match mmaction_backbone(name) {
-            Some(name) => Some(format!("backbone.{name}")),
-            None => Some(format!("cls_head.fc_cls.{}", name.strip_prefix("fc8.")?)),
-        }
-    }
-
-    fn mmaction_backbone(name: &str) -> Option<String> {
-        let (layer, parameter) = name.split_once('.')?;
-        match layer {
-            "fc8" => None,
-            "fc6" | "fc7" => Some(name.to_string()),
-            "conv1" | "conv2" => Some(format!("{layer}a.conv.{parameter}")),
-            _ => Some(format!("{layer}.conv.{parameter}")),
-        }
-    }
-
-    fn jfzhang(name: &str) -> Option<String> {
-        let (layer, parameter) = name.split_once('.')?;
-        let place = match layer {
-            "conv1" => "features.0",
-            "conv2" => "features.3",
-            "conv3a" => "features.6",
-            "conv3b" => "features.8",
-            "conv4a" => "features.11",
-            "conv4b" => "features.13",
-            "conv5a" => "features.16",
-            "conv5b" => "features.18",
-            "fc6" => "classifier.0",
-            "fc7" => "classifier.3",
-            _ => return None,
-        };
-        Some(format!("{place}.{parameter}"))
-    }
-
-    fn caffe(name: &str) -> Option<String> {
-        let (layer, parameter) = name.split_once('.')?;
-        Some(match layer {
-            "conv1" | "conv2" => format!("{layer}a.{parameter}"),
-            "fc6" | "fc7" | "fc8" => format!("{layer}-1.{parameter}"),
-            _ => name.to_string(),
-        })
-    }
-
-    pub(in crate::weights) const C3D: &[Convention] = &[
-        Convention { name: "davidea", source: "DavideA/c3d-pytorch", map: same },
-        Convention { name: "mmaction", source: "open-mmlab/mmaction2", map: mmaction },
-        Convention {
-            name: "mmaction backbone",
-            source: "open-mmlab/mmaction2, without its head",
-            map: mmaction_backbone,
-        },
-        Convention { name: "jfzhang", source: "jfzhang95/pytorch-video-recognition", map: jfzhang },
-        Convention { name: "caffe", source: "facebook/C3D, converted", map: caffe },
-    ];
 
     #[test]
     fn every_published_c3d_is_recognised() {

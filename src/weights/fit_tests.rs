@@ -1,9 +1,9 @@
 //! Models and checkpoints that fit, and do not.
 
-use super::convention::tests::C3D;
 use super::testing::{c3d_names, checkpoint_of};
 use super::*;
 use crate::error::Result;
+use crate::models::c3d::CONVENTIONS as C3D;
 
 fn named(names: &[(&str, &[usize])]) -> (tempfile::TempDir, Weights) {
     let (dir, checkpoint) = checkpoint_of(names.iter().map(|(n, s)| (n.to_string(), s.to_vec())));
