@@ -28,7 +28,7 @@ const WRONG: &[Wrong] = &[
     ("concat", &[&[2, 3], &[2, 4]], r#"{"dim": 0}"#, "dim 0"),
     ("concat", &[&[2, 3], &[2, 3]], r#"{"dim": 2}"#, "dim 2"),
     ("concat", &[&[2, 3], &[2, 3, 1]], r#"{"dim": 0}"#, "input 1"),
-    ("concat", &[], "{}", "at least 1 inputs are needed"),
+    ("concat", &[], "{}", "0 inputs were given"),
     ("conv3d", &[VIDEO, WEIGHT], r#"{"stride": 0}"#, "stride"),
     ("conv3d", &[VIDEO, WEIGHT], r#"{"dilation": [1, 1, 0]}"#, "dilation"),
     ("conv3d", &[VIDEO, WEIGHT], r#"{"groups": 4}"#, "groups"),
