@@ -2,7 +2,7 @@
 
 use kinetograph::graph::{Family, TensorType, Traits};
 use kinetograph::ops::{Attributes, CATALOG};
-use kinetograph::ops::{Pool3d, Reduce, Softmax};
+use kinetograph::ops::{GroupNorm, Norm, Pool3d, Reduce, Softmax};
 use kinetograph::verify::Case;
 use kinetograph::{DType, ErrorKind, Graph, Precision, Shape};
 
@@ -15,6 +15,13 @@ const WEIGHT: &[usize] = &[3, 3, 3, 6, 4];
 const WRONG: &[Wrong] = &[
     ("activation", &[&[3]], r#"{"function": "rleu"}"#, "rleu"),
     ("activation", &[&[3]], r#"{"slope": 0.1}"#, "slope"),
+    ("batch_norm", &[&[2, 3], &[3], &[2]], "{}", "the running variance must be [3]"),
+    ("batch_norm", &[&[2, 3], &[2], &[3]], "{}", "the running mean must be [3]"),
+    ("batch_norm", &[&[2, 3], &[3], &[3], &[1]], "{}", "the weight must be [3]"),
+    ("batch_norm", &[&[2, 3], &[3], &[3], &[3], &[3, 1]], "{}", "the bias must be [3]"),
+    ("batch_norm", &[&[2, 3], &[3], &[3]], r#"{"eps": -1}"#, "eps -1"),
+    ("batch_norm", &[&[2, 3], &[3], &[3]], r#"{"training": true}"#, "training"),
+    ("batch_norm", &[&[], &[3], &[3]], "{}", "scalar"),
     ("binary", &[&[3, 4], &[3, 5]], "{}", "axis 1"),
     ("binary", &[&[3], &[3]], r#"{"function": "pow"}"#, "pow"),
     ("binary", &[&[3], &[3]], r#"{"alpha": 2}"#, "alpha"),
@@ -30,9 +37,30 @@ const WRONG: &[Wrong] = &[
     ("conv3d", &[&[1, 4, 6, 8, 5], WEIGHT], "{}", "channels"),
     ("conv3d", &[&[4, 6, 8, 6], WEIGHT], "{}", "[N, T, H, W, C]"),
     ("conv3d", &[VIDEO, WEIGHT, &[5]], "{}", "bias"),
+    ("group_norm", &[VIDEO], "{}", "num_groups 0: it must be given"),
+    ("group_norm", &[VIDEO], r#"{"num_groups": 4}"#, "num_groups 4"),
+    ("group_norm", &[VIDEO], r#"{"num_groups": 7}"#, "num_groups 7"),
+    ("group_norm", &[VIDEO], r#"{"num_groups": -2}"#, "attributes"),
+    ("group_norm", &[VIDEO], r#"{"num_groups": 2, "eps": 0}"#, "eps 0"),
+    ("group_norm", &[VIDEO, &[3]], r#"{"num_groups": 2}"#, "the weight must be [6]"),
+    ("group_norm", &[VIDEO, &[6], &[2]], r#"{"num_groups": 2}"#, "the bias must be [6]"),
+    ("group_norm", &[&[4, 6, 8, 6]], r#"{"num_groups": 2}"#, "[N, T, H, W, C]"),
     ("linear", &[&[2, 3], &[4, 5]], "{}", "3 channels"),
     ("linear", &[&[2, 4], &[4, 5], &[4]], "{}", "bias"),
     ("linear", &[&[2, 4], &[4, 5]], r#"{"bias": true}"#, "bias"),
+    ("norm", &[&[2, 3]], r#"{"dim": 2}"#, "dim 2"),
+    ("norm", &[&[2, 3]], r#"{"dim": [1, -1]}"#, "twice"),
+    ("norm", &[&[2, 3]], r#"{"dim": []}"#, "no axis"),
+    ("norm", &[&[]], "{}", "dim -1"),
+    ("norm", &[&[2, 3]], r#"{"affine_dim": [0, 0]}"#, "affine_dim"),
+    ("norm", &[&[2, 3]], r#"{"mode": "batch"}"#, "batch"),
+    ("norm", &[&[2, 3]], r#"{"eps": 0}"#, "eps 0"),
+    ("norm", &[&[2, 3]], r#"{"eps": -1e-5}"#, "eps -0.00001"),
+    ("norm", &[&[2, 3]], r#"{"eps": 1e-42}"#, "eps"),
+    ("norm", &[&[2, 3]], r#"{"activation": "relu"}"#, "activation"),
+    ("norm", &[&[2, 3], &[2]], "{}", "the weight must be [3]"),
+    ("norm", &[&[2, 3], &[3], &[2, 3]], "{}", "the bias must be [3]"),
+    ("norm", &[&[2, 3, 4], &[4]], r#"{"dim": [1, 2]}"#, "the weight must be [3, 4]"),
     ("permute", &[&[2, 3, 4]], r#"{"dims": [0, 1]}"#, "dims [0, 1]"),
     ("permute", &[&[2, 3, 4]], r#"{"dims": [0, 1, -2]}"#, "[0, 1, -2]"),
     ("permute", &[&[2, 3, 4]], r#"{"dims": [0, 1, 3]}"#, "dim 3"),
@@ -101,6 +129,7 @@ fn every_operator_has_wrong_uses() {
 fn indices_are_no_floats() {
     for (op, attributes) in [
         ("concat", "{}"),
+        ("norm", "{}"),
         ("permute", r#"{"dims": [1, 0]}"#),
         ("reduce", "{}"),
         ("slice", "{}"),
@@ -121,6 +150,10 @@ fn loops_without_end_are_refused() {
     let whole = Pool3d::average([2, 200, 200]);
     for case in [
         Case::new("pool3d", &[&[1, 2, 200, 200, 1]], move |g, v| g.pool3d(v[0], &whole)),
+        Case::new("group_norm", &[&[1, 1, 3000, 2000, 1]], |g, v| {
+            g.group_norm(v[0], None, None, &GroupNorm::of(1))
+        }),
+        Case::new("norm", &[&[6_000_000]], |g, v| g.norm(v[0], None, None, &Norm::default())),
         Case::new("reduce", &[&[16_000_000]], |g, v| g.reduce(v[0], &Reduce::default())),
         Case::new("softmax", &[&[6_000_000]], |g, v| g.softmax(v[0], &Softmax::default())),
     ] {

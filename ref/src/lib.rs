@@ -5,10 +5,13 @@
 //! trust their arguments: the operators check them before.
 
 pub mod activation;
+pub mod batch_norm;
 pub mod binary;
 pub mod concat;
 pub mod conv3d;
+pub mod group_norm;
 pub mod linear;
+pub mod norm;
 pub mod permute;
 pub mod pool3d;
 pub mod reduce;

@@ -41,6 +41,7 @@ pub const LIB: &[Kernel] = &[
     kernel!("lib/activation"),
     kernel!("lib/index"),
     kernel!("lib/matmul"),
+    kernel!("lib/moments"),
     kernel!("lib/nan"),
     kernel!("lib/strided"),
 ];

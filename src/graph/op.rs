@@ -69,6 +69,75 @@ impl Bound {
         Ok(Bound::Absolute(bound.collect()))
     }
 
+    /// For `(x − centre)·factor·weight + bias`, with weight and bias where there are inputs 1 and 2: centre, the mean
+    /// if `centred` and else zero, and factor come from the elements that `row` gives the same number. `factor` makes
+    /// it of their deviations' sum of squares and their number, and never rises with that sum; `affine` gives the
+    /// place of an element's weight.
+    ///
+    /// With u the unit roundoff, n the number of elements and p the first of them, from which everything is measured:
+    ///
+    /// - a deviation `d = (x − p) − m`, with `m` the mean of the `x − p`, errs by
+    ///   `δ = 2u(n + 8)·mean|x − p| + 2u|x − p| + 2u|d|`: the spread counts, the mean's ratio to it only as far as
+    ///   `x − p` rounds. Without a centre `d = x` exactly.
+    /// - the sum of squares `q = Σd²` errs by `Δ = Σ(2|d|δ + δ²) + 2u(n + 8)·Σ(|d| + δ)²`, and what is flushed to zero.
+    /// - the factor f errs by `f(q − Δ) − f(q)`, which is more than it can fall on the other side, and by 16u·f of
+    ///   its own: at most two divisions, a root and the sum with eps, by WGSL's accuracy.
+    /// - the product and what follows round once each.
+    ///
+    /// # Errors
+    /// When an input is not a float tensor.
+    pub fn normalised(
+        inputs: &[Tensor],
+        centred: bool,
+        factor: impl Fn(f64, usize) -> f64,
+        row: impl Fn(usize) -> usize,
+        affine: impl Fn(usize) -> usize,
+    ) -> Result<Bound> {
+        let x = inputs[0].f32s()?;
+        let optional = |i: usize| inputs.get(i).map(Tensor::f32s).transpose();
+        let (weight, bias) = (optional(1)?, optional(2)?);
+        let u = UNIT_ROUNDOFF;
+        let mut rows: Vec<Vec<usize>> = Vec::new();
+        for i in 0..x.len() {
+            let at = row(i);
+            rows.resize_with(rows.len().max(at + 1), Vec::new);
+            rows[at].push(i);
+        }
+        let mut bound = vec![0.0; x.len()];
+        for members in rows.iter().filter(|r| !r.is_empty()) {
+            let n = members.len() as f64;
+            let pivot = if centred { f64::from(x[members[0]]) } else { 0.0 };
+            let far: Vec<f64> = members.iter().map(|&i| f64::from(x[i]) - pivot).collect();
+            let mean =
+                |f: fn(f64) -> f64| if centred { far.iter().map(|&e| f(e)).sum::<f64>() / n } else { 0.0 };
+            let (offset, spread) = (mean(|e| e), mean(f64::abs));
+            // Each deviation and how far it errs.
+            let own = |e: f64| {
+                let d = e - offset;
+                let rounding = if centred { 2.0 * u * (e.abs() + d.abs()) } else { 0.0 };
+                (d, rounding + 2.0 * u * (n + 8.0) * spread)
+            };
+            let sum =
+                |f: fn(f64, f64) -> f64| far.iter().map(|&e| own(e)).map(|(d, b)| f(d.abs(), b)).sum::<f64>();
+            let squares = sum(|d, _| d * d);
+            let off = sum(|d, b| 2.0 * d * b + b * b)
+                + 2.0 * u * (n + 8.0) * sum(|d, b| (d + b) * (d + b))
+                + n * f64::from(f32::MIN_POSITIVE);
+            let f = factor(squares, members.len());
+            let f_off = factor((squares - off).max(0.0), members.len()) - f + 16.0 * u * f;
+            for (&i, &e) in members.iter().zip(&far) {
+                let (d, d_off) = own(e);
+                let w = weight.map_or(1.0, |w| f64::from(w[affine(i)].abs()));
+                let b = bias.map_or(0.0, |b| f64::from(b[affine(i)].abs()));
+                let z_off = d_off * (f + f_off) + d.abs() * f_off + 2.0 * u * d.abs() * f;
+                bound[i] = w * z_off
+                    + 2.0 * u * (2.0 * w * (d.abs() * f + z_off) + b)
+                    + f64::from(f32::MIN_POSITIVE);
+            }
+        }
+        Ok(Bound::Absolute(bound))
+    }
+
     /// The bound after an activation of what this bounds; `reference` is the activated reference.
     ///
     /// # Errors

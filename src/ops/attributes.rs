@@ -125,6 +125,24 @@ pub(super) fn axis_list<'de, D: Deserializer<'de>>(d: D) -> std::result::Result<
     })
 }
 
+/// Reads as [`axis_list`], or nothing.
+pub(super) fn optional_axis_list<'de, D: Deserializer<'de>>(
+    d: D,
+) -> std::result::Result<Option<Vec<isize>>, D::Error> {
+    Ok(Option::<OneOrMany>::deserialize(d)?.map(|x| match x {
+        OneOrMany::One(x) => vec![x],
+        OneOrMany::Many(x) => x,
+    }))
+}
+
+/// That a number is positive and nothing that a device may take for zero.
+pub(super) fn positive(what: &str, value: f32) -> Result<()> {
+    if value.is_normal() && value > 0.0 {
+        return Ok(());
+    }
+    Err(Error::bad_input(format!("{what} {value}: a positive number, {:e} or more", f32::MIN_POSITIVE)))
+}
+
 /// The axis that a `dim` names; negative ones count from the last.
 pub(super) fn axis(dim: isize, rank: usize) -> Result<usize> {
     let axis = if dim < 0 { dim.checked_add_unsigned(rank) } else { Some(dim) };

@@ -6,10 +6,13 @@
 mod attributes;
 
 pub mod activation;
+pub mod batch_norm;
 pub mod binary;
 pub mod concat;
 pub mod conv3d;
+pub mod group_norm;
 pub mod linear;
+pub mod norm;
 pub mod permute;
 pub mod pool3d;
 pub mod reduce;
@@ -22,10 +25,13 @@ use crate::graph::{Graph, Value};
 
 pub use activation::ActivationOp;
 pub use attributes::{Attributes, Padding};
+pub use batch_norm::BatchNorm;
 pub use binary::Binary;
 pub use concat::Concat;
 pub use conv3d::Conv3d;
+pub use group_norm::GroupNorm;
 pub use linear::Linear;
+pub use norm::{Norm, NormMode};
 pub use permute::Permute;
 pub use pool3d::{Pool, Pool3d};
 pub use reduce::{Reduce, Reduction};
@@ -36,10 +42,13 @@ pub use softmax::Softmax;
 /// Every operator.
 pub const CATALOG: &[&Door] = &[
     &activation::DOOR,
+    &batch_norm::DOOR,
     &binary::DOOR,
     &concat::DOOR,
     &conv3d::DOOR,
+    &group_norm::DOOR,
     &linear::DOOR,
+    &norm::DOOR,
     &permute::DOOR,
     &pool3d::DOOR,
     &reduce::DOOR,

@@ -1,10 +1,13 @@
 //! The named cases, one file an operator.
 
 mod activation;
+mod batch_norm;
 mod binary;
 mod concat;
 mod conv3d;
+mod group_norm;
 mod linear;
+mod norm;
 mod permute;
 mod pool3d;
 mod reduce;
@@ -17,10 +20,13 @@ use super::Case;
 pub fn all() -> Vec<Case> {
     [
         activation::cases(),
+        batch_norm::cases(),
         binary::cases(),
         concat::cases(),
         conv3d::cases(),
+        group_norm::cases(),
         linear::cases(),
+        norm::cases(),
         permute::cases(),
         pool3d::cases(),
         reduce::cases(),
