@@ -2,7 +2,7 @@
 
 use kinetograph::graph::{Family, TensorType, Traits};
 use kinetograph::ops::{Attributes, CATALOG};
-use kinetograph::ops::{Pool3d, Reduce, Softmax};
+use kinetograph::ops::{Distance, Pool3d, Reduce, Softmax};
 use kinetograph::verify::Case;
 use kinetograph::{DType, ErrorKind, Graph, Precision, Shape};
 
@@ -21,7 +21,7 @@ const WRONG: &[Wrong] = &[
     ("concat", &[&[2, 3], &[2, 4]], r#"{"dim": 0}"#, "dim 0"),
     ("concat", &[&[2, 3], &[2, 3]], r#"{"dim": 2}"#, "dim 2"),
     ("concat", &[&[2, 3], &[2, 3, 1]], r#"{"dim": 0}"#, "input 1"),
-    ("concat", &[], "{}", "at least 1 inputs are needed"),
+    ("concat", &[], "{}", "it takes input …"),
     ("conv3d", &[VIDEO, WEIGHT], r#"{"stride": 0}"#, "stride"),
     ("conv3d", &[VIDEO, WEIGHT], r#"{"dilation": [1, 1, 0]}"#, "dilation"),
     ("conv3d", &[VIDEO, WEIGHT], r#"{"groups": 4}"#, "groups"),
@@ -30,6 +30,9 @@ const WRONG: &[Wrong] = &[
     ("conv3d", &[&[1, 4, 6, 8, 5], WEIGHT], "{}", "channels"),
     ("conv3d", &[&[4, 6, 8, 6], WEIGHT], "{}", "[N, T, H, W, C]"),
     ("conv3d", &[VIDEO, WEIGHT, &[5]], "{}", "bias"),
+    ("embedding", &[&[2, 3], &[4, 5]], "{}", "i32"),
+    ("embedding", &[&[2, 3], &[4]], "{}", "[K, D]"),
+    ("embedding", &[&[2, 3], &[4, 5]], r#"{"padding_idx": 0}"#, "padding_idx"),
     ("linear", &[&[2, 3], &[4, 5]], "{}", "3 channels"),
     ("linear", &[&[2, 4], &[4, 5], &[4]], "{}", "bias"),
     ("linear", &[&[2, 4], &[4, 5]], r#"{"bias": true}"#, "bias"),
@@ -67,6 +70,10 @@ const WRONG: &[Wrong] = &[
     ("softmax", &[&[]], r#"{"dim": 0}"#, "dim 0"),
     ("softmax", &[&[2, 3]], r#"{"temperature": 0}"#, "temperature 0"),
     ("softmax", &[&[2, 3]], r#"{"temperature": -2.5}"#, "temperature -2.5"),
+    ("vector_quantize", &[&[2, 3], &[8, 4]], "{}", "3 channels"),
+    ("vector_quantize", &[&[], &[8, 4]], "{}", "scalar"),
+    ("vector_quantize", &[&[2, 4], &[8, 4, 1]], "{}", "[K, D]"),
+    ("vector_quantize", &[&[2, 4], &[8, 4]], r#"{"distance": "manhattan"}"#, "manhattan"),
 ];
 
 #[test]
@@ -115,6 +122,21 @@ fn indices_are_no_floats() {
     }
 }
 
+/// A table of indices, and indices where a codebook or rows must be.
+#[test]
+fn an_embedding_looks_floats_up_and_a_quantizer_compares_them() {
+    let mut graph = Graph::new();
+    let ty = TensorType { shape: Shape::new(&[2, 3]).unwrap(), dtype: DType::I32 };
+    let i = graph.input_of("i", ty).unwrap();
+    let x = graph.input("x", &[2, 3]).unwrap();
+    let e = graph.embedding(i, i).unwrap_err().to_string();
+    assert!(e.contains("the table must be of floats"), "{e}");
+    for (x, codebook) in [(i, x), (x, i)] {
+        let e = graph.vector_quantize(x, codebook, Distance::Euclidean).unwrap_err().to_string();
+        assert!(e.contains("must be a float tensor"), "{e}");
+    }
+}
+
 /// Loops that some drivers would cut short are refused, not run.
 #[test]
 fn loops_without_end_are_refused() {
@@ -123,6 +145,10 @@ fn loops_without_end_are_refused() {
         Case::new("pool3d", &[&[1, 2, 200, 200, 1]], move |g, v| g.pool3d(v[0], &whole)),
         Case::new("reduce", &[&[16_000_000]], |g, v| g.reduce(v[0], &Reduce::default())),
         Case::new("softmax", &[&[6_000_000]], |g, v| g.softmax(v[0], &Softmax::default())),
+        Case::several("vector_quantize", &[&[1, 3], &[4_000_000, 3]], |g, v| {
+            let (indices, quantized) = g.vector_quantize(v[0], v[1], Distance::Euclidean)?;
+            Ok(vec![indices, quantized])
+        }),
     ] {
         for family in Family::ALL {
             let e = case.dispatches(Traits { family, precision: Precision::F32 }).unwrap_err();

@@ -9,6 +9,7 @@ pub mod activation;
 pub mod binary;
 pub mod concat;
 pub mod conv3d;
+pub mod embedding;
 pub mod linear;
 pub mod permute;
 pub mod pool3d;
@@ -16,6 +17,7 @@ pub mod reduce;
 pub mod reshape;
 pub mod slice;
 pub mod softmax;
+pub mod vector_quantize;
 
 use crate::error::{Error, Result};
 use crate::graph::{Graph, Value};
@@ -25,6 +27,7 @@ pub use attributes::{Attributes, Padding};
 pub use binary::Binary;
 pub use concat::Concat;
 pub use conv3d::Conv3d;
+pub use embedding::Embedding;
 pub use linear::Linear;
 pub use permute::Permute;
 pub use pool3d::{Pool, Pool3d};
@@ -32,6 +35,7 @@ pub use reduce::{Reduce, Reduction};
 pub use reshape::Reshape;
 pub use slice::Slice;
 pub use softmax::Softmax;
+pub use vector_quantize::{Distance, VectorQuantize};
 
 /// Every operator.
 pub const CATALOG: &[&Door] = &[
@@ -39,6 +43,7 @@ pub const CATALOG: &[&Door] = &[
     &binary::DOOR,
     &concat::DOOR,
     &conv3d::DOOR,
+    &embedding::DOOR,
     &linear::DOOR,
     &permute::DOOR,
     &pool3d::DOOR,
@@ -46,6 +51,7 @@ pub const CATALOG: &[&Door] = &[
     &reshape::DOOR,
     &slice::DOOR,
     &softmax::DOOR,
+    &vector_quantize::DOOR,
 ];
 
 /// How an operator is reached by name, from the command line or a file.

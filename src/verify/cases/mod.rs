@@ -4,12 +4,14 @@ mod activation;
 mod binary;
 mod concat;
 mod conv3d;
+mod embedding;
 mod linear;
 mod permute;
 mod pool3d;
 mod reduce;
 mod slice;
 mod softmax;
+mod vector_quantize;
 
 use super::Case;
 
@@ -20,12 +22,14 @@ pub fn all() -> Vec<Case> {
         binary::cases(),
         concat::cases(),
         conv3d::cases(),
+        embedding::cases(),
         linear::cases(),
         permute::cases(),
         pool3d::cases(),
         reduce::cases(),
         slice::cases(),
         softmax::cases(),
+        vector_quantize::cases(),
     ]
     .into_iter()
     .flatten()
