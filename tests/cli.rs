@@ -107,6 +107,28 @@ fn op_reads_and_writes_npy() {
     assert_eq!(y.f32s().unwrap(), [-18.0; 8]);
 }
 
+/// A second output goes beside the first.
+#[test]
+fn op_writes_every_output() {
+    let folder = Folder::new();
+    let x = folder.tensor("x.npy", &[3, 2], |i| [0.9, 0.1, -5.0, 0.0, 0.0, 3.0][i]);
+    let codebook = folder.tensor("codebook.npy", &[4, 2], |i| [9.0, 9.0, 1.0, 0.0, 0.0, 2.0, -1.0, 0.0][i]);
+    let y = folder.path("y.npy");
+    let words = ["op", "vector_quantize", "--input", text(&x), "--codebook", text(&codebook)];
+    let output = kinetograph(&[&words[..], &["--distance", "expanded", "--output", text(&y)]].concat());
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    let indices = npy::read(&y).unwrap();
+    assert_eq!((&**indices.shape(), indices.i32s().unwrap()), (&[3][..], &[1, 3, 2][..]));
+    let quantized = npy::read(folder.path("y.1.npy")).unwrap();
+    assert_eq!(quantized.f32s().unwrap(), [1.0, 0.0, -1.0, 0.0, 0.0, 2.0]);
+    // The indices look the same codes up again.
+    let again = folder.path("again.npy");
+    let words = ["op", "embedding", "--input", text(&y), "--weight", text(&codebook)];
+    let output = kinetograph(&[&words[..], &["--output", text(&again)]].concat());
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    assert_eq!(npy::read(again).unwrap().bytes(), quantized.bytes());
+}
+
 #[test]
 fn op_errors_name_the_fault() {
     let folder = Folder::new();

@@ -2,7 +2,7 @@
 
 use kinetograph::graph::{Family, TensorType, Traits};
 use kinetograph::ops::{Attributes, CATALOG};
-use kinetograph::ops::{GroupNorm, Norm, Pool3d, Reduce, Softmax};
+use kinetograph::ops::{Distance, GroupNorm, Norm, Pool3d, Reduce, Softmax};
 use kinetograph::verify::Case;
 use kinetograph::{DType, ErrorKind, Graph, Precision, Shape};
 
@@ -37,10 +37,13 @@ const WRONG: &[Wrong] = &[
     ("conv3d", &[&[1, 4, 6, 8, 5], WEIGHT], "{}", "channels"),
     ("conv3d", &[&[4, 6, 8, 6], WEIGHT], "{}", "[N, T, H, W, C]"),
     ("conv3d", &[VIDEO, WEIGHT, &[5]], "{}", "bias"),
+    ("embedding", &[&[2, 3], &[4, 5]], "{}", "i32"),
+    ("embedding", &[&[2, 3], &[4]], "{}", "[K, D]"),
+    ("embedding", &[&[2, 3], &[4, 5]], r#"{"padding_idx": 0}"#, "padding_idx"),
     ("group_norm", &[VIDEO], "{}", "num_groups 0: it must be given"),
     ("group_norm", &[VIDEO], r#"{"num_groups": 4}"#, "num_groups 4"),
     ("group_norm", &[VIDEO], r#"{"num_groups": 7}"#, "num_groups 7"),
-    ("group_norm", &[VIDEO], r#"{"num_groups": -2}"#, "attributes"),
+    ("group_norm", &[VIDEO], r#"{"num_groups": -2}"#, "attribute `num_groups`"),
     ("group_norm", &[VIDEO], r#"{"num_groups": 2, "eps": 0}"#, "eps 0"),
     ("group_norm", &[VIDEO, &[3]], r#"{"num_groups": 2}"#, "the weight must be [6]"),
     ("group_norm", &[VIDEO, &[6], &[2]], r#"{"num_groups": 2}"#, "the bias must be [6]"),
@@ -95,6 +98,10 @@ const WRONG: &[Wrong] = &[
     ("softmax", &[&[]], r#"{"dim": 0}"#, "dim 0"),
     ("softmax", &[&[2, 3]], r#"{"temperature": 0}"#, "temperature 0"),
     ("softmax", &[&[2, 3]], r#"{"temperature": -2.5}"#, "temperature -2.5"),
+    ("vector_quantize", &[&[2, 3], &[8, 4]], "{}", "3 channels"),
+    ("vector_quantize", &[&[], &[8, 4]], "{}", "scalar"),
+    ("vector_quantize", &[&[2, 4], &[8, 4, 1]], "{}", "[K, D]"),
+    ("vector_quantize", &[&[2, 4], &[8, 4]], r#"{"distance": "manhattan"}"#, "manhattan"),
 ];
 
 #[test]
@@ -144,6 +151,21 @@ fn indices_are_no_floats() {
     }
 }
 
+/// A table of indices, and indices where a codebook or rows must be.
+#[test]
+fn an_embedding_looks_floats_up_and_a_quantizer_compares_them() {
+    let mut graph = Graph::new();
+    let ty = TensorType { shape: Shape::new(&[2, 3]).unwrap(), dtype: DType::I32 };
+    let i = graph.input_of("i", ty).unwrap();
+    let x = graph.input("x", &[2, 3]).unwrap();
+    let e = graph.embedding(i, i).unwrap_err().to_string();
+    assert!(e.contains("the table must be of floats"), "{e}");
+    for (x, codebook) in [(i, x), (x, i)] {
+        let e = graph.vector_quantize(x, codebook, Distance::Euclidean).unwrap_err().to_string();
+        assert!(e.contains("must be a float tensor"), "{e}");
+    }
+}
+
 /// Loops that some drivers would cut short are refused, not run.
 #[test]
 fn loops_without_end_are_refused() {
@@ -156,6 +178,10 @@ fn loops_without_end_are_refused() {
         Case::new("norm", &[&[6_000_000]], |g, v| g.norm(v[0], None, None, &Norm::default())),
         Case::new("reduce", &[&[16_000_000]], |g, v| g.reduce(v[0], &Reduce::default())),
         Case::new("softmax", &[&[6_000_000]], |g, v| g.softmax(v[0], &Softmax::default())),
+        Case::several("vector_quantize", &[&[1, 3], &[4_000_000, 3]], |g, v| {
+            let (indices, quantized) = g.vector_quantize(v[0], v[1], Distance::Euclidean)?;
+            Ok(vec![indices, quantized])
+        }),
     ] {
         for family in Family::ALL {
             let e = case.dispatches(Traits { family, precision: Precision::F32 }).unwrap_err();

@@ -2,7 +2,8 @@
 
 Run with torch, numpy and safetensors installed: python tools/golden_ops.py
 One file an operator. The metadata's entry `cases` is a JSON object: for each case's name its attributes and how many
-inputs there are. The case's tensors are `<case>/0`, `<case>/1`, … and `<case>/output`, in PyTorch's layouts.
+inputs there are. The case's tensors are `<case>/0`, `<case>/1`, … and `<case>/output`, in PyTorch's layouts; indices
+are i32. What further outputs there are is `<case>/output.1`, ….
 """
 
 import json
@@ -26,7 +27,9 @@ class Cases:
     def add(self, name, inputs, output, **attributes):
         for i, t in enumerate(inputs):
             self.tensors[f"{name}/{i}"] = t.contiguous()
-        self.tensors[f"{name}/output"] = output.float().contiguous()
+        for i, y in enumerate(output if isinstance(output, list) else [output]):
+            y = y if y.dtype == torch.int32 else y.float()
+            self.tensors[f"{name}/output.{i}" if i else f"{name}/output"] = y.contiguous()
         self.attributes[name] = {"inputs": len(inputs), "attributes": attributes}
 
     def save(self):
@@ -308,9 +311,48 @@ def slice_():
     return c
 
 
+def embedding():
+    c = Cases("embedding")
+    for name, shape, table in [("tokens", (2, 7), (30, 8)), ("one-channel", (13,), (9, 1)), ("scalar", (), (4, 5))]:
+        x, w = torch.randint(table[0], shape, dtype=torch.int32), rand(*table)
+        c.add(name, [x, w], F.embedding(x, w))
+    return c
+
+
+def vector_quantize():
+    c = Cases("vector_quantize")
+
+    def add(name, x, codes, distance):
+        rows = x.double().reshape(-1, x.shape[-1])
+        wide = codes.double()
+        if distance == "cosine":
+            distances = -F.normalize(rows, dim=-1) @ F.normalize(wide, dim=-1).T
+        elif distance == "expanded":
+            distances = (wide ** 2).sum(-1) - 2 * rows @ wide.T
+        else:
+            distances = ((rows[:, None] - wide) ** 2).sum(-1)
+        best = distances.argmin(-1).reshape(x.shape[:-1])
+        c.add(f"{distance}-{name}", [x, codes], [best.int(), codes[best]], distance=distance)
+
+    for distance in ("euclidean", "expanded", "cosine"):
+        add("plain", rand(2, 9, 6), rand(20, 6), distance)
+        add("odd", rand(13, 7), rand(300, 7), distance)
+        x = rand(8, 5)
+        x[3, 1] = math.nan
+        add("nan-row", x, rand(11, 5), distance)
+        codes = rand(11, 5)
+        codes[4, 2] = codes[7, 0] = math.nan
+        add("nan-code", x, codes, distance)
+        add("twice-the-same", rand(9, 4), rand(10, 4).repeat(2, 1), distance)
+    for distance in ("euclidean", "expanded"):
+        add("ties", torch.randint(-3, 4, (40, 2)).float(), torch.randint(-3, 4, (30, 2)).float(), distance)
+    return c
+
+
 def main():
     OUT.mkdir(parents=True, exist_ok=True)
-    for make in (conv3d, linear, activation, binary, pool3d, softmax, reduce, norm, batch_norm, group_norm, concat, permute, slice_):
+    for make in (conv3d, linear, activation, binary, pool3d, softmax, reduce, norm, batch_norm, group_norm, concat, permute,
+                 slice_, embedding, vector_quantize):
         torch.manual_seed(zlib.crc32(make.__name__.encode()))
         make().save()
     files = sorted(OUT.iterdir())

@@ -5,7 +5,7 @@ use std::ops::RangeInclusive;
 use std::sync::Arc;
 
 use super::{Activation, Recorder};
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::shape::Shape;
 use crate::tensor::{DType, Tensor};
 
@@ -43,6 +43,9 @@ pub enum Bound {
     Exact,
     /// By this much, per element.
     Absolute(Vec<f64>),
+    /// An index that is the reference's, or one of these that come so near to it that rounding decides, per
+    /// element. What else the operator gives is then compared with [`Op::after_choice`].
+    Choice(Vec<Vec<i32>>),
 }
 
 /// The unit roundoff of f32. WGSL may round a sum or product up or down, so one operation errs by up to twice
@@ -152,6 +155,7 @@ impl Bound {
             Bound::Absolute(b) => {
                 Bound::Absolute(b.iter().zip(reference).map(|(b, r)| b * stretch + own(r)).collect())
             }
+            choice @ Bound::Choice(_) => choice,
         })
     }
 }
@@ -209,6 +213,16 @@ pub trait Op: fmt::Debug + Send + Sync {
     fn bounds(&self, inputs: &[Tensor], reference: &[Tensor]) -> Result<Vec<Bound>> {
         let _ = inputs;
         Ok(vec![Bound::Exact; reference.len()])
+    }
+
+    /// The outputs that belong to `choice`, a first output whose bound is [`Bound::Choice`] and which may differ
+    /// from the reference's.
+    ///
+    /// # Errors
+    /// As [`Op::reference`], and when the operator makes no choice.
+    fn after_choice(&self, inputs: &[Tensor], choice: &Tensor) -> Result<Vec<Tensor>> {
+        let _ = (inputs, choice);
+        Err(Error::internal(format!("{} makes no choice", self.name())))
     }
 
     /// Another layout for constant input `index`, made once when a plan is built; the kernel is told through

@@ -10,6 +10,7 @@ pub mod batch_norm;
 pub mod binary;
 pub mod concat;
 pub mod conv3d;
+pub mod embedding;
 pub mod group_norm;
 pub mod linear;
 pub mod norm;
@@ -19,6 +20,7 @@ pub mod reduce;
 pub mod reshape;
 pub mod slice;
 pub mod softmax;
+pub mod vector_quantize;
 
 use crate::error::{Error, Result};
 use crate::graph::{Graph, Value};
@@ -29,6 +31,7 @@ pub use batch_norm::BatchNorm;
 pub use binary::Binary;
 pub use concat::Concat;
 pub use conv3d::Conv3d;
+pub use embedding::Embedding;
 pub use group_norm::GroupNorm;
 pub use linear::Linear;
 pub use norm::{Norm, NormMode};
@@ -38,6 +41,7 @@ pub use reduce::{Reduce, Reduction};
 pub use reshape::Reshape;
 pub use slice::Slice;
 pub use softmax::Softmax;
+pub use vector_quantize::{Distance, VectorQuantize};
 
 /// Every operator.
 pub const CATALOG: &[&Door] = &[
@@ -46,6 +50,7 @@ pub const CATALOG: &[&Door] = &[
     &binary::DOOR,
     &concat::DOOR,
     &conv3d::DOOR,
+    &embedding::DOOR,
     &group_norm::DOOR,
     &linear::DOOR,
     &norm::DOOR,
@@ -55,6 +60,7 @@ pub const CATALOG: &[&Door] = &[
     &reshape::DOOR,
     &slice::DOOR,
     &softmax::DOOR,
+    &vector_quantize::DOOR,
 ];
 
 /// How an operator is reached by name, from the command line or a file.

@@ -1,6 +1,7 @@
 //! What cases' inputs are filled with.
 
 use std::fmt;
+use std::ops::RangeInclusive;
 
 use crate::error::Result;
 use crate::tensor::Tensor;
@@ -39,17 +40,7 @@ impl fmt::Display for Fill {
 impl Fill {
     /// A tensor for input `index` of the case of this name.
     pub(super) fn tensor(self, name: &str, index: usize, shape: &[usize]) -> Result<Tensor> {
-        let mut state = name.bytes().fold(0x9e37_79b9_7f4a_7c15u64 ^ index as u64, |h, b| {
-            (h ^ u64::from(b)).wrapping_mul(0x0000_0100_0000_01b3)
-        });
-        let mut next = move || {
-            // SplitMix64.
-            state = state.wrapping_add(0x9e37_79b9_7f4a_7c15);
-            let mut z = state;
-            z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-            z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-            z ^ (z >> 31)
-        };
+        let mut next = bits(name, index);
         Tensor::from_fn(shape, |i| {
             let bits = next();
             // Twelve uniform numbers of five bits each sum to something near normal, exactly reproducible.
@@ -65,5 +56,33 @@ impl Fill {
                 Fill::SomeNan | Fill::Masked => normal,
             }
         })
+    }
+}
+
+/// Indices from a range for input `index` of the case of this name.
+pub(super) fn indices(
+    range: &RangeInclusive<i32>,
+    name: &str,
+    index: usize,
+    shape: &[usize],
+) -> Result<Tensor> {
+    let mut next = bits(name, index);
+    let count = (i64::from(*range.end()) - i64::from(*range.start()) + 1) as u64;
+    let elements = shape.iter().product();
+    let values = std::iter::repeat_with(|| range.start() + (next() % count) as i32).take(elements);
+    Tensor::new(shape, values.collect::<Vec<_>>())
+}
+
+/// SplitMix64, seeded by a case's name and an input's number.
+fn bits(name: &str, index: usize) -> impl FnMut() -> u64 {
+    let mut state = name.bytes().fold(0x9e37_79b9_7f4a_7c15u64 ^ index as u64, |h, b| {
+        (h ^ u64::from(b)).wrapping_mul(0x0000_0100_0000_01b3)
+    });
+    move || {
+        state = state.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let mut z = state;
+        z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        z ^ (z >> 31)
     }
 }

@@ -17,12 +17,14 @@ pub mod cases;
 mod fill;
 
 use std::fmt;
+use std::ops::RangeInclusive;
 use std::sync::Arc;
 
 use crate::error::{Error, ErrorKind, Result};
 use crate::gpu::Gpu;
 use crate::graph::{
-    Bound, Dispatch, Engine, Family, GpuPlan, Graph, Plan, PlanOptions, Precision, Traits, Value, record_node,
+    Bound, Dispatch, Engine, Family, GpuPlan, Graph, Plan, PlanOptions, Precision, TensorType, Traits, Value,
+    record_node,
 };
 use crate::tensor::{DType, Tensor};
 
@@ -53,6 +55,8 @@ pub struct Case {
 struct Input {
     shape: Vec<usize>,
     constant: bool,
+    /// For indices, the smallest and the largest; floats have none.
+    indices: Option<RangeInclusive<i32>>,
 }
 
 impl Case {
@@ -63,10 +67,20 @@ impl Case {
         shapes: &[&[usize]],
         build: impl Fn(&mut Graph, &[Value]) -> Result<Value> + Send + Sync + 'static,
     ) -> Case {
+        Case::several(name, shapes, move |g, v| Ok(vec![build(g, v)?]))
+    }
+
+    /// A case of an operator with several outputs, all of which are checked.
+    pub fn several(
+        name: impl Into<String>,
+        shapes: &[&[usize]],
+        build: impl Fn(&mut Graph, &[Value]) -> Result<Vec<Value>> + Send + Sync + 'static,
+    ) -> Case {
+        let inputs = shapes.iter().map(|s| Input { shape: s.to_vec(), constant: false, indices: None });
         Case {
             name: name.into(),
-            inputs: shapes.iter().map(|s| Input { shape: s.to_vec(), constant: false }).collect(),
-            build: Arc::new(move |g, v| Ok(vec![build(g, v)?])),
+            inputs: inputs.collect(),
+            build: Arc::new(build),
             exact: false,
             trusted: false,
             fills: vec![Fill::Integers, Fill::Normal],
@@ -79,6 +93,13 @@ impl Case {
         for input in &mut self.inputs[first..] {
             input.constant = true;
         }
+        self
+    }
+
+    /// Makes an input i32 indices from this range, whatever the floats are filled with.
+    #[must_use]
+    pub fn indices(mut self, input: usize, range: RangeInclusive<i32>) -> Self {
+        self.inputs[input].indices = Some(range);
         self
     }
 
@@ -111,7 +132,8 @@ impl Case {
             values.push(if input.constant {
                 g.constant(&i.to_string(), tensor.clone())
             } else {
-                g.input(&i.to_string(), &input.shape)?
+                let ty = TensorType { shape: tensor.shape().clone(), dtype: tensor.dtype() };
+                g.input_of(&i.to_string(), ty)?
             });
         }
         for (i, v) in (self.build)(&mut g, &values)?.into_iter().enumerate() {
@@ -135,7 +157,11 @@ impl Case {
     fn tensors(&self, fill: Fill, precision: Precision) -> Result<Vec<Tensor>> {
         let round = |t: Tensor| if precision == Precision::F16 { t.to_f16().to_f32() } else { t };
         let shapes = self.inputs.iter().enumerate();
-        shapes.map(|(i, input)| fill.tensor(&self.name, i, &input.shape).map(round)).collect()
+        let tensor = |(i, input): (usize, &Input)| match &input.indices {
+            Some(range) => fill::indices(range, &self.name, i, &input.shape),
+            None => fill.tensor(&self.name, i, &input.shape).map(round),
+        };
+        shapes.map(tensor).collect()
     }
 
     /// The kernel launches of this case for a device of the given traits, with every graph input free or
@@ -276,7 +302,16 @@ fn check(case: &Case, gpu: &Gpu, family: Family, precision: Precision, fill: Fil
         return Ok(Verdict::Fail(format!("wrote past the end of {}", broken.join(", "))));
     }
     let second = plan.run(&inputs)?;
-    for (i, ((want, bound), (_, got))) in reference.iter().zip(&bounds).zip(first.iter()).enumerate() {
+    let wanted = match (&bounds[..], first.iter().next()) {
+        ([bound @ Bound::Choice(_), ..], Some((_, got))) => {
+            if let Some(difference) = compare(got, &reference[0], bound, precision)? {
+                return Ok(Verdict::Fail(format!("output 0: {difference}")));
+            }
+            node.op.after_choice(&of_node, got)?
+        }
+        _ => reference,
+    };
+    for (i, ((want, bound), (_, got))) in wanted.iter().zip(&bounds).zip(first.iter()).enumerate() {
         if let Some(difference) = compare(got, want, bound, precision)? {
             return Ok(Verdict::Fail(format!("output {i}: {difference}")));
         }
@@ -298,9 +333,18 @@ fn untrustworthy(reference: &Tensor) -> Option<String> {
     (zeros > MOST_ZEROS).then(|| format!("{:.0} % of the reference is zero", zeros * 100.0))
 }
 
-/// Why a bound lets anything through: for most elements it is more than a hundredth of the largest magnitude.
+/// Why a bound lets anything through: for most elements it is more than a hundredth of the largest magnitude, or
+/// most choices are open.
 fn useless(bound: &Bound, reference: &Tensor) -> Option<String> {
-    let Bound::Absolute(bounds) = bound else { return None };
+    let bounds = match bound {
+        Bound::Exact => return None,
+        Bound::Absolute(bounds) => bounds,
+        Bound::Choice(choices) => {
+            let open = choices.iter().filter(|c| c.len() > 1).count();
+            return (2 * open > choices.len())
+                .then(|| format!("{open} of {} choices could as well be others", choices.len()));
+        }
+    };
     let wide = reference.to_f32();
     let finite = wide.f32s().ok()?.iter().map(|x| f64::from(x.abs())).filter(|x| x.is_finite());
     let limit = finite.fold(0.0, f64::max) / 100.0;
@@ -328,6 +372,8 @@ pub fn compare(got: &Tensor, want: &Tensor, bound: &Bound, precision: Precision)
     for (i, (&g, &w)) in got.iter().zip(want).enumerate() {
         let own = match bound {
             Bound::Exact => 0.0,
+            Bound::Choice(choices) if choices[i].iter().any(|c| *c as f32 == g) => continue,
+            Bound::Choice(_) => 0.0,
             Bound::Absolute(b) => b[i],
         };
         // Storing as f16 rounds to 11 bits, or to a multiple of 2⁻²⁴ near zero; beyond 65,504 it overflows.
@@ -408,6 +454,11 @@ mod tests {
         assert!(differs(&[1.0, 2.0000002, 3.0], &Bound::Exact));
         assert!(differs(&[1.0, 2.0], &loose));
         assert!(differs(&[1.1, 2.0, 3.0], &Bound::Absolute(vec![f64::NAN; 3])));
+        let indices = |i: [i32; 3]| Tensor::new(&[3], i.to_vec()).unwrap();
+        let near = Bound::Choice(vec![vec![], vec![2, 7], vec![3]]);
+        let chosen = |i| compare(&indices(i), &indices([1, 2, 3]), &near, Precision::F32).unwrap().is_none();
+        assert!(chosen([1, 2, 3]) && chosen([1, 7, 3]));
+        assert!(!chosen([7, 2, 3]) && !chosen([1, 3, 3]) && !chosen([1, 2, -3]));
         let masked = tensor(&[f32::NEG_INFINITY; 3]);
         for precision in [Precision::F32, Precision::F16] {
             assert!(compare(&want, &masked, &loose, precision).unwrap().is_some());
@@ -428,6 +479,8 @@ mod tests {
         assert!(useless(&Bound::Exact, &reference).is_none());
         assert!(useless(&Bound::Absolute(vec![1e-6, 1e-6, 1.0]), &reference).is_none());
         assert!(useless(&Bound::Absolute(vec![0.1, 0.1, 1e-6]), &reference).is_some());
+        assert!(useless(&Bound::Choice(vec![vec![1], vec![1, 2], vec![2]]), &reference).is_none());
+        assert!(useless(&Bound::Choice(vec![vec![1], vec![1, 2], vec![2, 3]]), &reference).is_some());
     }
 
     #[test]

@@ -5,6 +5,7 @@ mod batch_norm;
 mod binary;
 mod concat;
 mod conv3d;
+mod embedding;
 mod group_norm;
 mod linear;
 mod norm;
@@ -13,6 +14,7 @@ mod pool3d;
 mod reduce;
 mod slice;
 mod softmax;
+mod vector_quantize;
 
 use super::Case;
 
@@ -24,6 +26,7 @@ pub fn all() -> Vec<Case> {
         binary::cases(),
         concat::cases(),
         conv3d::cases(),
+        embedding::cases(),
         group_norm::cases(),
         linear::cases(),
         norm::cases(),
@@ -32,6 +35,7 @@ pub fn all() -> Vec<Case> {
         reduce::cases(),
         slice::cases(),
         softmax::cases(),
+        vector_quantize::cases(),
     ]
     .into_iter()
     .flatten()
