@@ -83,8 +83,8 @@ impl Bound {
     ///   `δ = 2u(n + 8)·mean|x − p| + 2u|x − p| + 2u|d|`: the spread counts, the mean's ratio to it only as far as
     ///   `x − p` rounds. Without a centre `d = x` exactly.
     /// - the sum of squares `q = Σd²` errs by `Δ = Σ(2|d|δ + δ²) + 2u(n + 8)·Σ(|d| + δ)²`, and what is flushed to zero.
-    /// - the factor f errs by `f(q − Δ) − f(q)`, which is more than it can fall on the other side, and by 16u·f of
-    ///   its own: at most two divisions, a root and the sum with eps, by WGSL's accuracy.
+    /// - the factor f errs by `f(q − Δ) − f(q)` or `f(q) − f(q + Δ)`, whichever is more, and by 16u·f of its own:
+    ///   at most two divisions, a root and the sum with eps, by WGSL's accuracy.
     /// - the product and what follows round once each.
     ///
     /// # Errors
@@ -127,7 +127,9 @@ impl Bound {
                 + 2.0 * u * (n + 8.0) * sum(|d, b| (d + b) * (d + b))
                 + n * f64::from(f32::MIN_POSITIVE);
             let f = factor(squares, members.len());
-            let f_off = factor((squares - off).max(0.0), members.len()) - f + 16.0 * u * f;
+            let (least, most) = ((squares - off).max(0.0), squares + off);
+            let (above, below) = (factor(least, members.len()) - f, f - factor(most, members.len()));
+            let f_off = above.max(below) + 16.0 * u * f;
             for (&i, &e) in members.iter().zip(&far) {
                 let (d, d_off) = own(e);
                 let w = weight.map_or(1.0, |w| f64::from(w[affine(i)].abs()));
