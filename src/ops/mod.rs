@@ -6,6 +6,7 @@
 mod attributes;
 
 pub mod activation;
+pub mod attention;
 pub mod binary;
 pub mod concat;
 pub mod conv3d;
@@ -21,6 +22,7 @@ use crate::error::{Error, Result};
 use crate::graph::{Graph, Value};
 
 pub use activation::ActivationOp;
+pub use attention::{Attention, Over};
 pub use attributes::{Attributes, Padding};
 pub use binary::Binary;
 pub use concat::Concat;
@@ -36,6 +38,7 @@ pub use softmax::Softmax;
 /// Every operator.
 pub const CATALOG: &[&Door] = &[
     &activation::DOOR,
+    &attention::DOOR,
     &binary::DOOR,
     &concat::DOOR,
     &conv3d::DOOR,

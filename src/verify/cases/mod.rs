@@ -1,6 +1,7 @@
 //! The named cases, one file an operator.
 
 mod activation;
+mod attention;
 mod binary;
 mod concat;
 mod conv3d;
@@ -17,6 +18,7 @@ use super::Case;
 pub fn all() -> Vec<Case> {
     [
         activation::cases(),
+        attention::cases(),
         binary::cases(),
         concat::cases(),
         conv3d::cases(),
