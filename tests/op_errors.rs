@@ -1,8 +1,8 @@
 //! Attributes and shapes that no operator can make sense of are errors that name what is wrong.
 
 use kinetograph::graph::{Family, TensorType, Traits};
+use kinetograph::ops::{Attention, Distance, GroupNorm, Norm, Pool3d, Reduce, Softmax};
 use kinetograph::ops::{Attributes, CATALOG};
-use kinetograph::ops::{Distance, GroupNorm, Norm, Pool3d, Reduce, Softmax};
 use kinetograph::verify::Case;
 use kinetograph::{DType, ErrorKind, Graph, Precision, Shape};
 
@@ -10,11 +10,32 @@ use kinetograph::{DType, ErrorKind, Graph, Precision, Shape};
 type Wrong = (&'static str, &'static [&'static [usize]], &'static str, &'static str);
 
 const VIDEO: &[usize] = &[1, 4, 6, 8, 6];
+const TOKENS: &[usize] = &[1, 6, 8];
 const WEIGHT: &[usize] = &[3, 3, 3, 6, 4];
 
 const WRONG: &[Wrong] = &[
     ("activation", &[&[3]], r#"{"function": "rleu"}"#, "rleu"),
     ("activation", &[&[3]], r#"{"slope": 0.1}"#, "slope"),
+    ("attention", &[TOKENS, TOKENS, TOKENS], "{}", "heads 0"),
+    ("attention", &[TOKENS, TOKENS, TOKENS], r#"{"heads": 3}"#, "heads 3"),
+    ("attention", &[TOKENS, TOKENS], r#"{"heads": 2}"#, "query, key, value, [mask], not 2"),
+    ("attention", &[TOKENS, TOKENS, TOKENS], r#"{"heads": 2, "fused": true}"#, "query, [mask], not 3"),
+    ("attention", &[TOKENS], r#"{"heads": 2, "fused": true}"#, "8 channels"),
+    ("attention", &[&[6, 8], TOKENS, TOKENS], r#"{"heads": 2}"#, "[N, tokens, C]"),
+    ("attention", &[TOKENS, &[1, 6, 6], &[1, 6, 6]], r#"{"heads": 2}"#, "the key"),
+    ("attention", &[TOKENS, TOKENS, &[1, 5, 8]], r#"{"heads": 2}"#, "the value"),
+    ("attention", &[TOKENS, TOKENS, TOKENS, &[6, 5]], r#"{"heads": 2}"#, "the mask"),
+    ("attention", &[TOKENS, TOKENS, TOKENS], r#"{"heads": 2, "frames": 2}"#, "frames 2"),
+    ("attention", &[TOKENS, TOKENS, TOKENS], r#"{"heads": 2, "over": "time"}"#, "frames"),
+    ("attention", &[TOKENS, TOKENS, TOKENS], r#"{"heads": 2, "over": "space", "frames": 4}"#, "frames 4"),
+    (
+        "attention",
+        &[TOKENS, &[1, 4, 8], &[1, 4, 8]],
+        r#"{"heads": 2, "over": "space", "frames": 2}"#,
+        "6 keys",
+    ),
+    ("attention", &[TOKENS, TOKENS, TOKENS], r#"{"heads": 2, "scale": 1e39}"#, "scale"),
+    ("attention", &[&[1, 6, 194], &[1, 6, 194], &[1, 6, 194]], r#"{"heads": 2}"#, "at most 96"),
     ("batch_norm", &[&[2, 3], &[3], &[2]], "{}", "the running variance must be [3]"),
     ("batch_norm", &[&[2, 3], &[2], &[3]], "{}", "the running mean must be [3]"),
     ("batch_norm", &[&[2, 3], &[3], &[3], &[1]], "{}", "the weight must be [3]"),
@@ -172,6 +193,9 @@ fn loops_without_end_are_refused() {
     let whole = Pool3d::average([2, 200, 200]);
     for case in [
         Case::new("pool3d", &[&[1, 2, 200, 200, 1]], move |g, v| g.pool3d(v[0], &whole)),
+        Case::new("attention", &[&[1, 32, 1], &[1, 60_001, 1], &[1, 60_001, 1]], |g, v| {
+            g.attention([v[0], v[1], v[2]], None, &Attention::heads(1))
+        }),
         Case::new("group_norm", &[&[1, 1, 3000, 2000, 1]], |g, v| {
             g.group_norm(v[0], None, None, &GroupNorm::of(1))
         }),

@@ -6,6 +6,7 @@
 mod attributes;
 
 pub mod activation;
+pub mod attention;
 pub mod batch_norm;
 pub mod binary;
 pub mod concat;
@@ -26,6 +27,7 @@ use crate::error::{Error, Result};
 use crate::graph::{Graph, Value};
 
 pub use activation::ActivationOp;
+pub use attention::{Attention, Over};
 pub use attributes::{Attributes, Padding};
 pub use batch_norm::BatchNorm;
 pub use binary::Binary;
@@ -46,6 +48,7 @@ pub use vector_quantize::{Distance, VectorQuantize};
 /// Every operator.
 pub const CATALOG: &[&Door] = &[
     &activation::DOOR,
+    &attention::DOOR,
     &batch_norm::DOOR,
     &binary::DOOR,
     &concat::DOOR,

@@ -1,6 +1,7 @@
 //! The named cases, one file an operator.
 
 mod activation;
+mod attention;
 mod batch_norm;
 mod binary;
 mod concat;
@@ -22,6 +23,7 @@ use super::Case;
 pub fn all() -> Vec<Case> {
     [
         activation::cases(),
+        attention::cases(),
         batch_norm::cases(),
         binary::cases(),
         concat::cases(),

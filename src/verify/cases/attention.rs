@@ -1,0 +1,55 @@
+use super::{super::Fill, Case};
+use crate::ops::attention::{Attention, Over};
+
+/// Query `[n, queries, c]`, key and value `[n, keys, c]`, and a mask unless its shape is empty.
+fn case(name: &str, [n, queries, keys, c]: [usize; 4], mask: &[usize], a: Attention) -> Case {
+    let (q, k) = ([n, queries, c], [n, keys, c]);
+    let shapes: [&[usize]; 4] = [&q, &k, &k, mask];
+    let count = if mask.is_empty() { 3 } else { 4 };
+    Case::new(format!("attention/{name}"), &shapes[..count], move |g, v| {
+        g.attention([v[0], v[1], v[2]], v.get(3).copied(), &a)
+    })
+    .fills([Fill::Normal, Fill::Integers])
+}
+
+fn fused(name: &str, [n, tokens, c]: [usize; 3], a: Attention) -> Case {
+    Case::new(format!("attention/{name}"), &[&[n, tokens, 3 * c]], move |g, v| {
+        g.attention_fused(v[0], None, &a)
+    })
+    .fills([Fill::Normal])
+}
+
+pub(super) fn cases() -> Vec<Case> {
+    let heads = Attention::heads;
+    let causal = |a| Attention { causal: true, ..a };
+    vec![
+        case("self", [2, 37, 37, 24], &[], heads(3)),
+        case("cross", [2, 70, 11, 16], &[], heads(2)),
+        case("odd-width", [1, 33, 9, 14], &[], heads(2)),
+        case("one-channel", [2, 9, 7, 3], &[], heads(3)),
+        case("one-key", [2, 35, 1, 12], &[], heads(2)),
+        case("one-query", [1, 1, 50, 8], &[], heads(1)),
+        case("wide", [1, 33, 35, 192], &[], heads(2)),
+        case("long-keys", [1, 65, 700, 16], &[], heads(2)),
+        case("scale", [1, 40, 40, 16], &[], Attention { scale: Some(0.02), ..heads(2) }),
+        case("saturated", [1, 40, 20, 8], &[], heads(1)).fills([Fill::Scaled(30.0)]),
+        case("causal", [1, 70, 70, 8], &[], causal(heads(1))),
+        case("causal-more-queries", [1, 70, 40, 8], &[], causal(heads(2))),
+        case("causal-more-keys", [1, 40, 70, 8], &[], causal(heads(2))),
+        case("nan-causal", [3, 5, 5, 2], &[], causal(heads(1))).fills([Fill::SomeNan]),
+        case("mask", [2, 34, 9, 8], &[34, 9], heads(2)),
+        case("mask-of-heads", [2, 34, 9, 8], &[2, 34, 9], heads(2)),
+        case("mask-of-all", [2, 34, 9, 8], &[2, 2, 34, 9], causal(heads(2))),
+        Case::new("attention/fused-mask", &[&[2, 40, 24], &[40, 40]], |g, v| {
+            g.attention_fused(v[0], Some(v[1]), &Attention::heads(2))
+        })
+        .fills([Fill::Normal]),
+        case("masked", [1, 34, 3, 2], &[34, 3], heads(1)).fills([Fill::Masked]).trust_constant_reference(),
+        fused("fused", [2, 37, 16], heads(2)),
+        fused("space", [2, 4 * 35, 16], heads(2).over(Over::Space, 4)),
+        fused("time", [2, 8 * 5, 16], heads(2).over(Over::Time, 8)),
+        fused("time-causal", [1, 34 * 2, 8], causal(heads(1).over(Over::Time, 34))),
+        case("space-mask", [1, 6, 6, 8], &[2, 3, 3], heads(2).over(Over::Space, 2)),
+        case("time-mask", [1, 6, 6, 8], &[2, 2, 2], heads(2).over(Over::Time, 2)),
+    ]
+}
