@@ -8,7 +8,8 @@
 // differences from it are exact, and their sum errs by their spread and not by their magnitude.
 //
 // `params.eps` keeps the factor finite. A row is `params.segments` runs of `params.length` elements of `input`,
-// `params.step` apart. The importing file says where a run begins, from the row's first element on, and declares `MODE`, `alias Elem` and `input: array<Elem>`:
+// `params.step` apart. The importing file says where a run begins, from the row's first element on, and declares
+// `MODE`, `alias Elem` and `input: array<Elem>`:
 //
 //   fn segment(s: u32) -> u32
 
