@@ -50,10 +50,7 @@ impl Graph {
         bias: Option<Value>,
         attributes: &BatchNorm,
     ) -> Result<Value> {
-        if weight.is_none() && bias.is_some() {
-            return Err(Error::bad_input("batch_norm: a bias needs a weight before it"));
-        }
-        let inputs: Vec<Value> = [x, mean, variance].into_iter().chain(weight).chain(bias).collect();
+        let inputs = super::with_affine("batch_norm", &[x, mean, variance], weight, bias)?;
         self.push(attributes.clone(), &inputs)
     }
 }

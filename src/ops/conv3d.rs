@@ -242,15 +242,7 @@ impl Op for Conv3d {
         if index != 1 || columns.is_multiple_of(4) || (columns < 4 && self.groups > 1) {
             return Ok(None);
         }
-        let padded = columns.next_multiple_of(4);
-        let mut data = Vec::with_capacity(constant.shape().elements() / columns * padded);
-        for row in constant.f32s()?.chunks(columns) {
-            data.extend_from_slice(row);
-            data.extend(std::iter::repeat_n(0.0, padded - columns));
-        }
-        let mut shape = constant.shape().to_vec();
-        shape[4] = padded * self.groups;
-        Ok(Some(Tensor::new(&shape, data)?))
+        super::pad_columns(constant, columns).map(Some)
     }
 
     fn record(&self, r: &mut Recorder<'_>) -> Result<()> {

@@ -89,10 +89,7 @@ impl Graph {
         bias: Option<Value>,
         attributes: &GroupNorm,
     ) -> Result<Value> {
-        if weight.is_none() && bias.is_some() {
-            return Err(Error::bad_input("group_norm: a bias needs a weight before it"));
-        }
-        let inputs: Vec<Value> = [Some(x), weight, bias].into_iter().flatten().collect();
+        let inputs = super::with_affine("group_norm", &[x], weight, bias)?;
         self.push(attributes.clone(), &inputs)
     }
 }

@@ -124,13 +124,7 @@ impl Op for Linear {
         if index != 1 || columns % 4 == 0 {
             return Ok(None);
         }
-        let padded = columns.next_multiple_of(4);
-        let mut data = Vec::with_capacity(constant.shape()[0] * padded);
-        for row in constant.f32s()?.chunks(columns) {
-            data.extend_from_slice(row);
-            data.extend(std::iter::repeat_n(0.0, padded - columns));
-        }
-        Ok(Some(Tensor::new(&[constant.shape()[0], padded], data)?))
+        super::pad_columns(constant, columns).map(Some)
     }
 
     fn record(&self, r: &mut Recorder<'_>) -> Result<()> {

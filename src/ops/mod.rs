@@ -25,6 +25,7 @@ pub mod vector_quantize;
 
 use crate::error::{Error, Result};
 use crate::graph::{Graph, Value};
+use crate::tensor::Tensor;
 
 pub use activation::ActivationOp;
 pub use attention::{Attention, Over};
@@ -176,6 +177,31 @@ impl Layout {
         }
         Some(inverse)
     }
+}
+
+/// A weight whose last axis consists of runs of `columns`, each filled up with zeros to a multiple of four: the rows
+/// of vec4 that `kernels/lib/matmul.wgsl` reads.
+fn pad_columns(weight: &Tensor, columns: usize) -> Result<Tensor> {
+    let padded = columns.next_multiple_of(4);
+    let mut shape = weight.shape().to_vec();
+    if let Some(last) = shape.last_mut() {
+        *last = *last / columns * padded;
+    }
+    let mut data = Vec::with_capacity(weight.shape().elements() / columns * padded);
+    for row in weight.f32s()?.chunks(columns) {
+        data.extend_from_slice(row);
+        data.extend(std::iter::repeat_n(0.0, padded - columns));
+    }
+    Tensor::new(&shape, data)
+}
+
+/// The inputs of a normalisation with its optional weight and bias: inputs are told by their place, so a bias cannot
+/// stand without a weight.
+fn with_affine(op: &str, inputs: &[Value], weight: Option<Value>, bias: Option<Value>) -> Result<Vec<Value>> {
+    if weight.is_none() && bias.is_some() {
+        return Err(Error::bad_input(format!("{op}: a bias needs a weight before it")));
+    }
+    Ok(inputs.iter().copied().chain(weight).chain(bias).collect())
 }
 
 #[cfg(test)]

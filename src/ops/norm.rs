@@ -133,10 +133,7 @@ impl Graph {
         bias: Option<Value>,
         attributes: &Norm,
     ) -> Result<Value> {
-        if weight.is_none() && bias.is_some() {
-            return Err(Error::bad_input("norm: a bias needs a weight before it"));
-        }
-        let inputs: Vec<Value> = [Some(x), weight, bias].into_iter().flatten().collect();
+        let inputs = super::with_affine("norm", &[x], weight, bias)?;
         self.push(attributes.clone(), &inputs)
     }
 }

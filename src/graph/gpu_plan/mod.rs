@@ -226,21 +226,33 @@ impl GpuPlan {
         chunks
     }
 
+    /// One compute pass with these launches.
+    fn commands<'a>(
+        &self,
+        what: &str,
+        launches: impl IntoIterator<Item = &'a Launch>,
+        timestamp_writes: Option<wgpu::ComputePassTimestampWrites<'_>>,
+    ) -> Result<wgpu::CommandBuffer> {
+        self.gpu.scoped(what, |device| {
+            let mut encoder = device.create_command_encoder(&wgpu::CommandEncoderDescriptor::default());
+            let mut pass =
+                encoder.begin_compute_pass(&wgpu::ComputePassDescriptor { label: None, timestamp_writes });
+            for launch in launches {
+                launch.encode(&mut pass);
+            }
+            drop(pass);
+            encoder.finish()
+        })
+    }
+
     fn execute(&self) -> Result<()> {
         let chunks = self.chunks();
         let mut previous = None;
         for (i, chunk) in chunks.iter().enumerate() {
             let Some(&(first, _)) = chunk.first() else { continue };
             let name = &self.graph.nodes[first].name;
-            let commands = self.gpu.scoped(name, |device| {
-                let mut encoder = device.create_command_encoder(&wgpu::CommandEncoderDescriptor::default());
-                let mut pass = encoder.begin_compute_pass(&wgpu::ComputePassDescriptor::default());
-                for &(n, l) in chunk {
-                    self.launches[n][l].encode(&mut pass);
-                }
-                drop(pass);
-                encoder.finish()
-            })?;
+            let launches = chunk.iter().map(|&(n, l)| &self.launches[n][l]);
+            let commands = self.commands(name, launches, None)?;
             let index = self.gpu.submit(name, commands)?;
             // One submission stays in flight while the next is made.
             if let Some((name, index)) = previous.replace((name, index)) {

@@ -55,22 +55,12 @@ impl GpuPlan {
             })
         })?;
         for (i, launches) in nodes.iter().enumerate() {
-            let commands = self.gpu.scoped("profiling", |device| {
-                let mut encoder = device.create_command_encoder(&wgpu::CommandEncoderDescriptor::default());
-                let mut pass = encoder.begin_compute_pass(&wgpu::ComputePassDescriptor {
-                    label: None,
-                    timestamp_writes: Some(wgpu::ComputePassTimestampWrites {
-                        query_set: &queries,
-                        beginning_of_pass_write_index: Some(2 * i as u32),
-                        end_of_pass_write_index: Some(2 * i as u32 + 1),
-                    }),
-                });
-                for launch in launches {
-                    launch.encode(&mut pass);
-                }
-                drop(pass);
-                encoder.finish()
-            })?;
+            let writes = wgpu::ComputePassTimestampWrites {
+                query_set: &queries,
+                beginning_of_pass_write_index: Some(2 * i as u32),
+                end_of_pass_write_index: Some(2 * i as u32 + 1),
+            };
+            let commands = self.commands("profiling", launches, Some(writes))?;
             let index = self.gpu.submit("profiling", commands)?;
             self.gpu.wait("profiling", index)?;
         }
@@ -90,15 +80,7 @@ impl GpuPlan {
         let mut seconds = Vec::new();
         for launches in &self.launches {
             let start = Instant::now();
-            let commands = self.gpu.scoped("profiling", |device| {
-                let mut encoder = device.create_command_encoder(&wgpu::CommandEncoderDescriptor::default());
-                let mut pass = encoder.begin_compute_pass(&wgpu::ComputePassDescriptor::default());
-                for launch in launches {
-                    launch.encode(&mut pass);
-                }
-                drop(pass);
-                encoder.finish()
-            })?;
+            let commands = self.commands("profiling", launches, None)?;
             let index = self.gpu.submit("profiling", commands)?;
             self.gpu.wait("profiling", index)?;
             seconds.push(start.elapsed().as_secs_f64());
