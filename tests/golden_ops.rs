@@ -1,4 +1,4 @@
-//! Every operator against PyTorch: `tools/golden_ops.py` made the files in `golden/ops`, one an operator.
+//! Every operator against PyTorch: `tools/golden_ops` made the files in `golden/ops`, one an operator.
 //!
 //! Each case goes through the operator's door, on the CPU executor and on every adapter of this machine.
 
@@ -22,6 +22,8 @@ struct Golden {
     /// In this crate's layouts.
     inputs: Vec<Tensor>,
     outputs: Vec<Tensor>,
+    /// Moves and choices must agree to the bit.
+    exact: bool,
 }
 
 fn tensor(file: &SafeTensors<'_>, name: &str, layout: Layout) -> Tensor {
@@ -61,6 +63,7 @@ fn goldens() -> Vec<Golden> {
                 name: format!("{}/{name}", door.name),
                 door,
                 attributes: about["attributes"].clone(),
+                exact: about.get("exact").is_some_and(|e| e == true),
                 inputs: (0..count).map(|i| tensor(&file, &format!("{name}/{i}"), port(i).layout)).collect(),
                 outputs: outputs.map(|n| tensor(&file, &n, door.output)).collect(),
             });
@@ -71,15 +74,6 @@ fn goldens() -> Vec<Golden> {
 }
 
 impl Golden {
-    /// Moves and choices must agree to the bit.
-    fn is_exact(&self) -> bool {
-        let choice = ["mode", "function"].iter().any(|k| {
-            let chosen = self.attributes.get(k).and_then(Json::as_str);
-            chosen.is_some_and(|c| ["max", "min", "maximum", "minimum", "identity", "relu"].contains(&c))
-        });
-        choice || ["concat", "permute", "slice", "embedding", "vector_quantize"].contains(&self.door.name)
-    }
-
     /// Inputs but the first, where an operator has ports of several layouts, are constants as weights are.
     fn run(&self, engine: &Engine) -> Result<Vec<Tensor>> {
         let mut graph = Graph::new();
@@ -120,7 +114,7 @@ impl Golden {
         let (got, want) = (got.f32s().unwrap(), want.f32s().unwrap());
         let finite = want.iter().filter(|w| w.is_finite());
         let scale = finite.fold(0f64, |m, w| m.max(f64::from(w.abs())));
-        let allowed = if self.is_exact() { 0.0 } else { TOLERANCE * scale };
+        let allowed = if self.exact { 0.0 } else { TOLERANCE * scale };
         got.iter().zip(want).enumerate().find_map(|(i, (g, w))| {
             let same = g == w || (g.is_nan() && w.is_nan()) || self.differs_from_torch(*g, i);
             let gap = (f64::from(*g) - f64::from(*w)).abs();

@@ -1,12 +1,41 @@
 //! Fusion: fewer nodes that compute the same.
 
-use super::{Graph, Value};
+use super::{Graph, Origin, Value};
 
 impl Graph {
-    /// The same graph with every activation that alone reads a node's output moved into that node, where the
-    /// operator can take it. Names, inputs and outputs stay; a value that is a graph output stays a node.
+    /// The same graph in fewer nodes: views of constants become constants, which operators can then pack, and
+    /// activations move into the nodes before them. Names, inputs and outputs stay; a value that is a graph output
+    /// stays a node.
     #[must_use]
     pub(crate) fn fused(&self) -> Graph {
+        self.with_constant_views().with_inner_activations()
+    }
+
+    fn with_constant_views(&self) -> Graph {
+        let mut graph = self.clone();
+        graph.nodes.retain(|node| {
+            let [output] = node.outputs[..] else { return true };
+            if !node.op.is_view() || self.outputs.iter().any(|(_, o)| *o == output) {
+                return true;
+            }
+            let shape = &self.values[output.index()].ty.shape;
+            let seen = match &graph.values[node.inputs[0].index()].origin {
+                Origin::Constant(None) => Some(None),
+                Origin::Constant(Some(tensor)) => tensor.reshape(shape).ok().map(Some),
+                _ => None,
+            };
+            if let Some(seen) = seen {
+                graph.values[output.index()].origin = Origin::Constant(seen);
+                return false;
+            }
+            true
+        });
+        graph
+    }
+
+    /// The same graph with every activation that alone reads a node's output moved into that node, where the
+    /// operator can take it.
+    fn with_inner_activations(&self) -> Graph {
         let mut graph = self.clone();
         let readers = |v: Value| {
             let nodes = self.nodes.iter().map(|n| n.inputs.iter().filter(|&&i| i == v).count());
@@ -67,6 +96,22 @@ mod tests {
         let s = g.add(y, z).unwrap();
         g.output("s", s).unwrap();
         assert_eq!(g.fused().nodes.len(), 3);
+    }
+
+    #[test]
+    fn a_view_of_a_constant_is_a_constant() {
+        let mut g = Graph::new();
+        let x = g.input("x", &[2, 4]).unwrap();
+        let w = g.constant("w", Tensor::from_fn(&[12], |i| i as f32).unwrap());
+        let w = g.reshape(w, &[2, 6]).unwrap();
+        let w = g.reshape(w, &[4, 3]).unwrap();
+        let y = g.linear(x, w, None).unwrap();
+        let y = g.reshape(y, &[6]).unwrap();
+        g.output("y", y).unwrap();
+        let f = g.fused();
+        assert_eq!(f.nodes.len(), 2);
+        assert!(f.values[w.index()].origin_is_constant());
+        assert_eq!(&**f.shape(f.nodes[0].inputs[1]), [4, 3]);
     }
 
     /// Two activations in a row: the second finds the first's activation taken.

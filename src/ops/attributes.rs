@@ -1,6 +1,6 @@
 //! Attributes given as JSON, with the names and meanings of `torch.nn.functional`.
 
-use serde::de::DeserializeOwned;
+use serde::de::{DeserializeOwned, Error as _};
 use serde::{Deserialize, Deserializer};
 use serde_json::Value as Json;
 
@@ -65,49 +65,65 @@ impl Attributes {
     }
 }
 
-/// Zeros (or, for a maximum, nothing) before and after an axis.
+/// Zeros (or, for a maximum, nothing) before and after each of the axes T, H, W.
 pub type Padding = [[usize; 2]; 3];
 
 #[derive(Deserialize)]
-#[serde(untagged, expecting = "one number or one for each of T, H, W")]
-enum OneOrThree {
+#[serde(untagged)]
+enum OneOrEach {
     One(usize),
-    Three([usize; 3]),
+    Each(Vec<usize>),
 }
 
 #[derive(Deserialize)]
-#[serde(untagged, expecting = "one number, one for each of T, H, W, or [before, after] for each")]
+#[serde(untagged)]
 enum AnyPadding {
     One(usize),
-    Three([usize; 3]),
-    Pairs(Padding),
+    Each(Vec<usize>),
+    Pairs(Vec<[usize; 2]>),
 }
 
-/// Reads `2` as `[2, 2, 2]`.
-pub(super) fn triple<'de, D: Deserializer<'de>>(d: D) -> std::result::Result<[usize; 3], D::Error> {
-    Ok(match OneOrThree::deserialize(d)? {
-        OneOrThree::One(x) => [x; 3],
-        OneOrThree::Three(x) => x,
-    })
+/// The names of the `N` innermost axes of space and time.
+fn axis_names<const N: usize>() -> String {
+    ["T", "H", "W"][3usize.saturating_sub(N)..].join(", ")
 }
 
-/// Reads `1` or `[1, 0, 0]` as the same before and after each axis.
-pub(super) fn padding<'de, D: Deserializer<'de>>(d: D) -> std::result::Result<Padding, D::Error> {
-    Ok(match AnyPadding::deserialize(d)? {
-        AnyPadding::One(x) => [[x; 2]; 3],
-        AnyPadding::Three(x) => x.map(|x| [x; 2]),
-        AnyPadding::Pairs(x) => x,
-    })
-}
-
-/// Reads as [`triple`], or nothing.
-pub(super) fn optional_triple<'de, D: Deserializer<'de>>(
+/// Reads `2` as `[2, 2, 2]`, one number for each of the `N` last of the axes T, H, W.
+pub(super) fn each<'de, D: Deserializer<'de>, const N: usize>(
     d: D,
-) -> std::result::Result<Option<[usize; 3]>, D::Error> {
-    Ok(Option::<OneOrThree>::deserialize(d)?.map(|x| match x {
-        OneOrThree::One(x) => [x; 3],
-        OneOrThree::Three(x) => x,
-    }))
+) -> std::result::Result<[usize; N], D::Error> {
+    let error =
+        || D::Error::custom(format!("one number or one for each of {} is expected", axis_names::<N>()));
+    match OneOrEach::deserialize(d).map_err(|_| error())? {
+        OneOrEach::One(x) => Ok([x; N]),
+        OneOrEach::Each(x) => x.try_into().map_err(|_| error()),
+    }
+}
+
+/// Reads as [`each`], or nothing.
+pub(super) fn optional_each<'de, D: Deserializer<'de>, const N: usize>(
+    d: D,
+) -> std::result::Result<Option<[usize; N]>, D::Error> {
+    #[derive(Deserialize)]
+    struct Wrapped<const N: usize>(#[serde(deserialize_with = "each")] [usize; N]);
+    Ok(Option::<Wrapped<N>>::deserialize(d)?.map(|w| w.0))
+}
+
+/// Reads `1` or `[1, 0, 0]` as the same before and after each axis, or takes `[before, after]` for each.
+pub(super) fn padding<'de, D: Deserializer<'de>, const N: usize>(
+    d: D,
+) -> std::result::Result<[[usize; 2]; N], D::Error> {
+    let error = || {
+        D::Error::custom(format!(
+            "one number, one for each of {}, or [before, after] for each is expected",
+            axis_names::<N>()
+        ))
+    };
+    match AnyPadding::deserialize(d).map_err(|_| error())? {
+        AnyPadding::One(x) => Ok([[x; 2]; N]),
+        AnyPadding::Each(x) => x.try_into().map(|x: [usize; N]| x.map(|x| [x; 2])).map_err(|_| error()),
+        AnyPadding::Pairs(x) => x.try_into().map_err(|_| error()),
+    }
 }
 
 #[derive(Deserialize)]

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use kinetograph_ref::conv3d as reference;
 use serde::Deserialize;
 
-use super::attributes::{padding, triple};
+use super::attributes::{each, padding};
 use super::{Door, Layout, Padding, Port};
 use crate::error::{Error, Result};
 use crate::gpu::Kernel;
@@ -24,13 +24,13 @@ static KERNEL: Kernel = kernel!("conv3d");
 #[serde(default, deny_unknown_fields)]
 pub struct Conv3d {
     /// Steps between windows.
-    #[serde(deserialize_with = "triple")]
+    #[serde(deserialize_with = "each")]
     pub stride: [usize; 3],
     /// Zeros before and after each axis.
     #[serde(deserialize_with = "padding")]
     pub padding: Padding,
     /// Steps between the taps of a window.
-    #[serde(deserialize_with = "triple")]
+    #[serde(deserialize_with = "each")]
     pub dilation: [usize; 3],
     /// Groups of channels that do not see each other.
     pub groups: usize,

@@ -1,5 +1,6 @@
 //! The operators. Each file holds everything about one operator but its kernel (`kernels/<op>.wgsl`), its
-//! reference (`ref/src/<op>.rs`) and its cases (`src/verify/cases/<op>.rs`).
+//! reference (`ref/src/<op>.rs`) and its cases (`src/verify/cases/<op>.rs`). Those made of other operators lie in
+//! [`composed`].
 //!
 //! To add one, see `docs/add-an-op.md`.
 
@@ -9,6 +10,7 @@ pub mod activation;
 pub mod attention;
 pub mod batch_norm;
 pub mod binary;
+pub mod composed;
 pub mod concat;
 pub mod conv3d;
 pub mod embedding;
@@ -32,6 +34,7 @@ pub use attention::{Attention, Over};
 pub use attributes::{Attributes, Padding};
 pub use batch_norm::BatchNorm;
 pub use binary::Binary;
+pub use composed::Conv2d;
 pub use concat::Concat;
 pub use conv3d::Conv3d;
 pub use embedding::Embedding;
@@ -52,6 +55,7 @@ pub const CATALOG: &[&Door] = &[
     &attention::DOOR,
     &batch_norm::DOOR,
     &binary::DOOR,
+    &composed::conv2d::DOOR,
     &concat::DOOR,
     &conv3d::DOOR,
     &embedding::DOOR,

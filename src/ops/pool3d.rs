@@ -3,7 +3,7 @@
 use kinetograph_ref::pool3d as reference;
 use serde::Deserialize;
 
-use super::attributes::{optional_triple, padding, triple, windows};
+use super::attributes::{each, optional_each, padding, windows};
 use super::{Door, Layout, Padding, Port};
 use crate::error::{Error, Result};
 use crate::gpu::Kernel;
@@ -38,16 +38,16 @@ pub struct Pool3d {
     /// What becomes of a window.
     pub mode: Pool,
     /// Lengths of the window, in taps.
-    #[serde(deserialize_with = "triple")]
+    #[serde(deserialize_with = "each")]
     pub kernel_size: [usize; 3],
     /// Steps between windows; [`Pool3d::kernel_size`] if not given.
-    #[serde(deserialize_with = "optional_triple")]
+    #[serde(deserialize_with = "optional_each")]
     pub stride: Option<[usize; 3]>,
     /// Cells before and after each axis, fewer than the window is long: −∞ for a maximum, zeros for a mean.
     #[serde(deserialize_with = "padding")]
     pub padding: Padding,
     /// Steps between the taps of a window; 1 for a mean.
-    #[serde(deserialize_with = "triple")]
+    #[serde(deserialize_with = "each")]
     pub dilation: [usize; 3],
     /// Whether a last window may hang over the padded input.
     pub ceil_mode: bool,

@@ -62,6 +62,18 @@ impl Graph {
     pub fn reshape(&mut self, x: Value, shape: &[isize]) -> Result<Value> {
         self.push(Reshape { shape: shape.to_vec() }, &[x])
     }
+
+    /// [`Graph::reshape`] to lengths known already; a shape that is the same adds no node.
+    ///
+    /// # Errors
+    /// As [`Graph::reshape`].
+    pub fn view(&mut self, x: Value, shape: &[usize]) -> Result<Value> {
+        if **self.shape(x) == *shape {
+            return Ok(x);
+        }
+        let shape: Option<Vec<isize>> = shape.iter().map(|&n| isize::try_from(n).ok()).collect();
+        self.reshape(x, &shape.ok_or_else(|| Error::bad_input("a length beyond 2^63"))?)
+    }
 }
 
 /// The door of the command line.

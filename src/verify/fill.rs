@@ -73,6 +73,12 @@ pub(super) fn indices(
     Tensor::new(shape, values.collect::<Vec<_>>())
 }
 
+/// Floats spread evenly from `low` to `high` for input `index` of the case of this name.
+pub(super) fn between(low: f32, high: f32, name: &str, index: usize, shape: &[usize]) -> Result<Tensor> {
+    let mut next = bits(name, index);
+    Tensor::from_fn(shape, |_| low + (high - low) * ((next() >> 40) as f32 / (1 << 24) as f32))
+}
+
 /// SplitMix64, seeded by a case's name and an input's number.
 fn bits(name: &str, index: usize) -> impl FnMut() -> u64 {
     let mut state = name.bytes().fold(0x9e37_79b9_7f4a_7c15u64 ^ index as u64, |h, b| {

@@ -1,6 +1,6 @@
 //! Comparing kernels with their CPU reference, on the user's own device.
 //!
-//! A [`Case`] is one operator with attributes and shapes; its name is test id, bench id and the argument that
+//! A [`Case`] is one operator with attributes and shapes (of those made of others, each part is compared); its name is test id, bench id and the argument that
 //! runs it alone. [`run`] runs it in every kernel family and precision, each time
 //!
 //! - with integers so small that every sum is exact, where no error at all is allowed, and with seeded floats,
@@ -16,6 +16,7 @@
 pub mod cases;
 mod fill;
 
+use std::collections::HashMap;
 use std::fmt;
 use std::ops::RangeInclusive;
 use std::sync::Arc;
@@ -23,8 +24,8 @@ use std::sync::Arc;
 use crate::error::{Error, ErrorKind, Result};
 use crate::gpu::Gpu;
 use crate::graph::{
-    Bound, Dispatch, Engine, Family, GpuPlan, Graph, Plan, PlanOptions, Precision, TensorType, Traits, Value,
-    record_node,
+    Bound, Dispatch, Engine, Family, GpuPlan, Graph, Node, Origin, Plan, PlanOptions, Precision, TensorType,
+    Traits, Value, record_node,
 };
 use crate::tensor::{DType, Tensor};
 
@@ -55,8 +56,18 @@ pub struct Case {
 struct Input {
     shape: Vec<usize>,
     constant: bool,
-    /// For indices, the smallest and the largest; floats have none.
-    indices: Option<RangeInclusive<i32>>,
+    values: Values,
+}
+
+/// What an input holds.
+#[derive(Clone)]
+enum Values {
+    /// Floats, as the fill has them.
+    Filled,
+    /// Floats from a range, evenly spread.
+    Between(f32, f32),
+    /// Indices from a range.
+    Indices(RangeInclusive<i32>),
 }
 
 impl Case {
@@ -76,7 +87,8 @@ impl Case {
         shapes: &[&[usize]],
         build: impl Fn(&mut Graph, &[Value]) -> Result<Vec<Value>> + Send + Sync + 'static,
     ) -> Case {
-        let inputs = shapes.iter().map(|s| Input { shape: s.to_vec(), constant: false, indices: None });
+        let inputs =
+            shapes.iter().map(|s| Input { shape: s.to_vec(), constant: false, values: Values::Filled });
         Case {
             name: name.into(),
             inputs: inputs.collect(),
@@ -99,7 +111,15 @@ impl Case {
     /// Makes an input i32 indices from this range, whatever the floats are filled with.
     #[must_use]
     pub fn indices(mut self, input: usize, range: RangeInclusive<i32>) -> Self {
-        self.inputs[input].indices = Some(range);
+        self.inputs[input].values = Values::Indices(range);
+        self
+    }
+
+    /// Makes an input floats spread evenly from `low` to `high`, whatever the others are filled with: where an
+    /// operator is defined on a part of the numbers only, or interesting on a part.
+    #[must_use]
+    pub fn between(mut self, input: usize, low: f32, high: f32) -> Self {
+        self.inputs[input].values = Values::Between(low, high);
         self
     }
 
@@ -157,9 +177,10 @@ impl Case {
     fn tensors(&self, fill: Fill, precision: Precision) -> Result<Vec<Tensor>> {
         let round = |t: Tensor| if precision == Precision::F16 { t.to_f16().to_f32() } else { t };
         let shapes = self.inputs.iter().enumerate();
-        let tensor = |(i, input): (usize, &Input)| match &input.indices {
-            Some(range) => fill::indices(range, &self.name, i, &input.shape),
-            None => fill.tensor(&self.name, i, &input.shape).map(round),
+        let tensor = |(i, input): (usize, &Input)| match &input.values {
+            Values::Indices(range) => fill::indices(range, &self.name, i, &input.shape),
+            Values::Between(low, high) => fill::between(*low, *high, &self.name, i, &input.shape).map(round),
+            Values::Filled => fill.tensor(&self.name, i, &input.shape).map(round),
         };
         shapes.map(tensor).collect()
     }
@@ -176,9 +197,10 @@ impl Case {
         for node in graph.nodes.iter().filter(|n| !n.op.is_view()) {
             let mut packed = Vec::new();
             for (i, v) in node.inputs.iter().enumerate() {
-                let index: usize = graph.values[v.index()].name.parse().unwrap_or(usize::MAX);
-                let constant = self.inputs.get(index).is_some_and(|c| c.constant);
-                packed.push(constant && node.op.pack(i, &tensors[index])?.is_some());
+                packed.push(match &graph.values[v.index()].origin {
+                    Origin::Constant(Some(tensor)) => node.op.pack(i, tensor)?.is_some(),
+                    _ => false,
+                });
             }
             all.extend(record_node(&graph, node, traits, &packed)?);
         }
@@ -255,34 +277,15 @@ pub fn run(case: &Case, gpu: &Gpu) -> Vec<Report> {
     reports
 }
 
+/// Each node of the case is compared with its reference on the very inputs that the device gave it: a case of an
+/// operator made of others is as strict as one of a single kernel.
 fn check(case: &Case, gpu: &Gpu, family: Family, precision: Precision, fill: Fill) -> Result<Verdict> {
     let tensors = case.tensors(fill, precision)?;
-    let graph = case.graph(&tensors)?;
-    let fused = graph.fused();
-    let [node] = &fused.nodes[..] else {
-        return Err(Error::internal(format!(
-            "{}: a case must come to one node, not {} (an activation after the operator must move into it)",
-            case.name,
-            fused.nodes.len()
-        )));
-    };
-    // Inputs in the node's own order.
-    let of_node: Vec<Tensor> = node
-        .inputs
-        .iter()
-        .map(|v| fused.values[v.index()].name.parse::<usize>().ok().and_then(|i| tensors.get(i)).cloned())
-        .collect::<Option<_>>()
-        .ok_or_else(|| Error::internal("a case's node must read the case's inputs"))?;
-    let reference = node.op.reference(&of_node)?;
-    if let Some(reason) = reference.iter().find_map(untrustworthy).filter(|_| !case.trusted) {
-        return Ok(Verdict::Mistrusted(reason));
-    }
-    let exact = case.exact && fill == Fill::Integers;
-    let bounds =
-        if exact { vec![Bound::Exact; reference.len()] } else { node.op.bounds(&of_node, &reference)? };
-    let loose = bounds.iter().zip(&reference).find_map(|(b, r)| useless(b, r));
-    if let Some(reason) = loose.filter(|_| !case.trusted) {
-        return Ok(Verdict::Mistrusted(reason));
+    let mut graph = case.graph(&tensors)?.fused();
+    let results: Vec<Value> = graph.outputs.drain(..).map(|(_, v)| v).collect();
+    let nodes = graph.nodes.clone();
+    for value in nodes.iter().filter(|n| !n.op.is_view()).flat_map(|n| &n.outputs) {
+        graph.output(&value.index().to_string(), *value)?;
     }
 
     let options =
@@ -302,24 +305,78 @@ fn check(case: &Case, gpu: &Gpu, family: Family, precision: Precision, fill: Fil
         return Ok(Verdict::Fail(format!("wrote past the end of {}", broken.join(", "))));
     }
     let second = plan.run(&inputs)?;
-    let wanted = match (&bounds[..], first.iter().next()) {
-        ([bound @ Bound::Choice(_), ..], Some((_, got))) => {
-            if let Some(difference) = compare(got, &reference[0], bound, precision)? {
-                return Ok(Verdict::Fail(format!("output 0: {difference}")));
+
+    let mut known: HashMap<Value, Tensor> = HashMap::new();
+    for (i, info) in graph.values.iter().enumerate() {
+        if let Origin::Constant(Some(tensor)) = &info.origin {
+            let tensor = match precision {
+                Precision::F16 if tensor.dtype() == DType::F32 => tensor.to_f16().to_f32(),
+                _ => tensor.clone(),
+            };
+            known.insert(Value(i as u32), tensor);
+        }
+    }
+    for (name, tensor) in &inputs {
+        if let Some(value) = graph.inputs.iter().find(|v| graph.values[v.index()].name == *name) {
+            known.insert(*value, tensor.clone());
+        }
+    }
+    for node in &nodes {
+        let of_node: Option<Vec<Tensor>> = node.inputs.iter().map(|v| known.get(v).cloned()).collect();
+        let of_node = of_node.ok_or_else(|| Error::internal("a case's node reads what nobody gave"))?;
+        let reference = node.op.reference(&of_node)?;
+        if node.op.is_view() {
+            known.extend(node.outputs.iter().copied().zip(reference));
+            continue;
+        }
+        let gives_result = results.iter().any(|r| reads(&nodes, *r, node));
+        if let Some(reason) =
+            reference.iter().find_map(untrustworthy).filter(|_| gives_result && !case.trusted)
+        {
+            return Ok(Verdict::Mistrusted(reason));
+        }
+        let exact = case.exact && fill == Fill::Integers;
+        let bounds =
+            if exact { vec![Bound::Exact; reference.len()] } else { node.op.bounds(&of_node, &reference)? };
+        let loose = bounds.iter().zip(&reference).find_map(|(b, r)| useless(b, r));
+        if let Some(reason) = loose.filter(|_| gives_result && !case.trusted) {
+            return Ok(Verdict::Mistrusted(reason));
+        }
+        let place = |i: usize| match nodes.len() {
+            1 => format!("output {i}"),
+            _ => format!("output {i} of {}", node.name),
+        };
+        let got = |i: usize| &first[node.outputs[i].index().to_string().as_str()];
+        let wanted = match &bounds[..] {
+            [bound @ Bound::Choice(_), ..] => {
+                if let Some(difference) = compare(got(0), &reference[0], bound, precision)? {
+                    return Ok(Verdict::Fail(format!("{}: {difference}", place(0))));
+                }
+                node.op.after_choice(&of_node, got(0))?
             }
-            node.op.after_choice(&of_node, got)?
-        }
-        _ => reference,
-    };
-    for (i, ((want, bound), (_, got))) in wanted.iter().zip(&bounds).zip(first.iter()).enumerate() {
-        if let Some(difference) = compare(got, want, bound, precision)? {
-            return Ok(Verdict::Fail(format!("output {i}: {difference}")));
-        }
-        if second[i.to_string().as_str()].bytes() != got.bytes() {
-            return Ok(Verdict::Fail(format!("output {i}: a second run gave other bits")));
+            _ => reference,
+        };
+        for (i, (want, bound)) in wanted.iter().zip(&bounds).enumerate() {
+            if let Some(difference) = compare(got(i), want, bound, precision)? {
+                return Ok(Verdict::Fail(format!("{}: {difference}", place(i))));
+            }
+            if second[node.outputs[i].index().to_string().as_str()].bytes() != got(i).bytes() {
+                return Ok(Verdict::Fail(format!("{}: a second run gave other bits", place(i))));
+            }
+            let tensor = if want.dtype() == DType::I32 { got(i).clone() } else { got(i).to_f32() };
+            known.insert(node.outputs[i], tensor);
         }
     }
     Ok(Verdict::Pass)
+}
+
+/// Whether a result is an output of `node`, seen through views.
+fn reads(nodes: &[Node], result: Value, node: &Node) -> bool {
+    if node.outputs.contains(&result) {
+        return true;
+    }
+    let view = nodes.iter().find(|n| n.op.is_view() && n.outputs.contains(&result));
+    view.is_some_and(|v| reads(nodes, v.inputs[0], node))
 }
 
 /// Why a reference can show nothing.

@@ -5,6 +5,7 @@ mod attention;
 mod batch_norm;
 mod binary;
 mod concat;
+mod conv2d;
 mod conv3d;
 mod embedding;
 mod group_norm;
@@ -27,6 +28,7 @@ pub fn all() -> Vec<Case> {
         batch_norm::cases(),
         binary::cases(),
         concat::cases(),
+        conv2d::cases(),
         conv3d::cases(),
         embedding::cases(),
         group_norm::cases(),

@@ -1,0 +1,25 @@
+use crate::Wrong;
+
+pub(crate) const WRONG: &[Wrong] = &[
+    ("concat", &[&[2, 3], &[2, 4]], r#"{"dim": 0}"#, "dim 0"),
+    ("concat", &[&[2, 3], &[2, 3]], r#"{"dim": 2}"#, "dim 2"),
+    ("concat", &[&[2, 3], &[2, 3, 1]], r#"{"dim": 0}"#, "input 1"),
+    ("concat", &[], "{}", "it takes input …"),
+    ("embedding", &[&[2, 3], &[4, 5]], "{}", "i32"),
+    ("embedding", &[&[2, 3], &[4]], "{}", "[K, D]"),
+    ("embedding", &[&[2, 3], &[4, 5]], r#"{"padding_idx": 0}"#, "padding_idx"),
+    ("permute", &[&[2, 3, 4]], r#"{"dims": [0, 1]}"#, "dims [0, 1]"),
+    ("permute", &[&[2, 3, 4]], r#"{"dims": [0, 1, -2]}"#, "[0, 1, -2]"),
+    ("permute", &[&[2, 3, 4]], r#"{"dims": [0, 1, 3]}"#, "dim 3"),
+    ("permute", &[&[2, 3, 4]], "{}", "dims"),
+    ("reshape", &[&[2, 3]], r#"{"shape": [4, 2]}"#, "shape [4, 2]"),
+    ("reshape", &[&[2, 3]], r#"{"shape": [-1, -1]}"#, "more than one -1"),
+    ("reshape", &[&[2, 3]], r#"{"shape": [-1, 4]}"#, "shape [-1, 4]"),
+    ("reshape", &[&[2, 3]], r#"{"shape": [-2, 3]}"#, "negative"),
+    ("reshape", &[&[2, 3]], r#"{"shape": [0, -1]}"#, "shape [0, -1]"),
+    ("slice", &[&[4, 5]], r#"{"step": [0]}"#, "step 0"),
+    ("slice", &[&[4, 5]], r#"{"step": [-1]}"#, "attribute `step"),
+    ("slice", &[&[4, 5]], r#"{"start": [2], "stop": [2]}"#, "start 2"),
+    ("slice", &[&[4, 5]], r#"{"start": [9]}"#, "start 4"),
+    ("slice", &[&[4, 5]], r#"{"start": [0, 0, 0]}"#, "start has 3 entries"),
+];

@@ -1,0 +1,53 @@
+"""Convolutions and paddings."""
+
+import torch.nn.functional as F
+
+from common import Cases, pairs, rand
+
+
+def conv3d():
+    c = Cases("conv3d")
+
+    def add(name, x, w, bias=True, stride=1, padding=0, dilation=1, groups=1):
+        x, w = rand(*x), rand(*w)
+        b = [rand(w.shape[0])] if bias else []
+        padded, inner = (F.pad(x, pairs(padding)), 0) if isinstance(padding, list) and isinstance(padding[0], list) \
+            else (x, padding)
+        y = F.conv3d(padded.double(), w.double(), *[t.double() for t in b], stride=stride, padding=inner,
+                     dilation=dilation, groups=groups)
+        c.add(name, [x, w] + b, y, stride=stride, padding=padding, dilation=dilation, groups=groups)
+
+    add("plain", (2, 3, 4, 5, 6), (4, 3, 3, 3, 3), padding=1)
+    add("no-bias", (1, 2, 3, 5, 4), (3, 2, 2, 3, 2), bias=False)
+    add("stride", (1, 3, 5, 7, 6), (4, 3, 3, 3, 2), stride=[1, 2, 3], padding=[1, 0, 1])
+    add("dilation", (1, 2, 5, 7, 8), (3, 2, 2, 3, 3), dilation=[2, 1, 3], padding=[0, 1, 2])
+    add("groups", (1, 6, 3, 4, 5), (9, 2, 3, 3, 3), groups=3, padding=1)
+    add("depthwise", (1, 5, 3, 4, 5), (5, 1, 3, 3, 3), groups=5, padding=1)
+    add("asymmetric", (1, 3, 4, 6, 5), (5, 3, 3, 3, 3), stride=2, padding=[[0, 1], [0, 1], [1, 2]])
+    add("causal", (1, 2, 5, 3, 4), (3, 2, 3, 1, 1), padding=[[2, 0], [0, 0], [0, 0]])
+    add("pointwise", (2, 5, 2, 3, 4), (7, 5, 1, 1, 1))
+    add("patches", (1, 3, 2, 4, 8), (6, 3, 2, 2, 4), stride=[2, 2, 4])
+    return c
+
+
+def conv2d():
+    c = Cases("conv2d")
+
+    def add(name, x, w, bias=True, padding=0, **a):
+        x, w = rand(*x), rand(*w)
+        b = [rand(w.shape[0])] if bias else []
+        padded, inner = (F.pad(x, pairs(padding)), 0) if isinstance(padding, list) and isinstance(padding[0], list) \
+            else (x, padding)
+        y = F.conv2d(padded.double(), w.double(), *[t.double() for t in b], padding=inner, **a)
+        c.add(name, [x, w] + b, y, padding=padding, **a)
+
+    add("stem", (2, 3, 9, 11), (5, 3, 7, 7), stride=2, padding=3)
+    add("no-bias", (1, 2, 5, 4), (3, 2, 3, 2), bias=False)
+    add("dilation", (1, 4, 7, 8), (6, 2, 2, 3), stride=[1, 2], dilation=[3, 2], groups=2, padding=[1, 2])
+    add("asymmetric", (1, 3, 6, 5), (5, 3, 3, 3), stride=2, padding=[[0, 1], [1, 2]])
+    add("depthwise", (1, 5, 4, 5), (5, 1, 3, 3), groups=5, padding=1)
+    add("pointwise", (2, 5, 3, 4), (7, 5, 1, 1))
+    return c
+
+
+FAMILY = [conv3d, conv2d]
