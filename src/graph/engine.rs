@@ -62,6 +62,8 @@ pub struct PlanOptions {
     pub keep_all: bool,
     /// For testing kernels: fill all memory that nodes write with NaN before each run.
     pub poison: bool,
+    /// For testing kernels: this many workgroups along a dimension of a dispatch, if not as many as the device takes.
+    pub widest: Option<u32>,
     /// For testing kernels: this many bytes, poisoned, after every tensor.
     pub guard: u64,
 }
@@ -77,6 +79,7 @@ impl Default for PlanOptions {
             on_progress: None,
             keep_all: false,
             poison: false,
+            widest: None,
             guard: 0,
         }
     }

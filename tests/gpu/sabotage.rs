@@ -28,7 +28,13 @@ fn sabotage(
     @builtin(num_workgroups) workgroups: vec3<u32>,
     @builtin(local_invocation_index) lane: u32,
 ) {
-    let i = linear_group(params.first_group, workgroup, workgroups) * 64u + lane;
+    var i = linear_group(params.first_group, workgroup, workgroups) * 64u + lane;
+    if FAULT == 7u {
+        i = workgroup.x * 64u + lane;
+    }
+    if FAULT == 8u {
+        i = (workgroup.y * workgroups.x + workgroup.x) * 64u + lane;
+    }
     if i >= params.count {
         // One element past the end, in the padding that nobody owns.
         if FAULT == 4u && i < params.count + 64u {
@@ -54,7 +60,7 @@ fn sabotage(
 ",
 };
 
-const FAULTS: [&str; 7] = [
+const FAULTS: [&str; 9] = [
     "nothing",
     "one element changed",
     "one write left out",
@@ -62,6 +68,8 @@ const FAULTS: [&str; 7] = [
     "a write past the end",
     "a node left out",
     "a read at the wrong place",
+    "a row taken for one dimension",
+    "a part taken for the whole row",
 ];
 
 params! {
@@ -112,7 +120,7 @@ pub(crate) fn trials(prefix: &str, gpu: &Gpu) -> Vec<Trial> {
     faults
         .map(|(fault, name)| {
             let gpu = gpu.clone();
-            let case = Case::new(format!("sabotage/{name}"), &[&[5, 40]], move |g, v| {
+            let case = Case::new(format!("sabotage/{name}"), &[&[5, 80]], move |g, v| {
                 g.push(Sabotage(fault as u32), &[v[0]])
             })
             .exact_on_integers();

@@ -290,7 +290,8 @@ impl Builder<'_> {
     fn bind(&mut self, graph: &Graph, recorded: &[(Vec<Dispatch>, Vec<Slot>)]) -> Result<Vec<Vec<Launch>>> {
         let total: usize = recorded.iter().map(|(d, _)| d.len()).sum();
         let limit = self.options.work_limit.unwrap_or(default_work_limit(self.gpu));
-        let widest = self.gpu.limits().max_compute_workgroups_per_dimension.into();
+        let most = self.gpu.limits().max_compute_workgroups_per_dimension;
+        let widest = self.options.widest.map_or(most, |w| w.clamp(1, most)).into();
         let align = u64::from(self.gpu.limits().min_uniform_buffer_offset_alignment).max(16);
 
         // All params lie in one uniform buffer.
