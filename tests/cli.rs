@@ -60,6 +60,17 @@ fn fails(words: &[&str], code: i32, parts: &[&str]) {
     assert!(!stderr.contains("panicked"), "{stderr}");
 }
 
+/// The table in the documentation is what the command writes.
+#[test]
+fn the_table_of_operators_is_up_to_date() {
+    let output = kinetograph(&["models", "--ops", "--markdown"]);
+    assert!(output.status.success());
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/operators.md");
+    let here = std::fs::read_to_string(&path).unwrap_or_default();
+    let same = here.lines().eq(String::from_utf8(output.stdout).unwrap().lines());
+    assert!(same, "docs/operators.md: run `cargo run -- models --ops --markdown > docs/operators.md`");
+}
+
 #[test]
 fn demo_names_the_motion() {
     let folder = Folder::new();

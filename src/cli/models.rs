@@ -1,9 +1,13 @@
 //! `kinetograph models`: networks and operators.
 
+use std::collections::BTreeSet;
+
 use clap::Args;
+use kinetograph::graph::{Family, Traits};
 use kinetograph::models::{self, NETWORKS};
 use kinetograph::ops::{CATALOG, Door};
-use kinetograph::{Error, Result};
+use kinetograph::verify;
+use kinetograph::{Error, Precision, Result};
 use serde_json::json;
 
 use super::output;
@@ -15,6 +19,9 @@ pub(crate) struct Models {
     /// List the operators instead
     #[arg(long, conflicts_with = "model")]
     ops: bool,
+    /// With --ops: print the table of docs/operators.md
+    #[arg(long, requires = "ops", conflicts_with = "json")]
+    markdown: bool,
     /// Print one JSON document on standard output
     #[arg(long)]
     json: bool,
@@ -63,16 +70,67 @@ impl Models {
     }
 
     fn operators(&self) -> Result<()> {
+        if self.markdown {
+            return output::print(table()?.trim_end());
+        }
         if self.json {
-            let entries = CATALOG.iter().map(|d| {
+            let entries = by_name().into_iter().map(|d| {
                 let inputs: Vec<_> =
                     d.inputs.iter().map(|p| json!({"name": p.name, "optional": p.optional})).collect();
                 json!({"name": d.name, "summary": d.summary, "inputs": inputs, "attributes": d.attributes})
             });
             return output::json(&entries.collect());
         }
-        CATALOG.iter().try_for_each(|d| operator(d))
+        by_name().into_iter().try_for_each(operator)
     }
+}
+
+fn by_name() -> Vec<&'static Door> {
+    let mut doors = CATALOG.to_vec();
+    doors.sort_by_key(|d| d.name);
+    doors
+}
+
+/// Every operator as a Markdown table.
+fn table() -> Result<String> {
+    let mut text = String::from(
+        "# The operators\n\n\
+         Written by `kinetograph models --ops --markdown`; a test compares. Activations are channels last; the command's \
+         `op --layout ncthw` takes and gives PyTorch's layouts. Inputs in brackets may be left out, those with … may be \
+         given several times. Cases are what `kinetograph verify OPERATOR/` runs, each in every kernel, with f32 and f16 \
+         storage. The methods of `Graph` say what shapes, errors, NaN and infinities mean.\n\n\
+         | operator | computes | inputs | attributes | kernels | cases |\n\
+         |---|---|---|---|---|---|\n",
+    );
+    let cases = verify::cases::all();
+    for door in by_name() {
+        let own = cases.iter().filter(|c| c.name.split('/').next() == Some(door.name));
+        let mut count = 0;
+        let mut kernels = BTreeSet::new();
+        for case in own {
+            count += 1;
+            for family in Family::ALL {
+                let dispatches = case.dispatches(Traits { family, precision: Precision::F32 })?;
+                kernels.extend(dispatches.iter().map(|d| format!("`{}`", d.entry())));
+            }
+        }
+        let inputs = door.inputs.iter().map(|p| match (p.optional, p.variadic) {
+            (true, _) => format!("[{}]", p.name),
+            (_, true) => format!("{} …", p.name),
+            _ => p.name.to_owned(),
+        });
+        let kernels = if count == 0 { "a view".to_owned() } else { Vec::from_iter(kernels).join(", ") };
+        let cells = [
+            format!("`{}`", door.name),
+            door.summary.to_owned(),
+            inputs.collect::<Vec<_>>().join(", "),
+            door.attributes.to_owned(),
+            kernels,
+            count.to_string(),
+        ];
+        text.push_str(&format!("| {} |\n", cells.map(|c| c.replace('|', "\\|")).join(" | ")));
+    }
+    Ok(text)
 }
 
 /// One operator, its inputs and attributes.
