@@ -113,19 +113,21 @@ impl Pipeline {
         if *span > MOST_UNIFORM_BYTES {
             return Err(format!("{span} bytes of params"));
         }
+        let mut written = Vec::new();
         for (operand, (at, global)) in self.operands.iter().zip(found.iter().skip(1)) {
             let access = match global.space {
                 AddressSpace::Storage { access } => access,
                 other => return Err(format!("binding {at} is in {other:?}")),
             };
+            let stores = access.contains(StorageAccess::STORE);
+            written.push(stores);
             let output = matches!(operand, Operand::Output(_));
-            if access.contains(StorageAccess::STORE) != output {
+            if stores != output && !matches!(operand, Operand::Scratch(_)) {
                 return Err(format!("binding {at} is {access:?}, the host binds {operand:?}"));
             }
         }
-        let is_output = |o: &Operand| matches!(o, Operand::Output(_));
-        if !self.operands.is_sorted_by_key(is_output) || !self.operands.iter().any(is_output) {
-            return Err(format!("outputs must come last: {:?}", self.operands));
+        if !written.is_sorted() || !written.contains(&true) {
+            return Err(format!("what is written must come last: {:?}", self.operands));
         }
         if self.operands.len() > MOST_STORAGE_BUFFERS {
             return Err(format!("{} storage buffers", self.operands.len()));
@@ -454,6 +456,8 @@ fn test_direct(@builtin(local_invocation_index) lane: u32) {
     }
     let tuned = Pipeline { tunes: Tunes::from([("Tile", Cow::Borrowed("8u"))]), ..right.clone() };
     refused("a tune line that is not there", tuned, "no line `// tune: Tile`");
-    let order = Pipeline { operands: vec![Operand::Output(0), Operand::Input(0)], ..right };
+    let order = Pipeline { operands: vec![Operand::Output(0), Operand::Input(0)], ..right.clone() };
     refused("an output before an input", order, "the host binds");
+    let scratch = Pipeline { operands: vec![Operand::Scratch(1), Operand::Scratch(0)], ..right };
+    assert_eq!(scratch.check(), Ok(()));
 }

@@ -4,7 +4,7 @@ use std::fmt;
 use std::ops::RangeInclusive;
 use std::sync::Arc;
 
-use super::{Activation, Recorder};
+use super::{Activation, Recorder, Traits};
 use crate::error::{Error, Result};
 use crate::shape::Shape;
 use crate::tensor::{DType, Tensor};
@@ -225,6 +225,14 @@ pub trait Op: fmt::Debug + Send + Sync {
     fn after_choice(&self, inputs: &[Tensor], choice: &Tensor) -> Result<Vec<Tensor>> {
         let _ = (inputs, choice);
         Err(Error::internal(format!("{} makes no choice", self.name())))
+    }
+
+    /// Memory that the kernels work in besides inputs and outputs: the number of 32-bit words of each piece, which
+    /// dispatches bind as [`super::Operand::Scratch`]. It is free again after the node, so what a run leaves there
+    /// is not there in the next.
+    fn scratch(&self, inputs: &[TensorType], traits: Traits) -> Vec<u64> {
+        let _ = (inputs, traits);
+        Vec::new()
     }
 
     /// Another layout for constant input `index`, made once when a plan is built; the kernel is told through

@@ -50,6 +50,8 @@ pub enum Operand {
     Input(usize),
     /// The node's output of this number.
     Output(usize),
+    /// The piece of [`super::Op::scratch`] of this number: 32-bit words whatever the storage of tensors.
+    Scratch(usize),
     /// Nothing: a small buffer that the kernel does not look at, for an absent optional input.
     Absent,
 }

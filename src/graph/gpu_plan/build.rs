@@ -32,6 +32,7 @@ pub(super) fn build(gpu: &Gpu, graph: &Graph, options: &PlanOptions) -> Result<B
         options,
         buffers: Vec::new(),
         slots: HashMap::new(),
+        scratch: vec![Vec::new(); graph.nodes.len()],
         written: Vec::new(),
         memory: MemorySummary::default(),
     };
@@ -61,6 +62,8 @@ struct Builder<'a> {
     options: &'a PlanOptions,
     buffers: Vec<wgpu::Buffer>,
     slots: HashMap<Value, Slot>,
+    /// The pieces of scratch of each node.
+    scratch: Vec<Vec<Slot>>,
     written: Vec<usize>,
     memory: MemorySummary,
 }
@@ -112,6 +115,23 @@ impl Builder<'_> {
                 }
             }
         }
+        let traits = self.options.traits(self.gpu);
+        let mut pieces: Vec<(usize, u64)> = Vec::new();
+        for (i, node) in graph.nodes.iter().enumerate().filter(|(_, n)| !n.op.is_view()) {
+            let first = regions.len();
+            for words in node.op.scratch(&graph.node_types(node).0, traits) {
+                let values = node.inputs.iter().chain(&node.outputs).map(|v| self.roots[v.index()]);
+                let apart: Vec<usize> =
+                    values.filter_map(|v| at.get(&v).copied()).chain(first..regions.len()).collect();
+                for &other in &apart {
+                    let own = regions.len();
+                    regions[other].apart.push(own);
+                }
+                let size = words.max(1) * 4;
+                pieces.push((i, size));
+                regions.push(Region { size: self.padded(size), life: i..=i, apart });
+            }
+        }
         let limit = self.gpu.limits().max_buffer_size;
         let arena = arena::place(&regions, ALIGN, limit);
 
@@ -135,7 +155,7 @@ impl Builder<'_> {
             .filter(|(i, v)| v.origin_is_constant() && last_read.contains_key(&Value(*i as u32)))
             .map(|(i, _)| self.size(graph, Value(i as u32)))
             .sum();
-        self.check_budget(graph, &own, &inner)?;
+        self.check_budget(graph, &own, &inner, &pieces)?;
 
         let usage = wgpu::BufferUsages::STORAGE | wgpu::BufferUsages::COPY_SRC | wgpu::BufferUsages::COPY_DST;
         for size in &arena.buffers {
@@ -145,6 +165,9 @@ impl Builder<'_> {
         for (v, place) in inner.iter().zip(&arena.places) {
             let slot = Slot { buffer: place.buffer, offset: place.offset, size: self.size(graph, *v) };
             self.slots.insert(*v, slot);
+        }
+        for ((node, size), place) in pieces.into_iter().zip(&arena.places[inner.len()..]) {
+            self.scratch[node].push(Slot { buffer: place.buffer, offset: place.offset, size });
         }
         for v in own {
             let size = self.size(graph, v);
@@ -164,7 +187,13 @@ impl Builder<'_> {
     }
 
     /// Before anything is allocated: does every tensor fit a binding, and the whole the memory?
-    fn check_budget(&self, graph: &Graph, own: &[Value], inner: &[Value]) -> Result<()> {
+    fn check_budget(
+        &self,
+        graph: &Graph,
+        own: &[Value],
+        inner: &[Value],
+        scratch: &[(usize, u64)],
+    ) -> Result<()> {
         let advice = "use a smaller input, --precision f16 or --device cpu";
         let limit = self.gpu.limits().max_storage_buffer_binding_size;
         let constants = (0..graph.values.len() as u32).map(Value).filter(|v| {
@@ -181,6 +210,13 @@ impl Builder<'_> {
                     self.gpu.info().name
                 )));
             }
+        }
+        if let Some((node, size)) = scratch.iter().find(|(_, size)| self.padded(*size) > limit) {
+            return Err(Error::out_of_memory(format!(
+                "{}: its working memory takes {size} bytes, the device `{}` binds at most {limit}; {advice}",
+                graph.nodes[*node].name,
+                self.gpu.info().name
+            )));
         }
         let total = self.memory.weights + self.memory.activations;
         let budget = self.options.memory_limit.unwrap_or(u64::MAX).min(self.gpu.memory_limit());
@@ -321,7 +357,9 @@ impl Builder<'_> {
 
         let mut done = 0;
         let mut launches = Vec::new();
-        for ((node, (dispatches, slots)), cuts) in graph.nodes.iter().zip(recorded).zip(cuts) {
+        for (((node, (dispatches, slots)), cuts), scratch) in
+            graph.nodes.iter().zip(recorded).zip(cuts).zip(&self.scratch)
+        {
             let mut of_node = Vec::new();
             for (dispatch, cuts) in dispatches.iter().zip(cuts) {
                 let pipeline =
@@ -341,6 +379,7 @@ impl Builder<'_> {
                             let slot = match operand {
                                 Operand::Input(i) => Some(slots[*i]),
                                 Operand::Output(i) => Some(self.slots[&node.outputs[*i]]),
+                                Operand::Scratch(i) => Some(scratch[*i]),
                                 Operand::Absent => None,
                             };
                             let binding = match slot {
