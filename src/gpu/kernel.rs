@@ -41,6 +41,7 @@ pub const LIB: &[Kernel] = &[
     kernel!("lib/activation"),
     kernel!("lib/index"),
     kernel!("lib/matmul"),
+    kernel!("lib/median"),
     kernel!("lib/moments"),
     kernel!("lib/nan"),
     kernel!("lib/strided"),
@@ -181,13 +182,20 @@ impl Paste<'_> {
 /// Writes every `// unroll` loop out, inner loops first met by recursion.
 fn unroll(lines: Vec<Line>) -> Result<Vec<Line>> {
     let mut constants = BTreeMap::new();
-    for l in &lines {
-        if let Some((name, value)) = l.text.strip_prefix("const ").and_then(|t| t.split_once('=')) {
-            let name = name.split(':').next().unwrap_or(name).trim().to_owned();
-            let value = value.split("//").next().unwrap_or(value).trim().trim_end_matches(';');
-            if let Some(v) = product(value, &constants) {
-                constants.insert(name, v);
+    // A constant may stand on one further down, as those of imports do.
+    loop {
+        let known = constants.len();
+        for l in &lines {
+            if let Some((name, value)) = l.text.strip_prefix("const ").and_then(|t| t.split_once('=')) {
+                let name = name.split(':').next().unwrap_or(name).trim().to_owned();
+                let value = value.split("//").next().unwrap_or(value).trim().trim_end_matches(';');
+                if let Some(v) = product(value, &constants) {
+                    constants.insert(name, v);
+                }
             }
+        }
+        if constants.len() == known {
+            break;
         }
     }
     unroll_block(&lines, &constants)
@@ -268,7 +276,7 @@ mod tests {
 
     #[test]
     fn marked_loops_are_written_out() {
-        let text = "const N: u32 = 2u;\nfn f() {\n    // unroll\n    for (var i = 0u; i < N; i++) {\n        \
+        let text = "const N: u32 = M / 2u;\nconst M: u32 = 4u;\nfn f() {\n    // unroll\n    for (var i = 0u; i < N; i++) {\n        \
                     // unroll\n        for (var j = 1u; j < N * 2u; j++) {\n            g(i, j);\n        }\n    }\n}";
         let e = expand(text, &[]).unwrap();
         assert_eq!(e.source.matches("g(i, j);").count(), 6);

@@ -16,6 +16,7 @@ pub mod conv3d;
 pub mod embedding;
 pub mod group_norm;
 pub mod linear;
+pub mod median;
 pub mod norm;
 pub mod permute;
 pub mod pool3d;
@@ -40,6 +41,7 @@ pub use conv3d::Conv3d;
 pub use embedding::Embedding;
 pub use group_norm::GroupNorm;
 pub use linear::Linear;
+pub use median::Median;
 pub use norm::{Norm, NormMode};
 pub use permute::Permute;
 pub use pool3d::{Pool, Pool3d};
@@ -61,6 +63,7 @@ pub const CATALOG: &[&Door] = &[
     &embedding::DOOR,
     &group_norm::DOOR,
     &linear::DOOR,
+    &median::DOOR,
     &norm::DOOR,
     &permute::DOOR,
     &pool3d::DOOR,

@@ -3,6 +3,7 @@
 mod algebra;
 mod attention;
 mod convolution;
+mod flow;
 mod movement;
 mod normalisation;
 mod pointwise;
@@ -29,6 +30,7 @@ const FAMILIES: &[&[Wrong]] = &[
     algebra::WRONG,
     attention::WRONG,
     convolution::WRONG,
+    flow::WRONG,
     movement::WRONG,
     normalisation::WRONG,
     pointwise::WRONG,

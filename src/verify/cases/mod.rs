@@ -10,6 +10,7 @@ mod conv3d;
 mod embedding;
 mod group_norm;
 mod linear;
+mod median;
 mod norm;
 mod permute;
 mod pool3d;
@@ -33,6 +34,7 @@ pub fn all() -> Vec<Case> {
         embedding::cases(),
         group_norm::cases(),
         linear::cases(),
+        median::cases(),
         norm::cases(),
         permute::cases(),
         pool3d::cases(),
