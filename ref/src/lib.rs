@@ -20,4 +20,5 @@ pub mod pool3d;
 pub mod reduce;
 pub mod slice;
 pub mod softmax;
+pub mod tvl1;
 pub mod vector_quantize;

@@ -24,6 +24,7 @@ pub mod reduce;
 pub mod reshape;
 pub mod slice;
 pub mod softmax;
+pub mod tvl1;
 pub mod vector_quantize;
 
 use crate::error::{Error, Result};
@@ -49,6 +50,7 @@ pub use reduce::{Reduce, Reduction};
 pub use reshape::Reshape;
 pub use slice::Slice;
 pub use softmax::Softmax;
+pub use tvl1::Tvl1;
 pub use vector_quantize::{Distance, VectorQuantize};
 
 /// Every operator.
@@ -71,6 +73,7 @@ pub const CATALOG: &[&Door] = &[
     &reshape::DOOR,
     &slice::DOOR,
     &softmax::DOOR,
+    &tvl1::DOOR,
     &vector_quantize::DOOR,
 ];
 

@@ -1,7 +1,26 @@
 use crate::{PICTURE, VIDEO, Wrong};
 
+const FIELD: &[usize] = &[1, 4, 5, 4];
+const PAIR: &[&[usize]] = &[&[1, 4, 5, 3], &[1, 4, 5, 1], &[1, 4, 5, 2], FIELD];
+
 pub(crate) const WRONG: &[Wrong] = &[
     ("median", &[PICTURE], r#"{"kernel_size": 4}"#, "kernel_size 4"),
     ("median", &[PICTURE], r#"{"kernel_size": 7}"#, "kernel_size 7"),
     ("median", &[VIDEO], "{}", "[N, H, W, C]"),
+    ("tvl1", &[&[1, 4, 5, 3], &[1, 4, 5, 1], &[1, 4, 5, 3], FIELD], "{}", "the flow must be [1, 4, 5, 2]"),
+    ("tvl1", &[&[1, 4, 5, 3], &[1, 5, 4, 1], &[1, 4, 5, 2], FIELD], "{}", "the frame must be [1, 4, 5, 1]"),
+    (
+        "tvl1",
+        &[&[1, 4, 5, 1], &[1, 4, 5, 1], &[1, 4, 5, 2], FIELD],
+        "{}",
+        "the warped frame must be [1, 4, 5, 3]",
+    ),
+    ("tvl1", &[&[1, 4, 5, 3], &[1, 4, 5, 1], &[1, 4, 5, 2], &[1, 4, 5, 2]], "{}", "the dual field must be"),
+    ("tvl1", PAIR, r#"{"tau": 0}"#, "tau 0"),
+    ("tvl1", PAIR, r#"{"lambda": -1}"#, "lambda -1"),
+    ("tvl1", PAIR, r#"{"theta": 1e-44}"#, "theta"),
+    ("tvl1", PAIR, r#"{"epsilon": -0.5}"#, "epsilon -0.5"),
+    ("tvl1", PAIR, r#"{"median_filtering": 2}"#, "median_filtering 2"),
+    ("tvl1", PAIR, r#"{"inner_iterations": 4000, "outer_iterations": 4000}"#, "at most"),
+    ("tvl1", PAIR, r#"{"scales": 5}"#, "scales"),
 ];

@@ -17,6 +17,7 @@ mod pool3d;
 mod reduce;
 mod slice;
 mod softmax;
+mod tvl1;
 mod vector_quantize;
 
 use super::Case;
@@ -41,6 +42,7 @@ pub fn all() -> Vec<Case> {
         reduce::cases(),
         slice::cases(),
         softmax::cases(),
+        tvl1::cases(),
         vector_quantize::cases(),
     ]
     .into_iter()
