@@ -13,6 +13,8 @@ extern crate self as kinetograph;
 pub mod demo;
 mod element;
 pub mod error;
+#[cfg(feature = "video")]
+pub mod flow;
 mod fs;
 pub mod gpu;
 pub mod graph;
