@@ -17,6 +17,7 @@ pub mod norm;
 pub mod permute;
 pub mod pool3d;
 pub mod reduce;
+pub mod resize;
 pub mod slice;
 pub mod softmax;
 pub mod vector_quantize;

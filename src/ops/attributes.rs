@@ -151,6 +151,23 @@ pub(super) fn optional_axis_list<'de, D: Deserializer<'de>>(
     }))
 }
 
+#[derive(Deserialize)]
+#[serde(untagged, expecting = "one number or a list of them is expected")]
+enum OneOrList<T> {
+    One(T),
+    List(Vec<T>),
+}
+
+/// Reads `2` as `[2]`, a list as it is, or nothing: for axes whose number depends on the input.
+pub(super) fn optional_list<'de, D: Deserializer<'de>, T: Deserialize<'de>>(
+    d: D,
+) -> std::result::Result<Option<Vec<T>>, D::Error> {
+    Ok(Option::<OneOrList<T>>::deserialize(d)?.map(|x| match x {
+        OneOrList::One(x) => vec![x],
+        OneOrList::List(x) => x,
+    }))
+}
+
 /// That a number is positive and nothing that a device may take for zero.
 pub(super) fn positive(what: &str, value: f32) -> Result<()> {
     if value.is_normal() && value > 0.0 {

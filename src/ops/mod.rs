@@ -21,6 +21,7 @@ pub mod permute;
 pub mod pool3d;
 pub mod reduce;
 pub mod reshape;
+pub mod resize;
 pub mod slice;
 pub mod softmax;
 pub mod vector_quantize;
@@ -45,6 +46,7 @@ pub use permute::Permute;
 pub use pool3d::{Pool, Pool3d};
 pub use reduce::{Reduce, Reduction};
 pub use reshape::Reshape;
+pub use resize::{Interpolation, Resize};
 pub use slice::Slice;
 pub use softmax::Softmax;
 pub use vector_quantize::{Distance, VectorQuantize};
@@ -66,6 +68,7 @@ pub const CATALOG: &[&Door] = &[
     &pool3d::DOOR,
     &reduce::DOOR,
     &reshape::DOOR,
+    &resize::DOOR,
     &slice::DOOR,
     &softmax::DOOR,
     &vector_quantize::DOOR,

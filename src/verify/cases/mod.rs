@@ -14,6 +14,7 @@ mod norm;
 mod permute;
 mod pool3d;
 mod reduce;
+mod resize;
 mod slice;
 mod softmax;
 mod vector_quantize;
@@ -37,6 +38,7 @@ pub fn all() -> Vec<Case> {
         permute::cases(),
         pool3d::cases(),
         reduce::cases(),
+        resize::cases(),
         slice::cases(),
         softmax::cases(),
         vector_quantize::cases(),

@@ -1,0 +1,49 @@
+"""Operators that look between elements."""
+
+import torch
+import torch.nn.functional as F
+
+from common import Cases, rand
+
+
+def resize():
+    c = Cases("resize")
+    modes = {"linear": ["linear", "bilinear", "trilinear"], "cubic": [None, "bicubic", None]}
+
+    def add(name, shape, mode, **a):
+        x = rand(*shape)
+        wanted = modes.get(mode, [mode] * 3)[len(shape) - 3]
+        if mode.startswith("nearest"):
+            c.add_exact(f"{mode}-{name}", [x], F.interpolate(x, mode=wanted, **a), mode=mode, **a)
+        else:
+            c.add(f"{mode}-{name}", [x], F.interpolate(x.double(), mode=wanted, **a), mode=mode, **a)
+
+    for mode in ("nearest", "nearest-exact", "linear", "area"):
+        add("row", (1, 1, 9), mode, size=14)
+        add("video", (1, 2, 2, 3, 4), mode, size=[3, 2, 6])
+        add("video-factors", (1, 1, 2, 4, 3), mode, scale_factor=[2.5, 0.5, 1.4])
+    for mode in ("nearest", "nearest-exact", "linear", "cubic", "area"):
+        add("twice", (1, 2, 3, 4), mode, scale_factor=2)
+        add("size", (1, 1, 5, 11), mode, size=[7, 3])
+        add("factors", (1, 1, 7, 9), mode, scale_factor=[1.7, 0.6])
+    for mode in ("nearest", "linear", "cubic"):
+        add("recomputed", (1, 1, 7, 9), mode, scale_factor=[1.7, 0.6], recompute_scale_factor=True)
+        add("one", (1, 1, 6, 1), mode, size=[1, 3])
+    for mode in ("linear", "cubic"):
+        add("aligned", (1, 1, 5, 9), mode, size=[8, 4], align_corners=True)
+        add("aligned-to-one", (1, 1, 5, 9), mode, size=[1, 4], align_corners=True)
+        add("aligned-factors", (1, 1, 5, 9), mode, scale_factor=[1.7, 0.6], align_corners=True)
+        add("aligned-antialiased", (1, 1, 5, 9), mode, size=[8, 4], align_corners=True, antialias=True)
+    add("aligned-video", (1, 1, 3, 4, 5), "linear", size=[4, 3, 8], align_corners=True)
+    for mode in ("linear", "cubic", "lanczos"):
+        add("antialiased-smaller", (1, 1, 13, 17), mode, size=[5, 4], antialias=True)
+        add("antialiased-larger", (1, 1, 5, 4), mode, size=[7, 11], antialias=True)
+        add("antialiased-factors", (1, 1, 11, 9), mode, scale_factor=[0.43, 1.7], antialias=True)
+    # Lengths at which the rounding of f32 decides.
+    for a, b in [(19, 82), (27, 31), (100, 41)]:
+        add(f"{a}-to-{b}", (1, 1, a), "nearest", size=b)
+        add(f"{a}-to-{b}", (1, 1, a), "nearest-exact", size=b)
+    return c
+
+
+FAMILY = [resize]
