@@ -5,12 +5,14 @@
 //! trust their arguments: the operators check them before.
 
 pub mod activation;
+pub mod affine_grid;
 pub mod attention;
 pub mod batch_norm;
 pub mod binary;
 pub mod concat;
 pub mod conv3d;
 pub mod embedding;
+pub mod grid_sample;
 pub mod group_norm;
 pub mod linear;
 pub mod norm;

@@ -7,6 +7,7 @@
 mod attributes;
 
 pub mod activation;
+pub mod affine_grid;
 pub mod attention;
 pub mod batch_norm;
 pub mod binary;
@@ -14,6 +15,7 @@ pub mod composed;
 pub mod concat;
 pub mod conv3d;
 pub mod embedding;
+pub mod grid_sample;
 pub mod group_norm;
 pub mod linear;
 pub mod norm;
@@ -31,6 +33,7 @@ use crate::graph::{Graph, Value};
 use crate::tensor::Tensor;
 
 pub use activation::ActivationOp;
+pub use affine_grid::AffineGrid;
 pub use attention::{Attention, Over};
 pub use attributes::{Attributes, Padding};
 pub use batch_norm::BatchNorm;
@@ -39,6 +42,7 @@ pub use composed::Conv2d;
 pub use concat::Concat;
 pub use conv3d::Conv3d;
 pub use embedding::Embedding;
+pub use grid_sample::{Coordinates, GridSample, Sampling, SamplingPadding};
 pub use group_norm::GroupNorm;
 pub use linear::Linear;
 pub use norm::{Norm, NormMode};
@@ -54,6 +58,7 @@ pub use vector_quantize::{Distance, VectorQuantize};
 /// Every operator.
 pub const CATALOG: &[&Door] = &[
     &activation::DOOR,
+    &affine_grid::DOOR,
     &attention::DOOR,
     &batch_norm::DOOR,
     &binary::DOOR,
@@ -61,6 +66,7 @@ pub const CATALOG: &[&Door] = &[
     &concat::DOOR,
     &conv3d::DOOR,
     &embedding::DOOR,
+    &grid_sample::DOOR,
     &group_norm::DOOR,
     &linear::DOOR,
     &norm::DOOR,

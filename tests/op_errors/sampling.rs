@@ -1,6 +1,20 @@
 use crate::{PICTURE, VIDEO, Wrong};
 
 pub(crate) const WRONG: &[Wrong] = &[
+    ("affine_grid", &[&[1, 2, 3]], "{}", "size []"),
+    ("affine_grid", &[&[1, 2, 3]], r#"{"size": [4, 0]}"#, "0 is not 1 to"),
+    ("affine_grid", &[&[1, 2, 3]], r#"{"size": [1, 3, 4, 5]}"#, "[T, H, W]"),
+    ("affine_grid", &[&[1, 2, 3]], r#"{"size": [3, 4, 5]}"#, "[N, 3, 4]"),
+    ("affine_grid", &[&[2, 3]], r#"{"size": [4, 5]}"#, "[N, 2, 3]"),
+    ("grid_sample", &[PICTURE, &[1, 4, 5, 3]], "{}", "[N, H', W', 2]"),
+    ("grid_sample", &[PICTURE, &[2, 4, 5, 2]], "{}", "with 1 for N"),
+    ("grid_sample", &[VIDEO, &[1, 4, 5, 2]], "{}", "[N, T', H', W', 3]"),
+    ("grid_sample", &[&[1, 6, 8], &[1, 5, 1]], "{}", "[N, T, H, W, C]"),
+    ("grid_sample", &[VIDEO, &[1, 2, 4, 5, 3]], r#"{"mode": "bicubic"}"#, "bicubic"),
+    ("grid_sample", &[PICTURE, &[1, 4, 5, 2]], r#"{"mode": "cubic"}"#, "attribute `mode`"),
+    ("grid_sample", &[PICTURE, &[1, 4, 5, 2]], r#"{"padding_mode": "reflect"}"#, "attribute `padding_mode`"),
+    ("grid_sample", &[PICTURE, &[1, 4, 5, 2]], r#"{"coordinates": "flow"}"#, "attribute `coordinates`"),
+    ("grid_sample", &[&[1, 1, 5_000_000, 1], &[1, 4, 5, 2]], "{}", "an axis of 5000000"),
     ("resize", &[PICTURE], "{}", "either size or scale_factor"),
     ("resize", &[PICTURE], r#"{"size": 3, "scale_factor": 2}"#, "either size or scale_factor"),
     ("resize", &[PICTURE], r#"{"size": [3, 0]}"#, "0 long along W"),

@@ -1,4 +1,4 @@
-use kinetograph::ops::{Interpolation, Resize};
+use kinetograph::ops::{Coordinates, GridSample, Interpolation, Resize, Sampling, SamplingPadding};
 use kinetograph::verify::Case;
 use proptest::prelude::*;
 
@@ -27,5 +27,31 @@ fn resizings_of_any_attributes() {
         };
         let case = Case::new("resize/drawn", &[&[n, from[0], from[1], c]], move |g, v| g.resize(v[0], &a));
         if between || lanczos || mode == Interpolation::Area { case } else { case.exact_on_integers() }
+    });
+}
+
+#[test]
+fn grids_of_any_attributes() {
+    let modes = [Sampling::Bilinear, Sampling::Nearest, Sampling::Bicubic];
+    let paddings = [SamplingPadding::Zeros, SamplingPadding::Border, SamplingPadding::Reflection];
+    let meanings = [Coordinates::Normalized, Coordinates::Pixels, Coordinates::Displacement];
+    let strategy = (
+        (0usize..3, 0usize..3, 0usize..3, any::<[bool; 2]>()),
+        (1usize..=2, prop::array::uniform3(1usize..=6), 1usize..=8, prop::array::uniform3(1usize..=5)),
+        0.1f32..20.0,
+    );
+    hold(&strategy, |((mode, padding, meaning, [align_corners, video]), (n, from, c, to), reach)| {
+        let mode = if video { modes[mode % 2] } else { modes[mode] };
+        let a = GridSample {
+            mode,
+            padding_mode: paddings[padding],
+            align_corners,
+            coordinates: meanings[meaning],
+        };
+        let first = if video { 0 } else { 1 };
+        let x = [&[n], &from[first..], &[c]].concat();
+        let grid = [&[n], &to[first..], &[3 - first]].concat();
+        Case::new("grid_sample/drawn", &[&x, &grid], move |g, v| g.grid_sample(v[0], v[1], &a))
+            .between(1, -reach, reach)
     });
 }

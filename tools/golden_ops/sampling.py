@@ -1,5 +1,7 @@
-"""Operators that look between elements."""
+"""Operators that look between elements. OpenCV must be installed."""
 
+import cv2
+import numpy as np
 import torch
 import torch.nn.functional as F
 
@@ -46,4 +48,44 @@ def resize():
     return c
 
 
-FAMILY = [resize]
+def grid_sample():
+    c = Cases("grid_sample")
+
+    def add(name, x, grid, **a):
+        c.add(name, [x, grid], F.grid_sample(x.double(), grid.double(), **a), **a)
+
+    for align in (False, True):
+        for padding in ("zeros", "border", "reflection"):
+            for mode in ("bilinear", "nearest", "bicubic"):
+                grid = 3 * torch.rand(1, 3, 4, 2) - 1.5
+                add(f"{mode}-{padding}-{align}", rand(1, 2, 5, 6), grid, mode=mode, padding_mode=padding,
+                    align_corners=align)
+                if mode != "bicubic":
+                    grid = 3 * torch.rand(1, 2, 2, 3, 3) - 1.5
+                    add(f"{mode}-{padding}-{align}-video", rand(1, 1, 3, 4, 2), grid, mode=mode,
+                        padding_mode=padding, align_corners=align)
+    # OpenCV has its weights in steps of 1/32 of a pixel, and is right in single precision alone.
+    modes = {"bilinear": cv2.INTER_LINEAR, "bicubic": cv2.INTER_CUBIC}
+    paddings = {"zeros": (cv2.BORDER_CONSTANT, False), "border": (cv2.BORDER_REPLICATE, False),
+                "reflection-edges": (cv2.BORDER_REFLECT, False), "reflection-centres": (cv2.BORDER_REFLECT_101, True)}
+    for mode, flag in modes.items():
+        for padding, (border, align) in paddings.items():
+            x, flow = rand(1, 1, 6, 7), torch.randint(-96, 97, (1, 6, 7, 2)) / 32
+            places = flow[0].numpy() + np.stack(np.meshgrid(np.arange(7), np.arange(6)), -1)
+            warped = cv2.remap(x[0, 0].numpy(), places.astype(np.float32), None, flag, borderMode=border)
+            c.add(f"warp-{mode}-{padding}", [x, flow], torch.from_numpy(warped)[None, None], mode=mode,
+                  padding_mode=padding.split("-")[0], align_corners=align, coordinates="displacement")
+    return c
+
+
+def affine_grid():
+    c = Cases("affine_grid")
+    for align in (False, True):
+        for size in ([4, 5], [1, 3], [2, 3, 4], [3, 1, 2]):
+            theta = rand(2, len(size), len(size) + 1)
+            grid = F.affine_grid(theta.double(), [2, 1, *size], align_corners=align)
+            c.add(f"{'x'.join(map(str, size))}-{align}", [theta], grid, size=size, align_corners=align)
+    return c
+
+
+FAMILY = [affine_grid, grid_sample, resize]

@@ -1,6 +1,7 @@
 //! The named cases, one file an operator.
 
 mod activation;
+mod affine_grid;
 mod attention;
 mod batch_norm;
 mod binary;
@@ -8,6 +9,7 @@ mod concat;
 mod conv2d;
 mod conv3d;
 mod embedding;
+mod grid_sample;
 mod group_norm;
 mod linear;
 mod norm;
@@ -25,6 +27,7 @@ use super::Case;
 pub fn all() -> Vec<Case> {
     [
         activation::cases(),
+        affine_grid::cases(),
         attention::cases(),
         batch_norm::cases(),
         binary::cases(),
@@ -32,6 +35,7 @@ pub fn all() -> Vec<Case> {
         conv2d::cases(),
         conv3d::cases(),
         embedding::cases(),
+        grid_sample::cases(),
         group_norm::cases(),
         linear::cases(),
         norm::cases(),
