@@ -22,4 +22,5 @@ pub mod reduce;
 pub mod resize;
 pub mod slice;
 pub mod softmax;
+pub mod upfirdn2d;
 pub mod vector_quantize;

@@ -26,6 +26,7 @@ pub mod reshape;
 pub mod resize;
 pub mod slice;
 pub mod softmax;
+pub mod upfirdn2d;
 pub mod vector_quantize;
 
 use crate::error::{Error, Result};
@@ -38,7 +39,7 @@ pub use attention::{Attention, Over};
 pub use attributes::{Attributes, Padding};
 pub use batch_norm::BatchNorm;
 pub use binary::Binary;
-pub use composed::Conv2d;
+pub use composed::{BlurPool, Conv2d};
 pub use concat::Concat;
 pub use conv3d::Conv3d;
 pub use embedding::Embedding;
@@ -53,6 +54,7 @@ pub use reshape::Reshape;
 pub use resize::{Interpolation, Resize};
 pub use slice::Slice;
 pub use softmax::Softmax;
+pub use upfirdn2d::{FilterPadding, Upfirdn2d};
 pub use vector_quantize::{Distance, VectorQuantize};
 
 /// Every operator.
@@ -62,6 +64,7 @@ pub const CATALOG: &[&Door] = &[
     &attention::DOOR,
     &batch_norm::DOOR,
     &binary::DOOR,
+    &composed::blur_pool::DOOR,
     &composed::conv2d::DOOR,
     &concat::DOOR,
     &conv3d::DOOR,
@@ -77,6 +80,7 @@ pub const CATALOG: &[&Door] = &[
     &resize::DOOR,
     &slice::DOOR,
     &softmax::DOOR,
+    &upfirdn2d::DOOR,
     &vector_quantize::DOOR,
 ];
 

@@ -1,5 +1,7 @@
 """Operators that look between elements. OpenCV must be installed."""
 
+import math
+
 import cv2
 import numpy as np
 import torch
@@ -88,4 +90,56 @@ def affine_grid():
     return c
 
 
-FAMILY = [affine_grid, grid_sample, resize]
+def fir(x, f, up, down, padding, flip_filter=False, gain=1, mode="constant"):
+    """upfirdn2d as it is defined: zeros between, padding or cropping, a correlation with the filter or, turned round, a
+    convolution, and every so many outputs kept; pairs are for H, W. In double precision."""
+    x, f = x.double(), f.double() if f.ndim == 2 else torch.outer(f.double(), f.double())
+    n, c, h, w = x.shape
+    spread = torch.zeros(n, c, h * up[0], w * up[1], dtype=torch.float64)
+    spread[:, :, ::up[0], ::up[1]] = x
+    spread = F.pad(spread, [p for pair in reversed(padding) for p in pair], mode=mode)
+    f = f if flip_filter else f.flip([0, 1])
+    y = F.conv2d(spread, f.expand(c, 1, *f.shape), groups=c)
+    return gain * y[:, :, ::down[0], ::down[1]]
+
+
+def upfirdn2d():
+    c = Cases("upfirdn2d")
+    binomial = torch.tensor([1.0, 3.0, 3.0, 1.0]) / 8
+    whole = [[0, 0], [0, 0]]
+
+    def add(name, shape, f, up=(1, 1), down=(1, 1), padding=whole, **a):
+        x = rand(*shape)
+        c.add(name, [x, f], fir(x, f, up, down, padding, **a), up=list(up), down=list(down), padding=padding, **a)
+
+    add("blur", (1, 2, 5, 6), binomial, padding=[[2, 1], [2, 1]])
+    add("twice", (2, 3, 3, 4), binomial, up=(2, 2), padding=[[2, 1], [2, 1]], gain=4)
+    add("half", (1, 3, 6, 8), binomial, down=(2, 2), padding=[[1, 1], [1, 1]])
+    add("matrix", (1, 2, 5, 6), rand(3, 4))
+    add("flipped", (1, 2, 5, 6), rand(3, 4), flip_filter=True, gain=-0.5)
+    add("crop", (1, 2, 7, 8), rand(2, 3), padding=[[-1, 2], [3, -2]])
+    add("crop-all-but-zeros", (1, 2, 3, 8), rand(2, 3), padding=[[-2, 3], [1, -5]])
+    add("uneven", (1, 2, 4, 5), rand(5, 4), up=(3, 2), down=(2, 5), padding=[[4, -1], [2, 7]])
+    add("long", (1, 2, 6, 5), rand(12), up=(2, 2), padding=[[6, 5], [6, 5]], gain=4)
+    add("long-down", (1, 2, 9, 8), rand(7), down=(2, 3), padding=[[3, 2], [3, 4]], flip_filter=True)
+    add("one-element", (1, 2, 1, 1), rand(4, 4), up=(4, 4), padding=[[2, 1], [1, 3]])
+    return c
+
+
+def blur_pool():
+    c = Cases("blur_pool")
+    modes = {"reflect": "reflect", "replicate": "replicate", "zeros": "constant"}
+    for k in range(1, 8):
+        f = torch.tensor([float(math.comb(k - 1, i)) for i in range(k)]) / 2 ** (k - 1)
+        for stride, mode in [(2, "reflect"), (1, "replicate"), ([3, 2], "zeros")]:
+            x = rand(1, 2, 6, 7)
+            pads = [[(k - 1) // 2, k // 2]] * 2
+            down = stride if isinstance(stride, list) else [stride] * 2
+            y = fir(x, f, (1, 1), down, pads, mode=modes[mode])
+            c.add(f"{k}-{mode}", [x], y, kernel_size=k, stride=stride, padding_mode=mode)
+    x = rand(1, 2, 5, 8)
+    c.add("default", [x], fir(x, torch.tensor([1.0, 2.0, 1.0]) / 4, (1, 1), (2, 2), [[1, 1]] * 2, mode="reflect"))
+    return c
+
+
+FAMILY = [affine_grid, blur_pool, grid_sample, resize, upfirdn2d]

@@ -5,6 +5,7 @@ mod affine_grid;
 mod attention;
 mod batch_norm;
 mod binary;
+mod blur_pool;
 mod concat;
 mod conv2d;
 mod conv3d;
@@ -19,6 +20,7 @@ mod reduce;
 mod resize;
 mod slice;
 mod softmax;
+mod upfirdn2d;
 mod vector_quantize;
 
 use super::Case;
@@ -31,6 +33,7 @@ pub fn all() -> Vec<Case> {
         attention::cases(),
         batch_norm::cases(),
         binary::cases(),
+        blur_pool::cases(),
         concat::cases(),
         conv2d::cases(),
         conv3d::cases(),
@@ -45,6 +48,7 @@ pub fn all() -> Vec<Case> {
         resize::cases(),
         slice::cases(),
         softmax::cases(),
+        upfirdn2d::cases(),
         vector_quantize::cases(),
     ]
     .into_iter()
