@@ -5,12 +5,14 @@
 //! trust their arguments: the operators check them before.
 
 pub mod activation;
+pub mod affine_grid;
 pub mod attention;
 pub mod batch_norm;
 pub mod binary;
 pub mod concat;
 pub mod conv3d;
 pub mod embedding;
+pub mod grid_sample;
 pub mod group_norm;
 pub mod linear;
 pub mod median;
@@ -18,7 +20,9 @@ pub mod norm;
 pub mod permute;
 pub mod pool3d;
 pub mod reduce;
+pub mod resize;
 pub mod slice;
 pub mod softmax;
 pub mod tvl1;
+pub mod upfirdn2d;
 pub mod vector_quantize;

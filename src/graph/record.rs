@@ -52,6 +52,8 @@ pub enum Operand {
     Output(usize),
     /// The piece of [`super::Op::scratch`] of this number: 32-bit words whatever the storage of tensors.
     Scratch(usize),
+    /// The words of [`Dispatch::table`].
+    Table,
     /// Nothing: a small buffer that the kernel does not look at, for an absent optional input.
     Absent,
 }
@@ -64,6 +66,7 @@ pub struct Dispatch {
     pub(crate) fields: &'static [(&'static str, usize)],
     pub(crate) params: Vec<u8>,
     pub(crate) operands: Vec<Operand>,
+    pub(crate) table: Vec<u32>,
     pub(crate) groups: u64,
     pub(crate) turns: usize,
 }
@@ -82,6 +85,7 @@ impl Dispatch {
             fields: P::FIELDS,
             params: bytemuck::bytes_of(params).to_vec(),
             operands: Vec::new(),
+            table: Vec::new(),
             groups: 1,
             turns: 1,
         }
@@ -111,6 +115,14 @@ impl Dispatch {
     #[must_use]
     pub fn bind(mut self, operands: impl IntoIterator<Item = Operand>) -> Self {
         self.operands = operands.into_iter().collect();
+        self
+    }
+
+    /// Words that the host works out once and the kernel reads as [`Operand::Table`]: indices, or weights as the bits
+    /// of f32s, whatever the storage of tensors. Large is what belongs into a constant of the graph.
+    #[must_use]
+    pub fn table(mut self, words: Vec<u32>) -> Self {
+        self.table = words;
         self
     }
 

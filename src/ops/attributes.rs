@@ -77,10 +77,10 @@ enum OneOrEach {
 
 #[derive(Deserialize)]
 #[serde(untagged)]
-enum AnyPadding {
-    One(usize),
-    Each(Vec<usize>),
-    Pairs(Vec<[usize; 2]>),
+enum AnyPadding<P> {
+    One(P),
+    Each(Vec<P>),
+    Pairs(Vec<[P; 2]>),
 }
 
 /// The names of the `N` innermost axes of space and time.
@@ -110,9 +110,9 @@ pub(super) fn optional_each<'de, D: Deserializer<'de>, const N: usize>(
 }
 
 /// Reads `1` or `[1, 0, 0]` as the same before and after each axis, or takes `[before, after]` for each.
-pub(super) fn padding<'de, D: Deserializer<'de>, const N: usize>(
+pub(super) fn padding<'de, D: Deserializer<'de>, P: Deserialize<'de> + Copy, const N: usize>(
     d: D,
-) -> std::result::Result<[[usize; 2]; N], D::Error> {
+) -> std::result::Result<[[P; 2]; N], D::Error> {
     let error = || {
         D::Error::custom(format!(
             "one number, one for each of {}, or [before, after] for each is expected",
@@ -121,7 +121,7 @@ pub(super) fn padding<'de, D: Deserializer<'de>, const N: usize>(
     };
     match AnyPadding::deserialize(d).map_err(|_| error())? {
         AnyPadding::One(x) => Ok([[x; 2]; N]),
-        AnyPadding::Each(x) => x.try_into().map(|x: [usize; N]| x.map(|x| [x; 2])).map_err(|_| error()),
+        AnyPadding::Each(x) => x.try_into().map(|x: [P; N]| x.map(|x| [x; 2])).map_err(|_| error()),
         AnyPadding::Pairs(x) => x.try_into().map_err(|_| error()),
     }
 }
@@ -148,6 +148,23 @@ pub(super) fn optional_axis_list<'de, D: Deserializer<'de>>(
     Ok(Option::<OneOrMany>::deserialize(d)?.map(|x| match x {
         OneOrMany::One(x) => vec![x],
         OneOrMany::Many(x) => x,
+    }))
+}
+
+#[derive(Deserialize)]
+#[serde(untagged, expecting = "one number or a list of them is expected")]
+enum OneOrList<T> {
+    One(T),
+    List(Vec<T>),
+}
+
+/// Reads `2` as `[2]`, a list as it is, or nothing: for axes whose number depends on the input.
+pub(super) fn optional_list<'de, D: Deserializer<'de>, T: Deserialize<'de>>(
+    d: D,
+) -> std::result::Result<Option<Vec<T>>, D::Error> {
+    Ok(Option::<OneOrList<T>>::deserialize(d)?.map(|x| match x {
+        OneOrList::One(x) => vec![x],
+        OneOrList::List(x) => x,
     }))
 }
 

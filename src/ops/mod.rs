@@ -7,6 +7,7 @@
 mod attributes;
 
 pub mod activation;
+pub mod affine_grid;
 pub mod attention;
 pub mod batch_norm;
 pub mod binary;
@@ -14,6 +15,7 @@ pub mod composed;
 pub mod concat;
 pub mod conv3d;
 pub mod embedding;
+pub mod grid_sample;
 pub mod group_norm;
 pub mod linear;
 pub mod median;
@@ -22,9 +24,11 @@ pub mod permute;
 pub mod pool3d;
 pub mod reduce;
 pub mod reshape;
+pub mod resize;
 pub mod slice;
 pub mod softmax;
 pub mod tvl1;
+pub mod upfirdn2d;
 pub mod vector_quantize;
 
 use crate::error::{Error, Result};
@@ -32,14 +36,16 @@ use crate::graph::{Graph, Value};
 use crate::tensor::Tensor;
 
 pub use activation::ActivationOp;
+pub use affine_grid::AffineGrid;
 pub use attention::{Attention, Over};
 pub use attributes::{Attributes, Padding};
 pub use batch_norm::BatchNorm;
 pub use binary::Binary;
-pub use composed::Conv2d;
+pub use composed::{BlurPool, Conv2d};
 pub use concat::Concat;
 pub use conv3d::Conv3d;
 pub use embedding::Embedding;
+pub use grid_sample::{Coordinates, GridSample, Sampling, SamplingPadding};
 pub use group_norm::GroupNorm;
 pub use linear::Linear;
 pub use median::Median;
@@ -48,21 +54,26 @@ pub use permute::Permute;
 pub use pool3d::{Pool, Pool3d};
 pub use reduce::{Reduce, Reduction};
 pub use reshape::Reshape;
+pub use resize::{Interpolation, Resize};
 pub use slice::Slice;
 pub use softmax::Softmax;
 pub use tvl1::Tvl1;
+pub use upfirdn2d::{FilterPadding, Upfirdn2d};
 pub use vector_quantize::{Distance, VectorQuantize};
 
 /// Every operator.
 pub const CATALOG: &[&Door] = &[
     &activation::DOOR,
+    &affine_grid::DOOR,
     &attention::DOOR,
     &batch_norm::DOOR,
     &binary::DOOR,
+    &composed::blur_pool::DOOR,
     &composed::conv2d::DOOR,
     &concat::DOOR,
     &conv3d::DOOR,
     &embedding::DOOR,
+    &grid_sample::DOOR,
     &group_norm::DOOR,
     &linear::DOOR,
     &median::DOOR,
@@ -71,9 +82,11 @@ pub const CATALOG: &[&Door] = &[
     &pool3d::DOOR,
     &reduce::DOOR,
     &reshape::DOOR,
+    &resize::DOOR,
     &slice::DOOR,
     &softmax::DOOR,
     &tvl1::DOOR,
+    &upfirdn2d::DOOR,
     &vector_quantize::DOOR,
 ];
 

@@ -10,6 +10,7 @@ mod pointwise;
 mod pooling;
 mod quantization;
 mod reduction;
+mod sampling;
 
 use kinetograph::graph::{Family, TensorType, Traits};
 use kinetograph::ops::{Attention, Distance, GroupNorm, Norm, Pool3d, Reduce, Softmax};
@@ -37,6 +38,7 @@ const FAMILIES: &[&[Wrong]] = &[
     pooling::WRONG,
     quantization::WRONG,
     reduction::WRONG,
+    sampling::WRONG,
 ];
 
 #[test]

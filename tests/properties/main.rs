@@ -3,6 +3,7 @@
 
 mod convolution;
 mod pooling;
+mod sampling;
 
 use kinetograph::gpu::{Gpu, adapters, install_hint};
 use kinetograph::verify::{self, Case, Verdict};

@@ -322,6 +322,17 @@ impl Builder<'_> {
         self.bind(graph, &recorded)
     }
 
+    /// The buffer of a dispatch's table, if it has one; a guard behind it is poisoned.
+    fn table(&mut self, node: &str, words: &[u32]) -> Result<Option<wgpu::Buffer>> {
+        if words.is_empty() {
+            return Ok(None);
+        }
+        let mut bytes: Vec<u8> = bytemuck::cast_slice(words).to_vec();
+        self.memory.weights += bytes.len() as u64;
+        bytes.resize(bytes.len() + self.options.guard as usize, POISON);
+        self.gpu.buffer_with(node, &bytes, wgpu::BufferUsages::STORAGE).map(Some)
+    }
+
     /// Compiles the pipelines and makes the bind groups, cutting long dispatches.
     fn bind(&mut self, graph: &Graph, recorded: &[(Vec<Dispatch>, Vec<Slot>)]) -> Result<Vec<Vec<Launch>>> {
         let total: usize = recorded.iter().map(|(d, _)| d.len()).sum();
@@ -355,15 +366,17 @@ impl Builder<'_> {
         let uniform = self.gpu.buffer_with("params", &params, wgpu::BufferUsages::UNIFORM)?;
         let absent = self.gpu.buffer("absent", 16, wgpu::BufferUsages::STORAGE, false)?;
 
+        let scratch = std::mem::take(&mut self.scratch);
         let mut done = 0;
         let mut launches = Vec::new();
         for (((node, (dispatches, slots)), cuts), scratch) in
-            graph.nodes.iter().zip(recorded).zip(cuts).zip(&self.scratch)
+            graph.nodes.iter().zip(recorded).zip(cuts).zip(scratch)
         {
             let mut of_node = Vec::new();
             for (dispatch, cuts) in dispatches.iter().zip(cuts) {
                 let pipeline =
                     self.gpu.pipeline(dispatch.kernel, &dispatch.key, dispatch.fields).at(&node.name)?;
+                let table = self.table(&node.name, &dispatch.table)?;
                 for (at, cut) in cuts {
                     let group = self.gpu.scoped(&node.name, |device| {
                         let uniform = wgpu::BufferBinding {
@@ -376,19 +389,19 @@ impl Builder<'_> {
                             resource: wgpu::BindingResource::Buffer(uniform),
                         }];
                         for (i, operand) in dispatch.operands.iter().enumerate() {
-                            let slot = match operand {
-                                Operand::Input(i) => Some(slots[*i]),
-                                Operand::Output(i) => Some(self.slots[&node.outputs[*i]]),
-                                Operand::Scratch(i) => Some(scratch[*i]),
-                                Operand::Absent => None,
+                            let of_slot = |slot: Slot| wgpu::BufferBinding {
+                                buffer: &self.buffers[slot.buffer],
+                                offset: slot.offset,
+                                size: std::num::NonZero::new(self.padded(slot.size)),
                             };
-                            let binding = match slot {
-                                Some(slot) => wgpu::BufferBinding {
-                                    buffer: &self.buffers[slot.buffer],
-                                    offset: slot.offset,
-                                    size: std::num::NonZero::new(self.padded(slot.size)),
-                                },
-                                None => absent.as_entire_buffer_binding(),
+                            let binding = match operand {
+                                Operand::Input(i) => of_slot(slots[*i]),
+                                Operand::Output(i) => of_slot(self.slots[&node.outputs[*i]]),
+                                Operand::Scratch(i) => of_slot(scratch[*i]),
+                                Operand::Table => {
+                                    table.as_ref().unwrap_or(&absent).as_entire_buffer_binding()
+                                }
+                                Operand::Absent => absent.as_entire_buffer_binding(),
                             };
                             entries.push(wgpu::BindGroupEntry {
                                 binding: i as u32 + 1,

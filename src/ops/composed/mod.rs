@@ -1,6 +1,8 @@
 //! Operators made of other operators: a door, cases and golden values of their own, but neither a kernel nor a
 //! reference. They add several nodes to a graph; what they add is compared node by node.
 
+pub mod blur_pool;
 pub mod conv2d;
 
+pub use blur_pool::BlurPool;
 pub use conv2d::Conv2d;

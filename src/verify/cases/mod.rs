@@ -1,13 +1,16 @@
 //! The named cases, one file an operator.
 
 mod activation;
+mod affine_grid;
 mod attention;
 mod batch_norm;
 mod binary;
+mod blur_pool;
 mod concat;
 mod conv2d;
 mod conv3d;
 mod embedding;
+mod grid_sample;
 mod group_norm;
 mod linear;
 mod median;
@@ -15,9 +18,11 @@ mod norm;
 mod permute;
 mod pool3d;
 mod reduce;
+mod resize;
 mod slice;
 mod softmax;
 mod tvl1;
+mod upfirdn2d;
 mod vector_quantize;
 
 use super::Case;
@@ -26,13 +31,16 @@ use super::Case;
 pub fn all() -> Vec<Case> {
     [
         activation::cases(),
+        affine_grid::cases(),
         attention::cases(),
         batch_norm::cases(),
         binary::cases(),
+        blur_pool::cases(),
         concat::cases(),
         conv2d::cases(),
         conv3d::cases(),
         embedding::cases(),
+        grid_sample::cases(),
         group_norm::cases(),
         linear::cases(),
         median::cases(),
@@ -40,9 +48,11 @@ pub fn all() -> Vec<Case> {
         permute::cases(),
         pool3d::cases(),
         reduce::cases(),
+        resize::cases(),
         slice::cases(),
         softmax::cases(),
         tvl1::cases(),
+        upfirdn2d::cases(),
         vector_quantize::cases(),
     ]
     .into_iter()
