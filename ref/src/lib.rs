@@ -5,6 +5,7 @@
 //! trust their arguments: the operators check them before.
 
 pub mod activation;
+pub mod arg_reduce;
 pub mod attention;
 pub mod batch_norm;
 pub mod binary;

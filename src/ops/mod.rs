@@ -7,6 +7,7 @@
 mod attributes;
 
 pub mod activation;
+pub mod arg_reduce;
 pub mod attention;
 pub mod batch_norm;
 pub mod binary;
@@ -30,6 +31,7 @@ use crate::graph::{Graph, Value};
 use crate::tensor::Tensor;
 
 pub use activation::ActivationOp;
+pub use arg_reduce::{ArgReduce, Extreme};
 pub use attention::{Attention, Over};
 pub use attributes::{Attributes, Padding};
 pub use batch_norm::BatchNorm;
@@ -52,6 +54,7 @@ pub use vector_quantize::{Distance, VectorQuantize};
 /// Every operator.
 pub const CATALOG: &[&Door] = &[
     &activation::DOOR,
+    &arg_reduce::DOOR,
     &attention::DOOR,
     &batch_norm::DOOR,
     &binary::DOOR,

@@ -11,7 +11,7 @@ mod quantization;
 mod reduction;
 
 use kinetograph::graph::{Family, TensorType, Traits};
-use kinetograph::ops::{Attention, Distance, GroupNorm, Norm, Pool3d, Reduce, Softmax};
+use kinetograph::ops::{ArgReduce, Attention, Distance, GroupNorm, Norm, Pool3d, Reduce, Softmax};
 use kinetograph::ops::{Attributes, CATALOG};
 use kinetograph::verify::Case;
 use kinetograph::{DType, ErrorKind, Graph, Precision, Shape};
@@ -68,6 +68,7 @@ fn every_operator_has_wrong_uses() {
 #[test]
 fn indices_are_no_floats() {
     for (op, attributes) in [
+        ("arg_reduce", "{}"),
         ("concat", "{}"),
         ("norm", "{}"),
         ("permute", r#"{"dims": [1, 0]}"#),
@@ -112,6 +113,7 @@ fn loops_without_end_are_refused() {
             g.group_norm(v[0], None, None, &GroupNorm::of(1))
         }),
         Case::new("norm", &[&[6_000_000]], |g, v| g.norm(v[0], None, None, &Norm::default())),
+        Case::new("arg_reduce", &[&[16_000_000]], |g, v| g.arg_reduce(v[0], &ArgReduce::default())),
         Case::new("reduce", &[&[16_000_000]], |g, v| g.reduce(v[0], &Reduce::default())),
         Case::new("softmax", &[&[6_000_000]], |g, v| g.softmax(v[0], &Softmax::default())),
         Case::several("vector_quantize", &[&[1, 3], &[4_000_000, 3]], |g, v| {

@@ -1,6 +1,7 @@
 //! The named cases, one file an operator.
 
 mod activation;
+mod arg_reduce;
 mod attention;
 mod batch_norm;
 mod binary;
@@ -24,6 +25,7 @@ use super::Case;
 pub fn all() -> Vec<Case> {
     [
         activation::cases(),
+        arg_reduce::cases(),
         attention::cases(),
         batch_norm::cases(),
         binary::cases(),
