@@ -11,3 +11,8 @@ fn order_key(x: f32) -> u32 {
     }
     return select(0x80000000u + magnitude, 0x80000000u - magnitude, bits > 0x80000000u);
 }
+
+// The float of a key that is not NaN's; of zeros the positive one.
+fn of_order_key(key: u32) -> f32 {
+    return bitcast<f32>(select(0x80000000u | (0x80000000u - key), key - 0x80000000u, key >= 0x80000000u));
+}

@@ -44,6 +44,7 @@ pub const LIB: &[Kernel] = &[
     kernel!("lib/moments"),
     kernel!("lib/nan"),
     kernel!("lib/order"),
+    kernel!("lib/select"),
     kernel!("lib/strided"),
 ];
 

@@ -3,7 +3,7 @@
 use kinetograph_ref::arg_reduce as reference;
 use serde::Deserialize;
 
-use super::attributes::axis;
+use super::attributes::{around, axis};
 use super::{Door, Layout, Port};
 use crate::error::{Error, Result};
 use crate::gpu::Kernel;
@@ -54,8 +54,7 @@ impl ArgReduce {
     /// Lengths before, of and after the axis.
     fn lengths(&self, shape: &Shape) -> Result<[usize; 3]> {
         let Some(dim) = self.dim else { return Ok([1, shape.elements(), 1]) };
-        let axis = axis(dim, shape.rank())?;
-        Ok([shape[..axis].iter().product(), shape[axis], shape[axis + 1..].iter().product()])
+        Ok(around(axis(dim, shape.rank())?, shape))
     }
 
     fn output(&self, shape: &Shape) -> Result<Vec<usize>> {

@@ -11,19 +11,26 @@ pub mod arg_reduce;
 pub mod attention;
 pub mod batch_norm;
 pub mod binary;
+pub mod bincount;
 pub mod composed;
 pub mod concat;
 pub mod conv3d;
+pub mod cumulative;
+pub mod ema_codebook;
 pub mod embedding;
 pub mod group_norm;
 pub mod linear;
 pub mod norm;
 pub mod permute;
+pub mod perplexity;
 pub mod pool3d;
+pub mod quantile;
 pub mod reduce;
 pub mod reshape;
+pub mod scalar_quantize;
 pub mod slice;
 pub mod softmax;
+pub mod sort;
 pub mod vector_quantize;
 
 use crate::error::{Error, Result};
@@ -36,19 +43,26 @@ pub use attention::{Attention, Over};
 pub use attributes::{Attributes, Padding};
 pub use batch_norm::BatchNorm;
 pub use binary::Binary;
+pub use bincount::Bincount;
 pub use composed::Conv2d;
 pub use concat::Concat;
 pub use conv3d::Conv3d;
+pub use cumulative::{Cumulation, Cumulative};
+pub use ema_codebook::{EmaCodebook, EmaCodebookOutputs};
 pub use embedding::Embedding;
 pub use group_norm::GroupNorm;
 pub use linear::Linear;
 pub use norm::{Norm, NormMode};
 pub use permute::Permute;
+pub use perplexity::Perplexity;
 pub use pool3d::{Pool, Pool3d};
+pub use quantile::{Interpolation, Quantile};
 pub use reduce::{Reduce, Reduction};
 pub use reshape::Reshape;
+pub use scalar_quantize::{ScalarCode, ScalarQuantize};
 pub use slice::Slice;
 pub use softmax::Softmax;
+pub use sort::Sort;
 pub use vector_quantize::{Distance, VectorQuantize};
 
 /// Every operator.
@@ -58,19 +72,29 @@ pub const CATALOG: &[&Door] = &[
     &attention::DOOR,
     &batch_norm::DOOR,
     &binary::DOOR,
+    &bincount::DOOR,
     &composed::conv2d::DOOR,
+    &composed::group_vector_quantize::DOOR,
+    &composed::residual_vector_quantize::DOOR,
+    &composed::straight_through::DOOR,
     &concat::DOOR,
     &conv3d::DOOR,
+    &cumulative::DOOR,
+    &ema_codebook::DOOR,
     &embedding::DOOR,
     &group_norm::DOOR,
     &linear::DOOR,
     &norm::DOOR,
     &permute::DOOR,
+    &perplexity::DOOR,
     &pool3d::DOOR,
+    &quantile::DOOR,
     &reduce::DOOR,
     &reshape::DOOR,
+    &scalar_quantize::DOOR,
     &slice::DOOR,
     &softmax::DOOR,
+    &sort::DOOR,
     &vector_quantize::DOOR,
 ];
 

@@ -3,6 +3,8 @@
 
 mod convolution;
 mod pooling;
+mod quantization;
+mod reduction;
 
 use kinetograph::gpu::{Gpu, adapters, install_hint};
 use kinetograph::verify::{self, Case, Verdict};

@@ -2,5 +2,8 @@
 //! reference. They add several nodes to a graph; what they add is compared node by node.
 
 pub mod conv2d;
+pub mod group_vector_quantize;
+pub mod residual_vector_quantize;
+pub mod straight_through;
 
 pub use conv2d::Conv2d;
