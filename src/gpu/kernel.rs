@@ -44,6 +44,8 @@ pub const LIB: &[Kernel] = &[
     kernel!("lib/median"),
     kernel!("lib/moments"),
     kernel!("lib/nan"),
+    kernel!("lib/order"),
+    kernel!("lib/select"),
     kernel!("lib/strided"),
 ];
 

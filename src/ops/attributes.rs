@@ -184,6 +184,11 @@ pub(super) fn axis(dim: isize, rank: usize) -> Result<usize> {
         .ok_or_else(|| Error::bad_input(format!("dim {dim} does not exist in a tensor of {rank} axes")))
 }
 
+/// The lengths before, of and after an axis: the shape seen as `[outer, length, inner]`.
+pub(super) fn around(axis: usize, shape: &[usize]) -> [usize; 3] {
+    [shape[..axis].iter().product(), shape[axis], shape[axis + 1..].iter().product()]
+}
+
 /// The axes that `dims` name, each at most once.
 pub(super) fn axes(dims: &[isize], rank: usize) -> Result<Vec<usize>> {
     let axes: Vec<usize> = dims.iter().map(|&d| axis(d, rank)).collect::<Result<_>>()?;

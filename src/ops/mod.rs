@@ -8,12 +8,16 @@ mod attributes;
 
 pub mod activation;
 pub mod affine_grid;
+pub mod arg_reduce;
 pub mod attention;
 pub mod batch_norm;
 pub mod binary;
+pub mod bincount;
 pub mod composed;
 pub mod concat;
 pub mod conv3d;
+pub mod cumulative;
+pub mod ema_codebook;
 pub mod embedding;
 pub mod grid_sample;
 pub mod group_norm;
@@ -21,12 +25,16 @@ pub mod linear;
 pub mod median;
 pub mod norm;
 pub mod permute;
+pub mod perplexity;
 pub mod pool3d;
+pub mod quantile;
 pub mod reduce;
 pub mod reshape;
 pub mod resize;
+pub mod scalar_quantize;
 pub mod slice;
 pub mod softmax;
+pub mod sort;
 pub mod tvl1;
 pub mod upfirdn2d;
 pub mod vector_quantize;
@@ -37,13 +45,17 @@ use crate::tensor::Tensor;
 
 pub use activation::ActivationOp;
 pub use affine_grid::AffineGrid;
+pub use arg_reduce::{ArgReduce, Extreme};
 pub use attention::{Attention, Over};
 pub use attributes::{Attributes, Padding};
 pub use batch_norm::BatchNorm;
 pub use binary::Binary;
+pub use bincount::Bincount;
 pub use composed::{BlurPool, Conv2d};
 pub use concat::Concat;
 pub use conv3d::Conv3d;
+pub use cumulative::{Cumulation, Cumulative};
+pub use ema_codebook::{EmaCodebook, EmaCodebookOutputs};
 pub use embedding::Embedding;
 pub use grid_sample::{Coordinates, GridSample, Sampling, SamplingPadding};
 pub use group_norm::GroupNorm;
@@ -51,12 +63,16 @@ pub use linear::Linear;
 pub use median::Median;
 pub use norm::{Norm, NormMode};
 pub use permute::Permute;
+pub use perplexity::Perplexity;
 pub use pool3d::{Pool, Pool3d};
+pub use quantile::{Quantile, QuantileInterpolation};
 pub use reduce::{Reduce, Reduction};
 pub use reshape::Reshape;
 pub use resize::{Interpolation, Resize};
+pub use scalar_quantize::{ScalarCode, ScalarQuantize};
 pub use slice::Slice;
 pub use softmax::Softmax;
+pub use sort::Sort;
 pub use tvl1::Tvl1;
 pub use upfirdn2d::{FilterPadding, Upfirdn2d};
 pub use vector_quantize::{Distance, VectorQuantize};
@@ -65,13 +81,20 @@ pub use vector_quantize::{Distance, VectorQuantize};
 pub const CATALOG: &[&Door] = &[
     &activation::DOOR,
     &affine_grid::DOOR,
+    &arg_reduce::DOOR,
     &attention::DOOR,
     &batch_norm::DOOR,
     &binary::DOOR,
+    &bincount::DOOR,
     &composed::blur_pool::DOOR,
     &composed::conv2d::DOOR,
+    &composed::group_vector_quantize::DOOR,
+    &composed::residual_vector_quantize::DOOR,
+    &composed::straight_through::DOOR,
     &concat::DOOR,
     &conv3d::DOOR,
+    &cumulative::DOOR,
+    &ema_codebook::DOOR,
     &embedding::DOOR,
     &grid_sample::DOOR,
     &group_norm::DOOR,
@@ -79,12 +102,16 @@ pub const CATALOG: &[&Door] = &[
     &median::DOOR,
     &norm::DOOR,
     &permute::DOOR,
+    &perplexity::DOOR,
     &pool3d::DOOR,
+    &quantile::DOOR,
     &reduce::DOOR,
     &reshape::DOOR,
     &resize::DOOR,
+    &scalar_quantize::DOOR,
     &slice::DOOR,
     &softmax::DOOR,
+    &sort::DOOR,
     &tvl1::DOOR,
     &upfirdn2d::DOOR,
     &vector_quantize::DOOR,

@@ -13,7 +13,9 @@ mod reduction;
 mod sampling;
 
 use kinetograph::graph::{Family, TensorType, Traits};
-use kinetograph::ops::{Attention, Distance, GroupNorm, Norm, Pool3d, Reduce, Softmax};
+use kinetograph::ops::{
+    ArgReduce, Attention, Cumulative, Distance, GroupNorm, Norm, Pool3d, Quantile, Reduce, Softmax,
+};
 use kinetograph::ops::{Attributes, CATALOG};
 use kinetograph::verify::Case;
 use kinetograph::{DType, ErrorKind, Graph, Precision, Shape};
@@ -72,12 +74,16 @@ fn every_operator_has_wrong_uses() {
 #[test]
 fn indices_are_no_floats() {
     for (op, attributes) in [
+        ("arg_reduce", "{}"),
         ("concat", "{}"),
         ("norm", "{}"),
+        ("cumulative", "{}"),
         ("permute", r#"{"dims": [1, 0]}"#),
+        ("quantile", r#"{"q": 0.5}"#),
         ("reduce", "{}"),
         ("slice", "{}"),
         ("softmax", "{}"),
+        ("sort", "{}"),
     ] {
         let door = CATALOG.iter().find(|d| d.name == op).unwrap();
         let mut graph = Graph::new();
@@ -116,6 +122,10 @@ fn loops_without_end_are_refused() {
             g.group_norm(v[0], None, None, &GroupNorm::of(1))
         }),
         Case::new("norm", &[&[6_000_000]], |g, v| g.norm(v[0], None, None, &Norm::default())),
+        Case::new("arg_reduce", &[&[16_000_000]], |g, v| g.arg_reduce(v[0], &ArgReduce::default())),
+        Case::new("cumulative", &[&[7_000_000]], |g, v| g.cumulative(v[0], &Cumulative::default())),
+        Case::new("quantile", &[&[4_000_000]], |g, v| g.quantile(v[0], &Quantile::along(0.5, 0))),
+        Case::new("sort", &[&[3_000_000]], |g, v| Ok(g.top_k(v[0], 10, 0, true)?.0)),
         Case::new("reduce", &[&[16_000_000]], |g, v| g.reduce(v[0], &Reduce::default())),
         Case::new("softmax", &[&[6_000_000]], |g, v| g.softmax(v[0], &Softmax::default())),
         Case::several("vector_quantize", &[&[1, 3], &[4_000_000, 3]], |g, v| {

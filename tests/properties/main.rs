@@ -3,6 +3,8 @@
 
 mod convolution;
 mod pooling;
+mod quantization;
+mod reduction;
 mod sampling;
 
 use kinetograph::gpu::{Gpu, adapters, install_hint};

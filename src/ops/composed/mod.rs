@@ -3,6 +3,9 @@
 
 pub mod blur_pool;
 pub mod conv2d;
+pub mod group_vector_quantize;
+pub mod residual_vector_quantize;
+pub mod straight_through;
 
 pub use blur_pool::BlurPool;
 pub use conv2d::Conv2d;
