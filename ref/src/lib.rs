@@ -13,6 +13,7 @@ pub mod conv3d;
 pub mod embedding;
 pub mod group_norm;
 pub mod linear;
+pub mod matmul;
 pub mod norm;
 pub mod permute;
 pub mod pool3d;

@@ -16,6 +16,7 @@ pub mod conv3d;
 pub mod embedding;
 pub mod group_norm;
 pub mod linear;
+pub mod matmul;
 pub mod norm;
 pub mod permute;
 pub mod pool3d;
@@ -34,12 +35,13 @@ pub use attention::{Attention, Over};
 pub use attributes::{Attributes, Padding};
 pub use batch_norm::BatchNorm;
 pub use binary::Binary;
-pub use composed::Conv2d;
+pub use composed::{Conv2d, Einsum};
 pub use concat::Concat;
 pub use conv3d::Conv3d;
 pub use embedding::Embedding;
 pub use group_norm::GroupNorm;
 pub use linear::Linear;
+pub use matmul::Matmul;
 pub use norm::{Norm, NormMode};
 pub use permute::Permute;
 pub use pool3d::{Pool, Pool3d};
@@ -58,9 +60,11 @@ pub const CATALOG: &[&Door] = &[
     &composed::conv2d::DOOR,
     &concat::DOOR,
     &conv3d::DOOR,
+    &composed::einsum::DOOR,
     &embedding::DOOR,
     &group_norm::DOOR,
     &linear::DOOR,
+    &matmul::DOOR,
     &norm::DOOR,
     &permute::DOOR,
     &pool3d::DOOR,

@@ -11,7 +11,7 @@ mod quantization;
 mod reduction;
 
 use kinetograph::graph::{Family, TensorType, Traits};
-use kinetograph::ops::{Attention, Distance, GroupNorm, Norm, Pool3d, Reduce, Softmax};
+use kinetograph::ops::{Attention, Distance, GroupNorm, Matmul, Norm, Pool3d, Reduce, Softmax};
 use kinetograph::ops::{Attributes, CATALOG};
 use kinetograph::verify::Case;
 use kinetograph::{DType, ErrorKind, Graph, Precision, Shape};
@@ -110,6 +110,9 @@ fn loops_without_end_are_refused() {
         }),
         Case::new("group_norm", &[&[1, 1, 3000, 2000, 1]], |g, v| {
             g.group_norm(v[0], None, None, &GroupNorm::of(1))
+        }),
+        Case::new("matmul", &[&[8, 1_000_000], &[1_000_000, 8]], |g, v| {
+            g.matmul(v[0], v[1], &Matmul::default())
         }),
         Case::new("norm", &[&[6_000_000]], |g, v| g.norm(v[0], None, None, &Norm::default())),
         Case::new("reduce", &[&[16_000_000]], |g, v| g.reduce(v[0], &Reduce::default())),

@@ -1,6 +1,7 @@
 //! Random attributes and shapes of the operators with the most of them: the kernels agree with the reference. A file
 //! a family of operators.
 
+mod algebra;
 mod convolution;
 mod pooling;
 

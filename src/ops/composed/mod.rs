@@ -2,5 +2,7 @@
 //! reference. They add several nodes to a graph; what they add is compared node by node.
 
 pub mod conv2d;
+pub mod einsum;
 
 pub use conv2d::Conv2d;
+pub use einsum::Einsum;

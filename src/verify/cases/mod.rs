@@ -7,9 +7,11 @@ mod binary;
 mod concat;
 mod conv2d;
 mod conv3d;
+mod einsum;
 mod embedding;
 mod group_norm;
 mod linear;
+mod matmul;
 mod norm;
 mod permute;
 mod pool3d;
@@ -30,9 +32,11 @@ pub fn all() -> Vec<Case> {
         concat::cases(),
         conv2d::cases(),
         conv3d::cases(),
+        einsum::cases(),
         embedding::cases(),
         group_norm::cases(),
         linear::cases(),
+        matmul::cases(),
         norm::cases(),
         permute::cases(),
         pool3d::cases(),
