@@ -18,6 +18,8 @@ pub mod norm;
 pub mod permute;
 pub mod pool3d;
 pub mod reduce;
+pub mod relative_scores;
 pub mod slice;
 pub mod softmax;
 pub mod vector_quantize;
+pub mod window_attention;

@@ -21,10 +21,12 @@ pub mod norm;
 pub mod permute;
 pub mod pool3d;
 pub mod reduce;
+pub mod relative_scores;
 pub mod reshape;
 pub mod slice;
 pub mod softmax;
 pub mod vector_quantize;
+pub mod window_attention;
 
 use crate::error::{Error, Result};
 use crate::graph::{Graph, Value};
@@ -46,10 +48,12 @@ pub use norm::{Norm, NormMode};
 pub use permute::Permute;
 pub use pool3d::{Pool, Pool3d};
 pub use reduce::{Reduce, Reduction};
+pub use relative_scores::RelativeScores;
 pub use reshape::Reshape;
 pub use slice::Slice;
 pub use softmax::Softmax;
 pub use vector_quantize::{Distance, VectorQuantize};
+pub use window_attention::WindowAttention;
 
 /// Every operator.
 pub const CATALOG: &[&Door] = &[
@@ -69,10 +73,12 @@ pub const CATALOG: &[&Door] = &[
     &permute::DOOR,
     &pool3d::DOOR,
     &reduce::DOOR,
+    &relative_scores::DOOR,
     &reshape::DOOR,
     &slice::DOOR,
     &softmax::DOOR,
     &vector_quantize::DOOR,
+    &window_attention::DOOR,
 ];
 
 /// How an operator is reached by name, from the command line or a file.

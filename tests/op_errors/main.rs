@@ -108,6 +108,9 @@ fn loops_without_end_are_refused() {
         Case::new("attention", &[&[1, 32, 1], &[1, 60_001, 1], &[1, 60_001, 1]], |g, v| {
             g.attention([v[0], v[1], v[2]], None, &Attention::heads(1))
         }),
+        Case::new("attention", &[&[1, 8, 100], &[1, 40_001, 100], &[1, 40_001, 100]], |g, v| {
+            g.attention([v[0], v[1], v[2]], None, &Attention::heads(1))
+        }),
         Case::new("group_norm", &[&[1, 1, 3000, 2000, 1]], |g, v| {
             g.group_norm(v[0], None, None, &GroupNorm::of(1))
         }),

@@ -2,6 +2,7 @@
 //! a family of operators.
 
 mod algebra;
+mod attention;
 mod convolution;
 mod pooling;
 

@@ -16,9 +16,11 @@ mod norm;
 mod permute;
 mod pool3d;
 mod reduce;
+mod relative_scores;
 mod slice;
 mod softmax;
 mod vector_quantize;
+mod window_attention;
 
 use super::Case;
 
@@ -41,9 +43,11 @@ pub fn all() -> Vec<Case> {
         permute::cases(),
         pool3d::cases(),
         reduce::cases(),
+        relative_scores::cases(),
         slice::cases(),
         softmax::cases(),
         vector_quantize::cases(),
+        window_attention::cases(),
     ]
     .into_iter()
     .flatten()
