@@ -37,7 +37,7 @@ pub use attention::{Attention, Over};
 pub use attributes::{Attributes, Padding};
 pub use batch_norm::BatchNorm;
 pub use binary::Binary;
-pub use composed::{Conv2d, Einsum};
+pub use composed::{Conv2d, Einsum, NonLocal, Weighting};
 pub use concat::Concat;
 pub use conv3d::Conv3d;
 pub use embedding::Embedding;
@@ -59,6 +59,7 @@ pub use window_attention::WindowAttention;
 pub const CATALOG: &[&Door] = &[
     &activation::DOOR,
     &attention::DOOR,
+    &composed::attention_probabilities::DOOR,
     &batch_norm::DOOR,
     &binary::DOOR,
     &composed::conv2d::DOOR,
@@ -69,9 +70,11 @@ pub const CATALOG: &[&Door] = &[
     &group_norm::DOOR,
     &linear::DOOR,
     &matmul::DOOR,
+    &composed::non_local::DOOR,
     &norm::DOOR,
     &permute::DOOR,
     &pool3d::DOOR,
+    &composed::prepend_tokens::DOOR,
     &reduce::DOOR,
     &relative_scores::DOOR,
     &reshape::DOOR,

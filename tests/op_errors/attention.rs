@@ -1,4 +1,4 @@
-use crate::{TOKENS, VIDEO, Wrong};
+use crate::{PICTURE, TOKENS, VIDEO, Wrong};
 
 pub(crate) const WRONG: &[Wrong] = &[
     ("attention", &[TOKENS, TOKENS, TOKENS], "{}", "heads 0"),
@@ -48,6 +48,18 @@ pub(crate) const WRONG: &[Wrong] = &[
         r#"{"heads": 2, "key_grid": [1, 2, 3], "over": "space", "frames": 1}"#,
         "over all",
     ),
+    ("attention_probabilities", &[TOKENS, TOKENS], "{}", "heads 0"),
+    ("attention_probabilities", &[TOKENS, &[1, 6, 6]], r#"{"heads": 2}"#, "the key"),
+    ("attention_probabilities", &[TOKENS, TOKENS, &[6, 5]], r#"{"heads": 2}"#, "the bias"),
+    ("attention_probabilities", &[TOKENS, TOKENS], r#"{"heads": 2, "over": "space", "frames": 2}"#, "over"),
+    ("attention_probabilities", &[TOKENS, TOKENS], r#"{"heads": 2, "global": 1}"#, "global"),
+    ("non_local", &[TOKENS, &[1, 4, 6], &[1, 4, 8]], "{}", "phi must be"),
+    ("non_local", &[TOKENS, TOKENS, &[1, 4, 8]], r#"{"mode": "dot_product"}"#, "g must be"),
+    ("non_local", &[TOKENS, TOKENS, &[1, 6, 4]], "{}", "the value"),
+    ("non_local", &[TOKENS, TOKENS, TOKENS], r#"{"mode": "gaussian"}"#, "attribute `mode`"),
+    ("prepend_tokens", &[TOKENS, &[1, 6]], "{}", "6 channels"),
+    ("prepend_tokens", &[TOKENS, &[8]], "{}", "[K, C]"),
+    ("prepend_tokens", &[PICTURE, &[1, 6]], "{}", "[N, tokens, C]"),
     ("relative_scores", &[TOKENS, &[3, 4], &[3, 4], &[3, 4]], "{}", "heads 0"),
     ("relative_scores", &[TOKENS, &[3, 4], &[3, 4], &[3, 4]], r#"{"heads": 2}"#, "query_grid [0, 0, 0]"),
     (

@@ -149,3 +149,20 @@ fn wrong_numbers_of_inputs_are_errors() {
         }
     }
 }
+
+#[test]
+fn tokens_are_split_and_repeated_where_that_makes_sense() {
+    let mut g = Graph::new();
+    let x = g.input("x", &[2, 3, 4]).unwrap();
+    let scalar = g.input("scalar", &[]).unwrap();
+    for count in [0, 3, usize::MAX] {
+        let e = g.split_tokens(x, count).unwrap_err().to_string();
+        assert!(e.contains("of 3 tokens"), "{e}");
+    }
+    assert!(g.split_heads(x, 3).unwrap_err().to_string().contains("heads 3 must divide 4"));
+    assert!(g.merge_heads(x).unwrap_err().to_string().contains("[N, tokens, heads, width]"));
+    assert!(g.repeat_batch(x, 0).unwrap_err().to_string().contains("empty axis"));
+    assert!(g.repeat_batch(x, usize::MAX).unwrap_err().to_string().contains("elements"));
+    assert!(g.repeat_batch(scalar, 2).unwrap_err().to_string().contains("scalar"));
+    assert!(g.from_tokens(x, [1, 2, 2]).unwrap_err().to_string().contains("number of elements"));
+}

@@ -124,4 +124,43 @@ def relative_scores():
     return c
 
 
-FAMILY = [attention, relative_scores, window_attention]
+def attention_probabilities():
+    c = Cases("attention_probabilities")
+
+    def add(name, q, k, heads, bias=None, seen=None, **a):
+        q, k = rand(*q), rand(*k)
+        scores = heads_of(q, heads) @ heads_of(k, heads).mT * a.get("scale", (q.shape[-1] // heads) ** -0.5)
+        scores = scores if bias is None else scores + bias.double()
+        scores = scores if seen is None else scores.masked_fill(~seen, -math.inf)
+        c.add(name, [q, k] + ([] if bias is None else [bias]), scores.softmax(-1), heads=heads, **a)
+
+    add("self", (2, 5, 12), (2, 5, 12), 3)
+    add("cross-scale", (1, 5, 8), (1, 9, 8), 2, scale=0.25)
+    add("bias", (2, 5, 8), (2, 4, 8), 2, bias=rand(2, 5, 4))
+    add("causal", (1, 6, 8), (1, 6, 8), 2, causal=True, seen=torch.ones(6, 6, dtype=torch.bool).tril())
+    add("window", (1, 9, 8), (1, 9, 8), 2, window=2, seen=window_mask(9, 9, 2, 1), **{"global": 1})
+    return c
+
+
+def non_local():
+    c = Cases("non_local")
+    for name, mode, scale in [("softmax", "softmax", None), ("softmax-unscaled", "softmax", 1.0),
+                              ("dot-product", "dot_product", None), ("dot-product-scale", "dot_product", 0.5)]:
+        theta, phi, g = rand(2, 6, 8), rand(2, 4, 8), rand(2, 4, 8)
+        scores = theta.double() @ phi.double().mT
+        usual = 8**-0.5 if mode == "softmax" else 1 / 4
+        scores = scores * (usual if scale is None else scale)
+        weights = scores.softmax(-1) if mode == "softmax" else scores
+        c.add(name, [theta, phi, g], weights @ g.double(), mode=mode, **({} if scale is None else {"scale": scale}))
+    return c
+
+
+def prepend_tokens():
+    c = Cases("prepend_tokens", exact=True)
+    for name, batch, count in [("class-token", 3, 1), ("several", 2, 2), ("one-clip", 1, 1)]:
+        x, tokens = rand(batch, 4, 5), rand(count, 5)
+        c.add(name, [x, tokens], torch.cat([tokens.expand(batch, -1, -1), x], 1))
+    return c
+
+
+FAMILY = [attention, attention_probabilities, non_local, prepend_tokens, relative_scores, window_attention]

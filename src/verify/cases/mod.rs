@@ -2,6 +2,7 @@
 
 mod activation;
 mod attention;
+mod attention_probabilities;
 mod batch_norm;
 mod binary;
 mod concat;
@@ -12,9 +13,11 @@ mod embedding;
 mod group_norm;
 mod linear;
 mod matmul;
+mod non_local;
 mod norm;
 mod permute;
 mod pool3d;
+mod prepend_tokens;
 mod reduce;
 mod relative_scores;
 mod slice;
@@ -29,6 +32,7 @@ pub fn all() -> Vec<Case> {
     [
         activation::cases(),
         attention::cases(),
+        attention_probabilities::cases(),
         batch_norm::cases(),
         binary::cases(),
         concat::cases(),
@@ -39,9 +43,11 @@ pub fn all() -> Vec<Case> {
         group_norm::cases(),
         linear::cases(),
         matmul::cases(),
+        non_local::cases(),
         norm::cases(),
         permute::cases(),
         pool3d::cases(),
+        prepend_tokens::cases(),
         reduce::cases(),
         relative_scores::cases(),
         slice::cases(),
