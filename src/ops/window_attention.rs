@@ -31,7 +31,7 @@ const FEW_QUERIES: usize = 32;
 /// value of it, and cut after, for the published networks let tokens of padding take part.
 ///
 /// A score that is NaN or +∞ gives NaN.
-#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Default, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct WindowAttention {
     /// Into how many heads the channels are divided.
@@ -49,12 +49,6 @@ pub struct WindowAttention {
     pub table_window: Option<[usize; 3]>,
     /// What products are multiplied by; one over the root of a head's channels if not given.
     pub scale: Option<f32>,
-}
-
-impl Default for WindowAttention {
-    fn default() -> Self {
-        WindowAttention { heads: 0, window_size: [0; 3], shift_size: [0; 3], table_window: None, scale: None }
-    }
 }
 
 impl WindowAttention {
