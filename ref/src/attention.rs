@@ -32,6 +32,11 @@ pub struct Attention {
     pub causal: bool,
     /// Who attends to whom.
     pub over: Over,
+    /// How far, in positions, a query sees to both sides, if not everywhere; and how many of the first queries and
+    /// keys see and are seen by all none the less.
+    pub window: Option<(usize, usize)>,
+    /// The grid `[T, H, W]` that the last keys fill, if the bias is one of its axes.
+    pub grid: Option<[usize; 3]>,
 }
 
 /// Query, key or value.
@@ -67,16 +72,42 @@ impl Attention {
         }
     }
 
-    /// What is added to the products of one query with the keys of its sequence. The mask is `[queries, keys]` of a
-    /// sequence, and may have an axis of heads before that, and one of batch elements before that.
+    /// Whether a query at one position looks at a key at another.
+    fn sees(&self, query: usize, key: usize) -> bool {
+        let near = match self.window {
+            Some((reach, everyone)) => query.abs_diff(key) <= reach || query < everyone || key < everyone,
+            None => true,
+        };
+        near && !(self.causal && key > query)
+    }
+
+    /// What is added to the products of one query with the keys of its sequence; −∞ where it does not see them.
+    ///
+    /// The bias is `[queries, keys]` of a sequence, and may have an axis of heads before that, and one of batch elements
+    /// before that. With a grid it is `[N, queries, heads, T + H + W]`: a key of the grid gets the sum of the three
+    /// that stand for its place on each axis.
     pub fn added(
         &self,
-        mask: Option<&[f32]>,
+        bias: Option<&[f32]>,
         n: usize,
         position: usize,
         keys: usize,
         head: usize,
     ) -> Vec<f64> {
+        let plain = |j: usize| self.of_mask(bias, [n, head], position, keys, j);
+        let of_grid = |j: usize, grid: [usize; 3]| self.of_grid(bias, [n, head], position, j, grid);
+        let own = |j: usize| self.grid.map_or_else(|| plain(j), |grid| of_grid(j, grid));
+        (0..keys).map(|j| if self.sees(position, j) { own(j) } else { f64::NEG_INFINITY }).collect()
+    }
+
+    fn of_mask(
+        &self,
+        mask: Option<&[f32]>,
+        [n, head]: [usize; 2],
+        position: usize,
+        keys: usize,
+        j: usize,
+    ) -> f64 {
         let queries = match self.over {
             Over::All => self.queries,
             _ => keys,
@@ -84,9 +115,21 @@ impl Attention {
         let plane = queries * keys;
         let planes = mask.map_or(1, |m| m.len() / plane);
         let row = ((n * self.heads + head) % planes * queries + position) * keys;
-        let of_mask = |j: usize| mask.map_or(0.0, |m| f64::from(m[row + j]));
-        let behind = |j: usize| self.causal && j > position;
-        (0..keys).map(|j| if behind(j) { f64::NEG_INFINITY } else { of_mask(j) }).collect()
+        mask.map_or(0.0, |m| f64::from(m[row + j]))
+    }
+
+    fn of_grid(
+        &self,
+        bias: Option<&[f32]>,
+        [n, head]: [usize; 2],
+        position: usize,
+        j: usize,
+        [t, h, w]: [usize; 3],
+    ) -> f64 {
+        let (Some(bias), Some(place)) = (bias, (j + t * h * w).checked_sub(self.keys)) else { return 0.0 };
+        let row = &bias[((n * self.queries + position) * self.heads + head) * (t + h + w)..];
+        let of = [place / (h * w), t + place / w % h, t + h + place % w];
+        of.iter().map(|&i| f64::from(row[i])).sum()
     }
 
     /// The products of one query with the keys of its sequence, scaled.
@@ -156,6 +199,8 @@ mod tests {
         scale: 1.0,
         causal: false,
         over: Over::All,
+        window: None,
+        grid: None,
     };
 
     #[test]
@@ -189,6 +234,23 @@ mod tests {
         assert_eq!(attention(&zeros, &zeros, &v, None, &a), [2.0, 2.0, 2.0, 12.0, 12.0, 12.0]);
         let a = Attention { over: Over::Time(3), ..a };
         assert_eq!(attention(&zeros, &zeros, &v, None, &a), [6.0, 7.0, 8.0, 6.0, 7.0, 8.0]);
+    }
+
+    #[test]
+    fn a_window_and_one_for_everyone() {
+        // Equal scores give means. Query 0 and key 0 see and are seen by all.
+        let v = [1.0, 10.0, 100.0, 1000.0];
+        let a = Attention { queries: 4, keys: 4, window: Some((0, 1)), ..PLAIN };
+        assert_eq!(attention(&[0.0; 4], &[0.0; 4], &v, None, &a), [277.75, 5.5, 50.5, 500.5]);
+    }
+
+    #[test]
+    fn a_bias_of_the_axes_of_a_grid() {
+        // A key before a grid of 1 × 1 × 2; the bias adds ln 2 to what lies at w = 1.
+        let bias = [0.0, 0.0, 0.0, std::f32::consts::LN_2];
+        let a = Attention { keys: 3, grid: Some([1, 1, 2]), ..PLAIN };
+        let y = attention(&[0.0], &[0.0; 3], &[4.0, 8.0, 2.0], Some(&bias), &a);
+        assert!((y[0] - 4.0).abs() < 1e-6, "{y:?}");
     }
 
     #[test]

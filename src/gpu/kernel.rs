@@ -39,6 +39,7 @@ macro_rules! kernel {
 /// The import-only files of `kernels/lib`.
 pub const LIB: &[Kernel] = &[
     kernel!("lib/activation"),
+    kernel!("lib/attention"),
     kernel!("lib/index"),
     kernel!("lib/matmul"),
     kernel!("lib/median"),

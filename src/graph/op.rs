@@ -143,6 +143,47 @@ impl Bound {
         Ok(Bound::Absolute(bound))
     }
 
+    /// For one query's row of an attention, `y = Σ p_j·v_j` with p the softmax of the scores, of which −∞ are not
+    /// looked at, made in one walk along the keys; `errors` says how far each score may be off.
+    ///
+    /// A weight errs by its score's error, that of its exponential and those of the factors that scale it down to
+    /// larger scores, of which there is one for every key whose score may be the largest so far. With relative errors
+    /// up to e_j of the weights, y errs by `Σ p_j·|v_j − y|·(exp(e_j + ln Σ p·exp e) − 1)`, and the sums by as much as
+    /// sums do.
+    pub fn attention_row(scores: &[f64], errors: &[f64], values: &[&[f32]], y: &[f32]) -> Vec<f64> {
+        let unit = 2.0 * UNIT_ROUNDOFF;
+        let seen: Vec<usize> = (0..scores.len()).filter(|&j| scores[j] != f64::NEG_INFINITY).collect();
+        let largest = seen.iter().fold(f64::NEG_INFINITY, |m, &j| m.max(scores[j]));
+        let most = seen.iter().map(|&j| errors[j]).fold(0.0, f64::max);
+        let mut so_far = f64::NEG_INFINITY;
+        let mut steps = 0.0;
+        for &j in &seen {
+            if scores[j] + 2.0 * most >= so_far {
+                steps += 1.0;
+            }
+            so_far = so_far.max(scores[j]);
+        }
+        let weights: Vec<f64> = scores.iter().map(|s| (s - largest).exp()).collect();
+        let whole: f64 = seen.iter().map(|&j| weights[j]).sum();
+        let error =
+            |j: usize| errors[j] + most + unit * (3.0 * (steps + 1.0) + 5.0 * (largest - scores[j]).abs());
+        let total = seen.iter().map(|&j| weights[j] / whole * error(j).exp()).filter(|x| x.is_finite());
+        let total = total.sum::<f64>().ln();
+        let sums = unit * (2.0 * (seen.len() as f64 + 8.0) + 2.0 * steps + 3.0);
+        let mut bound = vec![f64::from(f32::MIN_POSITIVE) * seen.len() as f64; y.len()];
+        for &j in &seen {
+            let (weight, stretch) = (weights[j] / whole, (error(j) + total).exp_m1());
+            for (bound, (v, y)) in bound.iter_mut().zip(values[j].iter().zip(y)) {
+                let v = f64::from(*v);
+                if weight > 0.0 {
+                    *bound += weight * (stretch * (v - f64::from(*y)).abs() + sums * v.abs());
+                }
+                *bound += f64::from(f32::MIN_POSITIVE) * v.abs();
+            }
+        }
+        bound
+    }
+
     /// The bound after an activation of what this bounds; `reference` is the activated reference.
     ///
     /// # Errors

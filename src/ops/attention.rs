@@ -15,8 +15,11 @@ use crate::{kernel, params};
 
 static KERNEL: Kernel = kernel!("attention");
 
-/// The most channels of a head: an invocation keeps them in registers.
-const MOST_WIDTH: usize = 96;
+/// The most channels of a head that an invocation keeps in registers.
+const MOST_HELD: usize = 96;
+
+/// The most channels of a head, shared out over eight invocations.
+const MOST_WIDTH: usize = 512;
 
 /// Fewer queries than this would leave much of a tile's workgroup idle.
 const FEW_QUERIES: usize = 32;
@@ -35,10 +38,10 @@ pub enum Over {
     Time,
 }
 
-/// Attributes of an attention, `softmax(scale·q·kᵀ + mask)·v` for every head:
+/// Attributes of an attention, `softmax(scale·q·kᵀ + bias)·v` for every head:
 /// `torch.nn.functional.scaled_dot_product_attention` of heads that lie side by side in the channels.
 ///
-/// Scores are never stored. A mask of −∞ masks: the key and value there are not looked at. A query with no key left
+/// Scores are never stored. A bias of −∞ masks: the key and value there are not looked at. A query with no key left
 /// gives zeros, one with a score that is NaN or +∞ gives NaN.
 #[derive(Debug, Clone, PartialEq, Default, Deserialize)]
 #[serde(default, deny_unknown_fields)]
@@ -49,6 +52,15 @@ pub struct Attention {
     pub scale: Option<f32>,
     /// Whether keys behind the query's position are masked.
     pub causal: bool,
+    /// How many positions a query sees to each side, if not all of them: half of what Longformer calls its window.
+    pub window: Option<usize>,
+    /// How many of the first queries see, and how many of the first keys are seen by, all in spite of `window`. A
+    /// Longformer projects its global queries and the keys and values they see by weights of their own: its rows of
+    /// them are those of a second attention.
+    pub global: usize,
+    /// The grid `[T, H, W]` that the last keys fill, if the bias is one for each place on its axes (MViTv2's decomposed
+    /// relative positions, of which [`Graph::relative_scores`] makes it).
+    pub key_grid: Option<[usize; 3]>,
     /// Which tokens attend to each other; space and time are of tokens in the order of frames, then places.
     pub over: Over,
     /// How many frames the tokens are of, for [`Over::Space`] and [`Over::Time`].
@@ -101,11 +113,39 @@ impl Attention {
         })
     }
 
+    fn check_bias(&self, bias: Option<&Shape>, s: &Sizes) -> Result<()> {
+        let error = |text: String| Err(Error::bad_input(text));
+        let Some([t, h, w]) = self.key_grid else {
+            let whole = [s.batch, self.heads, s.queries, s.keys];
+            return match bias {
+                Some(bias) if !(2..=4).contains(&bias.rank()) || !whole.ends_with(bias) => error(format!(
+                    "the bias must be {whole:?}, {:?} or {:?}, it is {bias}",
+                    &whole[1..],
+                    &whole[2..]
+                )),
+                _ => Ok(()),
+            };
+        };
+        if self.over != Over::All {
+            return error(format!("key_grid {:?}: it is for attention over all", [t, h, w]));
+        }
+        let places = t.checked_mul(h).and_then(|n| n.checked_mul(w)).filter(|n| (1..=s.keys).contains(n));
+        if places.is_none() {
+            return error(format!("key_grid {:?}: {} keys must fill it", [t, h, w], s.keys));
+        }
+        let wanted = [s.batch, s.queries, self.heads, t + h + w];
+        match bias {
+            Some(bias) if **bias == wanted => Ok(()),
+            Some(bias) => error(format!("with a key_grid the bias must be {wanted:?}, it is {bias}")),
+            None => error("a key_grid needs a bias".into()),
+        }
+    }
+
     fn scale(&self, width: usize) -> f32 {
         self.scale.unwrap_or((1.0 / (width as f64).sqrt()) as f32)
     }
 
-    /// Numbers of the inputs that query, key, value and mask are.
+    /// Numbers of the inputs that query, key, value and bias are.
     fn places(&self) -> [usize; 4] {
         if self.fused { [0, 0, 0, 1] } else { [0, 1, 2, 3] }
     }
@@ -122,6 +162,8 @@ impl Attention {
             fused: self.fused,
             scale: self.scale(width).into(),
             causal: self.causal,
+            window: self.window.map(|reach| (reach, self.global)),
+            grid: self.key_grid,
             over: match self.over {
                 Over::All => reference::Over::All,
                 Over::Space => reference::Over::Space(s.tokens / self.frames),
@@ -132,18 +174,19 @@ impl Attention {
 }
 
 impl Graph {
-    /// Adds an attention: `query` `[N, Lq, C]`, `key` and `value` `[N, Lk, C]` give `[N, Lq, C]`. `mask` is added to
-    /// the scores; it is `[queries, keys]` of a sequence of tokens, may be `[heads, …]` and `[N, heads, …]`.
+    /// Adds an attention: `query` `[N, Lq, C]`, `key` and `value` `[N, Lk, C]` give `[N, Lq, C]`. `bias` is added to
+    /// the scores; it is `[queries, keys]` of a sequence of tokens, may be `[heads, …]` and `[N, heads, …]`. With a
+    /// `key_grid` it is `[N, Lq, heads, T + H + W]`, and a key at a place of the grid gets the sum of three.
     ///
     /// # Errors
     /// [`crate::ErrorKind::BadInput`] when attributes and shapes do not fit each other.
     pub fn attention(
         &mut self,
         [query, key, value]: [Value; 3],
-        mask: Option<Value>,
+        bias: Option<Value>,
         attributes: &Attention,
     ) -> Result<Value> {
-        let inputs: Vec<Value> = [query, key, value].into_iter().chain(mask).collect();
+        let inputs: Vec<Value> = [query, key, value].into_iter().chain(bias).collect();
         self.push(Attention { fused: false, ..attributes.clone() }, &inputs)
     }
 
@@ -155,10 +198,10 @@ impl Graph {
     pub fn attention_fused(
         &mut self,
         qkv: Value,
-        mask: Option<Value>,
+        bias: Option<Value>,
         attributes: &Attention,
     ) -> Result<Value> {
-        let inputs: Vec<Value> = [qkv].into_iter().chain(mask).collect();
+        let inputs: Vec<Value> = [qkv].into_iter().chain(bias).collect();
         self.push(Attention { fused: true, ..attributes.clone() }, &inputs)
     }
 }
@@ -171,11 +214,12 @@ pub const DOOR: Door = Door {
         Port::new("query", Layout::Plain),
         Port::optional("key", Layout::Plain),
         Port::optional("value", Layout::Plain),
-        Port::optional("mask", Layout::Plain),
+        Port::optional("bias", Layout::Plain),
     ],
     output: Layout::Plain,
-    attributes: "heads (required), scale=1/√(C/heads), causal=false, over=all (space, time), frames (for space and \
-                 time), fused=false (true: query is [N, tokens, 3·C], and no key and value)",
+    attributes: "heads (required), scale=1/√(C/heads), causal=false, window (positions to each side), global=0, \
+                 key_grid ([T, H, W]), over=all (space, time), frames (for space and time), fused=false (true: query \
+                 is [N, tokens, 3·C], and no key and value)",
     build: |g, v, a| Ok(vec![g.push(a.read::<Attention>()?, v)?]),
 };
 
@@ -192,8 +236,13 @@ params! {
         key_row: u32,
         key_at: u32,
         value_at: u32,
-        mask_batch: u32,
-        mask_head: u32,
+        bias_batch: u32,
+        bias_head: u32,
+        grid_t: u32,
+        grid_h: u32,
+        grid_w: u32,
+        window: u32,
+        everyone: u32,
         scale: f32,
         nan: f32,
     }
@@ -211,7 +260,7 @@ impl Op for Attention {
     fn infer(&self, inputs: &[TensorType]) -> Result<Vec<TensorType>> {
         let error = |text: String| Err(Error::bad_input(text));
         let (counts, names) =
-            if self.fused { (1..=2, "query, [mask]") } else { (3..=4, "query, key, value, [mask]") };
+            if self.fused { (1..=2, "query, [bias]") } else { (3..=4, "query, key, value, [bias]") };
         if !counts.contains(&inputs.len()) {
             return error(format!("fused {}: the inputs are {names}, not {}", self.fused, inputs.len()));
         }
@@ -258,78 +307,42 @@ impl Op for Attention {
             _ => {}
         }
         let s = self.sizes(&inputs[0].shape, &inputs[self.places()[1]].shape)?;
-        if let Some(mask) = inputs.get(self.places()[3]) {
-            let whole = [batch, self.heads, s.queries, s.keys];
-            if !(2..=4).contains(&mask.shape.rank()) || !whole.ends_with(&mask.shape) {
-                return error(format!(
-                    "the mask must be {whole:?}, {:?} or {:?}, it is {}",
-                    &whole[1..],
-                    &whole[2..],
-                    mask.shape
-                ));
-            }
+        if self.global > 0 && self.window.is_none() {
+            return error(format!("global {}: it is for a window", self.global));
         }
+        self.check_bias(inputs.get(self.places()[3]).map(|bias| &bias.shape), &s)?;
         Ok(vec![TensorType::float(&[batch, tokens, channels])?])
     }
 
     fn reference(&self, inputs: &[Tensor]) -> Result<Vec<Tensor>> {
         let a = self.reference_attributes(inputs)?;
-        let [q, k, v, mask] = self.places();
-        let mask = inputs.get(mask).map(Tensor::f32s).transpose()?;
-        let y = reference::attention(inputs[q].f32s()?, inputs[k].f32s()?, inputs[v].f32s()?, mask, &a);
+        let [q, k, v, bias] = self.places();
+        let bias = inputs.get(bias).map(Tensor::f32s).transpose()?;
+        let y = reference::attention(inputs[q].f32s()?, inputs[k].f32s()?, inputs[v].f32s()?, bias, &a);
         Ok(vec![Tensor::new(&[inputs[0].shape()[0], a.queries, a.heads * a.width], y)?])
     }
 
-    /// A weight errs by its score's error, that of its exponential and those of the factors that scale it down to
-    /// larger scores, of which there is one for every key whose score may be the largest so far. With relative errors
-    /// up to e_j of the weights, y = Σ p_j·v_j errs by Σ p_j·|v_j − y|·(exp(e_j + ln Σ p·exp e) − 1), and the sums by
-    /// as much as sums do.
+    /// A score errs as its product does, whose magnitudes `|q|·|k|` bound, and by what is added.
     fn bounds(&self, inputs: &[Tensor], reference: &[Tensor]) -> Result<Vec<Bound>> {
         let a = self.reference_attributes(inputs)?;
-        let [q, k, v, mask] = self.places();
-        let mask = inputs.get(mask).map(Tensor::f32s).transpose()?;
+        let [q, k, v, bias] = self.places();
+        let bias = inputs.get(bias).map(Tensor::f32s).transpose()?;
         let (q, k, v) = (inputs[q].f32s()?, inputs[k].f32s()?, inputs[v].f32s()?);
         let magnitudes = |x: &[f32]| x.iter().map(|x| x.abs()).collect::<Vec<f32>>();
-        let (q_abs, k_abs) = (magnitudes(q), magnitudes(k));
+        let (q_abs, k_abs, bias_abs) = (magnitudes(q), magnitudes(k), bias.map(magnitudes));
         let unit = 2.0 * UNIT_ROUNDOFF;
-        let y = reference[0].f32s()?;
-        let mut bound = vec![0.0; y.len()];
-        for (row, (bound, y)) in bound.chunks_mut(a.width).zip(y.chunks(a.width)).enumerate() {
+        let mut bound = Vec::new();
+        for (row, y) in reference[0].f32s()?.chunks(a.width).enumerate() {
             let (n, token, head) = (row / a.heads / a.queries, row / a.heads % a.queries, row % a.heads);
             let (position, keys) = a.sequence(token);
-            let scores = a.scores([q, k], mask, [n, token, head]);
+            let scores = a.scores([q, k], bias, [n, token, head]);
             let products = a.products(&q_abs, &k_abs, n, token, head);
-            let added = a.added(mask, n, position, keys.len(), head);
-            let weights = reference::weights(&scores);
-            let seen: Vec<usize> = (0..keys.len()).filter(|&j| scores[j] != f64::NEG_INFINITY).collect();
-            let own = |j: usize| unit * ((a.width + 8) as f64 * products[j].abs() + 2.0 * added[j].abs());
-            let largest = seen.iter().fold(f64::NEG_INFINITY, |m, &j| m.max(scores[j]));
-            let most = seen.iter().map(|&j| own(j)).fold(0.0, f64::max);
-            let mut so_far = f64::NEG_INFINITY;
-            let mut steps = 0.0;
-            for &j in &seen {
-                if scores[j] + 2.0 * most >= so_far {
-                    steps += 1.0;
-                }
-                so_far = so_far.max(scores[j]);
-            }
-            let error: Vec<f64> = (0..keys.len())
-                .map(|j| own(j) + most + unit * (3.0 * (steps + 1.0) + 5.0 * (largest - scores[j]).abs()))
-                .collect();
-            let total =
-                seen.iter().map(|&j| weights[j] * error[j].exp()).filter(|x| x.is_finite()).sum::<f64>();
-            let sums = unit * (2.0 * (seen.len() as f64 + 8.0) + 2.0 * steps + 3.0);
-            for (d, (bound, y)) in bound.iter_mut().zip(y).enumerate() {
-                *bound = f64::from(f32::MIN_POSITIVE) * seen.len() as f64;
-                for &j in &seen {
-                    let v = f64::from(a.channels(v, reference::Part::Value, n, keys[j], head)[d]);
-                    let of_weight = (error[j] + total.ln()).exp_m1() * (v - f64::from(*y)).abs();
-                    if weights[j] > 0.0 {
-                        *bound += weights[j] * (of_weight + sums * v.abs());
-                    }
-                    *bound += f64::from(f32::MIN_POSITIVE) * v.abs();
-                }
-            }
+            let added = a.added(bias_abs.as_deref(), n, position, keys.len(), head);
+            let own = |(p, a_): (&f64, &f64)| unit * ((a.width + 8) as f64 * p.abs() + 4.0 * a_.abs());
+            let errors: Vec<f64> = products.iter().zip(&added).map(own).collect();
+            let values: Vec<&[f32]> =
+                keys.iter().map(|&j| a.channels(v, reference::Part::Value, n, j, head)).collect();
+            bound.extend(Bound::attention_row(&scores, &errors, &values, y));
         }
         Ok(vec![Bound::Absolute(bound)])
     }
@@ -341,14 +354,17 @@ impl Op for Attention {
     }
 
     fn record(&self, r: &mut Recorder<'_>) -> Result<()> {
-        let [q, k, v, mask] = self.places();
+        let [q, k, v, bias] = self.places();
         let s = self.sizes(r.input(q), r.input(k))?;
         let width = s.channels / self.heads;
         let chunks = width.div_ceil(4);
-        // Keys and values of a tile take up to 16 KiB.
-        let tile = [32, 16, 8].into_iter().find(|t| t * chunks <= 512).unwrap_or(8);
+        // Keys and values of a tile, and what is known of its keys, take up to 16 KiB.
+        let tile = [32, 28, 24, 20, 16].into_iter().find(|t| t * (2 * chunks + 1) <= 1024).unwrap_or(8);
         let problems = s.batch * s.sequences * self.heads;
         let (entry, groups, turns) = match r.traits().family {
+            _ if width > MOST_HELD => {
+                ("attention_wide", problems * s.queries.div_ceil(8), s.keys.div_ceil(16) * 33)
+            }
             Family::Tiled if s.queries >= FEW_QUERIES => (
                 "attention_tiled",
                 problems * s.queries.div_ceil(64),
@@ -357,9 +373,9 @@ impl Op for Attention {
             Family::Uniform => ("attention_uniform", problems * s.queries.div_ceil(8), s.keys),
             _ => ("attention_direct", (problems * s.queries).div_ceil(64), s.keys),
         };
-        let has_mask = r.inputs() > mask;
+        let has_bias = r.inputs() > bias;
         let plane = s.queries * s.keys;
-        let rank = if has_mask { r.input(mask).rank() } else { 0 };
+        let rank = if has_bias { r.input(bias).rank() } else { 0 };
         let n = |what: &str, v: usize| r.u32(what, v);
         let places = s.tokens / s.sequences;
         let (sequence_step, token_step) = match self.over {
@@ -369,6 +385,9 @@ impl Op for Attention {
         };
         let row = if self.fused { 3 * s.channels } else { s.channels };
         let offset = if self.fused { s.channels } else { 0 };
+        let [grid_t, grid_h, grid_w] = self.key_grid.unwrap_or([0; 3]);
+        // Beyond all positions a window is all there is.
+        let most = s.queries.max(s.keys);
         let params = AttentionParams {
             rows: n("queries", problems * s.queries)?,
             sequences: n("sequences", s.sequences)?,
@@ -381,22 +400,34 @@ impl Op for Attention {
             key_row: n("channels", row)?,
             key_at: n("channels", offset)?,
             value_at: n("channels", 2 * offset)?,
-            mask_batch: n("mask", if rank == 4 { self.heads * plane } else { 0 })?,
-            mask_head: n("mask", if rank >= 3 { plane } else { 0 })?,
+            bias_batch: n("bias", if rank == 4 { self.heads * plane } else { 0 })?,
+            bias_head: n("bias", if rank >= 3 { plane } else { 0 })?,
+            grid_t: n("grid", grid_t)?,
+            grid_h: n("grid", grid_h)?,
+            grid_w: n("grid", grid_w)?,
+            window: n("window", self.window.unwrap_or(0).min(most))?,
+            everyone: n("global", self.global.min(most))?,
             scale: self.scale(width),
             nan: f32::NAN,
             ..Default::default()
         };
+        let held = if width > MOST_HELD { chunks.div_ceil(8) } else { chunks };
+        let bias_kind: u32 = match (has_bias, self.key_grid) {
+            (false, _) => 0,
+            (true, None) => 1,
+            (true, Some(_)) => 2,
+        };
         let mut dispatch = Dispatch::new(&KERNEL, entry, &params)
             .tune("HEAD_DIM", format!("{width}u"))
-            .tune("CHUNKS", format!("{chunks}u"))
-            .constant("HAS_MASK", u32::from(has_mask))
+            .tune("HELD", format!("{held}u"))
+            .constant("BIAS", bias_kind)
             .constant("CAUSAL", u32::from(self.causal))
+            .constant("WINDOWED", u32::from(self.window.is_some()))
             .bind([
                 Operand::Input(q),
                 Operand::Input(k),
                 Operand::Input(v),
-                if has_mask { Operand::Input(mask) } else { Operand::Absent },
+                if has_bias { Operand::Input(bias) } else { Operand::Absent },
                 Operand::Output(0),
             ])
             .turns(turns)

@@ -22,6 +22,7 @@ pub mod embedding;
 pub mod grid_sample;
 pub mod group_norm;
 pub mod linear;
+pub mod matmul;
 pub mod median;
 pub mod norm;
 pub mod permute;
@@ -29,6 +30,7 @@ pub mod perplexity;
 pub mod pool3d;
 pub mod quantile;
 pub mod reduce;
+pub mod relative_scores;
 pub mod reshape;
 pub mod resize;
 pub mod scalar_quantize;
@@ -38,6 +40,7 @@ pub mod sort;
 pub mod tvl1;
 pub mod upfirdn2d;
 pub mod vector_quantize;
+pub mod window_attention;
 
 use crate::error::{Error, Result};
 use crate::graph::{Graph, Value};
@@ -51,7 +54,7 @@ pub use attributes::{Attributes, Padding};
 pub use batch_norm::BatchNorm;
 pub use binary::Binary;
 pub use bincount::Bincount;
-pub use composed::{BlurPool, Conv2d};
+pub use composed::{BlurPool, Conv2d, Einsum, NonLocal, Weighting};
 pub use concat::Concat;
 pub use conv3d::Conv3d;
 pub use cumulative::{Cumulation, Cumulative};
@@ -60,6 +63,7 @@ pub use embedding::Embedding;
 pub use grid_sample::{Coordinates, GridSample, Sampling, SamplingPadding};
 pub use group_norm::GroupNorm;
 pub use linear::Linear;
+pub use matmul::Matmul;
 pub use median::Median;
 pub use norm::{Norm, NormMode};
 pub use permute::Permute;
@@ -67,6 +71,7 @@ pub use perplexity::Perplexity;
 pub use pool3d::{Pool, Pool3d};
 pub use quantile::{Quantile, QuantileInterpolation};
 pub use reduce::{Reduce, Reduction};
+pub use relative_scores::RelativeScores;
 pub use reshape::Reshape;
 pub use resize::{Interpolation, Resize};
 pub use scalar_quantize::{ScalarCode, ScalarQuantize};
@@ -76,6 +81,7 @@ pub use sort::Sort;
 pub use tvl1::Tvl1;
 pub use upfirdn2d::{FilterPadding, Upfirdn2d};
 pub use vector_quantize::{Distance, VectorQuantize};
+pub use window_attention::WindowAttention;
 
 /// Every operator.
 pub const CATALOG: &[&Door] = &[
@@ -86,9 +92,13 @@ pub const CATALOG: &[&Door] = &[
     &batch_norm::DOOR,
     &binary::DOOR,
     &bincount::DOOR,
+    &composed::attention_probabilities::DOOR,
     &composed::blur_pool::DOOR,
     &composed::conv2d::DOOR,
+    &composed::einsum::DOOR,
     &composed::group_vector_quantize::DOOR,
+    &composed::non_local::DOOR,
+    &composed::prepend_tokens::DOOR,
     &composed::residual_vector_quantize::DOOR,
     &composed::straight_through::DOOR,
     &concat::DOOR,
@@ -99,6 +109,7 @@ pub const CATALOG: &[&Door] = &[
     &grid_sample::DOOR,
     &group_norm::DOOR,
     &linear::DOOR,
+    &matmul::DOOR,
     &median::DOOR,
     &norm::DOOR,
     &permute::DOOR,
@@ -106,6 +117,7 @@ pub const CATALOG: &[&Door] = &[
     &pool3d::DOOR,
     &quantile::DOOR,
     &reduce::DOOR,
+    &relative_scores::DOOR,
     &reshape::DOOR,
     &resize::DOOR,
     &scalar_quantize::DOOR,
@@ -115,6 +127,7 @@ pub const CATALOG: &[&Door] = &[
     &tvl1::DOOR,
     &upfirdn2d::DOOR,
     &vector_quantize::DOOR,
+    &window_attention::DOOR,
 ];
 
 /// How an operator is reached by name, from the command line or a file.

@@ -16,6 +16,7 @@ use kinetograph::graph::{Family, TensorType, Traits};
 use kinetograph::ops::{
     ArgReduce, Attention, Cumulative, Distance, GroupNorm, Norm, Pool3d, Quantile, Reduce, Softmax,
 };
+use kinetograph::ops::{Attention, Distance, GroupNorm, Matmul, Norm, Pool3d, Reduce, Softmax};
 use kinetograph::ops::{Attributes, CATALOG};
 use kinetograph::verify::Case;
 use kinetograph::{DType, ErrorKind, Graph, Precision, Shape};
@@ -118,8 +119,14 @@ fn loops_without_end_are_refused() {
         Case::new("attention", &[&[1, 32, 1], &[1, 60_001, 1], &[1, 60_001, 1]], |g, v| {
             g.attention([v[0], v[1], v[2]], None, &Attention::heads(1))
         }),
+        Case::new("attention", &[&[1, 8, 100], &[1, 40_001, 100], &[1, 40_001, 100]], |g, v| {
+            g.attention([v[0], v[1], v[2]], None, &Attention::heads(1))
+        }),
         Case::new("group_norm", &[&[1, 1, 3000, 2000, 1]], |g, v| {
             g.group_norm(v[0], None, None, &GroupNorm::of(1))
+        }),
+        Case::new("matmul", &[&[8, 1_000_000], &[1_000_000, 8]], |g, v| {
+            g.matmul(v[0], v[1], &Matmul::default())
         }),
         Case::new("norm", &[&[6_000_000]], |g, v| g.norm(v[0], None, None, &Norm::default())),
         Case::new("arg_reduce", &[&[16_000_000]], |g, v| g.arg_reduce(v[0], &ArgReduce::default())),
@@ -156,4 +163,21 @@ fn wrong_numbers_of_inputs_are_errors() {
             assert!(e.contains(&format!("{count} inputs were given")), "{e}");
         }
     }
+}
+
+#[test]
+fn tokens_are_split_and_repeated_where_that_makes_sense() {
+    let mut g = Graph::new();
+    let x = g.input("x", &[2, 3, 4]).unwrap();
+    let scalar = g.input("scalar", &[]).unwrap();
+    for count in [0, 3, usize::MAX] {
+        let e = g.split_tokens(x, count).unwrap_err().to_string();
+        assert!(e.contains("of 3 tokens"), "{e}");
+    }
+    assert!(g.split_heads(x, 3).unwrap_err().to_string().contains("heads 3 must divide 4"));
+    assert!(g.merge_heads(x).unwrap_err().to_string().contains("[N, tokens, heads, width]"));
+    assert!(g.repeat_batch(x, 0).unwrap_err().to_string().contains("empty axis"));
+    assert!(g.repeat_batch(x, usize::MAX).unwrap_err().to_string().contains("elements"));
+    assert!(g.repeat_batch(scalar, 2).unwrap_err().to_string().contains("scalar"));
+    assert!(g.from_tokens(x, [1, 2, 2]).unwrap_err().to_string().contains("number of elements"));
 }

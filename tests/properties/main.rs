@@ -1,6 +1,8 @@
 //! Random attributes and shapes of the operators with the most of them: the kernels agree with the reference. A file
 //! a family of operators.
 
+mod algebra;
+mod attention;
 mod convolution;
 mod pooling;
 mod quantization;

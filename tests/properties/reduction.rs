@@ -1,4 +1,4 @@
-use kinetograph::ops::{Cumulation, Cumulative, Interpolation, Quantile, Reduce, Reduction, Sort};
+use kinetograph::ops::{Cumulation, Cumulative, Quantile, QuantileInterpolation, Reduce, Reduction, Sort};
 use kinetograph::verify::{Case, Fill};
 use proptest::prelude::*;
 
@@ -43,7 +43,7 @@ fn axes_of_any_shape_in_order() {
 #[test]
 fn any_quantiles() {
     let q = prop::collection::vec(0.0..=1.0, 1..4);
-    let interpolation = prop::sample::select(Interpolation::ALL.to_vec());
+    let interpolation = prop::sample::select(QuantileInterpolation::ALL.to_vec());
     let strategy = (shapes(), any::<prop::sample::Index>(), any::<bool>(), q, interpolation);
     hold(&strategy, |(axes, axis, keepdim, q, interpolation)| {
         // The axis itself says whether it is meant, or all.

@@ -1,11 +1,17 @@
 //! Operators made of other operators: a door, cases and golden values of their own, but neither a kernel nor a
 //! reference. They add several nodes to a graph; what they add is compared node by node.
 
+pub mod attention_probabilities;
 pub mod blur_pool;
 pub mod conv2d;
+pub mod einsum;
 pub mod group_vector_quantize;
+pub mod non_local;
+pub mod prepend_tokens;
 pub mod residual_vector_quantize;
 pub mod straight_through;
 
 pub use blur_pool::BlurPool;
 pub use conv2d::Conv2d;
+pub use einsum::Einsum;
+pub use non_local::{NonLocal, Weighting};
