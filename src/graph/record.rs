@@ -92,6 +92,13 @@ impl Dispatch {
         self
     }
 
+    /// Makes `Elem` the type of integers where the tensors are of them. A kernel that only moves elements, and has no
+    /// `f32(…)` in it, then moves integers too.
+    #[must_use]
+    pub fn elements(self, dtype: DType) -> Self {
+        if dtype == DType::I32 { self.tune("Elem", "i32") } else { self }
+    }
+
     /// Sets an `override` constant.
     #[must_use]
     pub fn constant(mut self, name: &'static str, value: impl Into<f64>) -> Self {
