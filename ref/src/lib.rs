@@ -17,6 +17,8 @@ pub mod norm;
 pub mod permute;
 pub mod pool3d;
 pub mod reduce;
+pub mod repeat;
+pub mod roll;
 pub mod slice;
 pub mod softmax;
 pub mod vector_quantize;

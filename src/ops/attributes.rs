@@ -5,6 +5,7 @@ use serde::{Deserialize, Deserializer};
 use serde_json::Value as Json;
 
 use crate::error::{Error, Result};
+use crate::tensor::DType;
 
 /// An operator's attributes as a JSON object.
 #[derive(Debug, Clone, Default)]
@@ -149,6 +150,11 @@ pub(super) fn optional_axis_list<'de, D: Deserializer<'de>>(
         OneOrMany::One(x) => vec![x],
         OneOrMany::Many(x) => x,
     }))
+}
+
+/// Whether an operator moves elements of this type: floats and integers alike.
+pub(super) fn any_element(dtype: DType) -> bool {
+    matches!(dtype, DType::F32 | DType::I32)
 }
 
 /// That a number is positive and nothing that a device may take for zero.

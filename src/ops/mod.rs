@@ -4,6 +4,22 @@
 //!
 //! To add one, see `docs/add-an-op.md`.
 
+/// An expression of the elements of a tensor, of whichever of a graph's two types they are.
+macro_rules! with_elements {
+    ($tensor:expr, |$elements:ident| $body:expr) => {
+        match $tensor.dtype() {
+            $crate::tensor::DType::I32 => {
+                let $elements = $tensor.i32s()?;
+                $body
+            }
+            _ => {
+                let $elements = $tensor.f32s()?;
+                $body
+            }
+        }
+    };
+}
+
 mod attributes;
 
 pub mod activation;
@@ -20,7 +36,9 @@ pub mod norm;
 pub mod permute;
 pub mod pool3d;
 pub mod reduce;
+pub mod repeat;
 pub mod reshape;
+pub mod roll;
 pub mod slice;
 pub mod softmax;
 pub mod vector_quantize;
@@ -44,7 +62,9 @@ pub use norm::{Norm, NormMode};
 pub use permute::Permute;
 pub use pool3d::{Pool, Pool3d};
 pub use reduce::{Reduce, Reduction};
+pub use repeat::Repeat;
 pub use reshape::Reshape;
+pub use roll::Roll;
 pub use slice::Slice;
 pub use softmax::Softmax;
 pub use vector_quantize::{Distance, VectorQuantize};
@@ -55,19 +75,28 @@ pub const CATALOG: &[&Door] = &[
     &attention::DOOR,
     &batch_norm::DOOR,
     &binary::DOOR,
-    &composed::conv2d::DOOR,
     &concat::DOOR,
+    &composed::conv2d::DOOR,
     &conv3d::DOOR,
     &embedding::DOOR,
+    &composed::expand::DOOR,
+    &composed::flip::DOOR,
     &group_norm::DOOR,
     &linear::DOOR,
     &norm::DOOR,
     &permute::DOOR,
+    &composed::pixel_shuffle::DOOR,
+    &composed::pixel_unshuffle::DOOR,
     &pool3d::DOOR,
     &reduce::DOOR,
+    &repeat::DOOR,
+    &composed::repeat_interleave::DOOR,
     &reshape::DOOR,
+    &roll::DOOR,
     &slice::DOOR,
     &softmax::DOOR,
+    &composed::split::DOOR,
+    &composed::stack::DOOR,
     &vector_quantize::DOOR,
 ];
 

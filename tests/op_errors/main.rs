@@ -67,14 +67,7 @@ fn every_operator_has_wrong_uses() {
 
 #[test]
 fn indices_are_no_floats() {
-    for (op, attributes) in [
-        ("concat", "{}"),
-        ("norm", "{}"),
-        ("permute", r#"{"dims": [1, 0]}"#),
-        ("reduce", "{}"),
-        ("slice", "{}"),
-        ("softmax", "{}"),
-    ] {
+    for (op, attributes) in [("norm", "{}"), ("reduce", "{}"), ("softmax", "{}")] {
         let door = CATALOG.iter().find(|d| d.name == op).unwrap();
         let mut graph = Graph::new();
         let ty = TensorType { shape: Shape::new(&[2, 3]).unwrap(), dtype: DType::I32 };
@@ -82,6 +75,34 @@ fn indices_are_no_floats() {
         let e = door.add(&mut graph, &[x], &Attributes::parse(attributes).unwrap()).unwrap_err();
         assert!(e.to_string().contains("must be a float tensor"), "{op}: {e}");
     }
+}
+
+/// Operators that move elements move integers as well, and give them as such; a join is of one type.
+#[test]
+fn integers_are_moved_as_integers() {
+    let integers = |shape: &[usize]| TensorType { shape: Shape::new(shape).unwrap(), dtype: DType::I32 };
+    for (op, attributes) in [
+        ("concat", "{}"),
+        ("expand", r#"{"shape": [4, 2, 3]}"#),
+        ("flip", r#"{"dims": 1}"#),
+        ("permute", r#"{"dims": [1, 0]}"#),
+        ("repeat", r#"{"repeats": [2, 1]}"#),
+        ("repeat_interleave", r#"{"repeats": 2}"#),
+        ("roll", r#"{"shifts": 1, "dims": 0}"#),
+        ("slice", "{}"),
+        ("split", r#"{"chunks": 2}"#),
+        ("stack", "{}"),
+    ] {
+        let door = CATALOG.iter().find(|d| d.name == op).unwrap();
+        let mut graph = Graph::new();
+        let x = graph.input_of("x", integers(&[2, 3])).unwrap();
+        let y = door.add(&mut graph, &[x], &Attributes::parse(attributes).unwrap()).unwrap();
+        assert!(y.iter().all(|y| graph.ty(*y).dtype == DType::I32), "{op}");
+    }
+    let mut graph = Graph::new();
+    let (x, i) = (graph.input("x", &[2, 3]).unwrap(), graph.input_of("i", integers(&[2, 3])).unwrap());
+    let e = graph.concat(&[x, i], 0).unwrap_err().to_string();
+    assert!(e.contains("input 1 is i32, input 0 is f32"), "{e}");
 }
 
 /// A table of indices, and indices where a codebook or rows must be.

@@ -2,5 +2,12 @@
 //! reference. They add several nodes to a graph; what they add is compared node by node.
 
 pub mod conv2d;
+pub mod expand;
+pub mod flip;
+pub mod pixel_shuffle;
+pub mod pixel_unshuffle;
+pub mod repeat_interleave;
+pub mod split;
+pub mod stack;
 
 pub use conv2d::Conv2d;

@@ -8,14 +8,23 @@ mod concat;
 mod conv2d;
 mod conv3d;
 mod embedding;
+mod expand;
+mod flip;
 mod group_norm;
 mod linear;
 mod norm;
 mod permute;
+mod pixel_shuffle;
+mod pixel_unshuffle;
 mod pool3d;
 mod reduce;
+mod repeat;
+mod repeat_interleave;
+mod roll;
 mod slice;
 mod softmax;
+mod split;
+mod stack;
 mod vector_quantize;
 
 use super::Case;
@@ -31,14 +40,23 @@ pub fn all() -> Vec<Case> {
         conv2d::cases(),
         conv3d::cases(),
         embedding::cases(),
+        expand::cases(),
+        flip::cases(),
         group_norm::cases(),
         linear::cases(),
         norm::cases(),
         permute::cases(),
+        pixel_shuffle::cases(),
+        pixel_unshuffle::cases(),
         pool3d::cases(),
         reduce::cases(),
+        repeat::cases(),
+        repeat_interleave::cases(),
+        roll::cases(),
         slice::cases(),
         softmax::cases(),
+        split::cases(),
+        stack::cases(),
         vector_quantize::cases(),
     ]
     .into_iter()
