@@ -39,11 +39,14 @@ macro_rules! kernel {
 /// The import-only files of `kernels/lib`.
 pub const LIB: &[Kernel] = &[
     kernel!("lib/activation"),
+    kernel!("lib/elementary"),
     kernel!("lib/index"),
     kernel!("lib/matmul"),
     kernel!("lib/moments"),
     kernel!("lib/nan"),
+    kernel!("lib/power"),
     kernel!("lib/strided"),
+    kernel!("lib/trigonometry"),
 ];
 
 /// Values for a file's `// tune:` lines.

@@ -106,10 +106,12 @@ impl Dispatch {
         self
     }
 
-    /// Sets the override constants `ACTIVATION` and `SLOPE` of a kernel that ends in an activation.
+    /// Sets the override constants `ACTIVATION` and `SLOPE` of a kernel that ends in an activation, and `SECOND` of
+    /// `lib/activation.wgsl`.
     #[must_use]
     pub fn activation(self, activation: Activation) -> Self {
-        self.constant("ACTIVATION", activation.code()).constant("SLOPE", activation.slope())
+        let [first, second] = activation.parameters();
+        self.constant("ACTIVATION", activation.code()).constant("SLOPE", first).constant("SECOND", second)
     }
 
     /// The tensors of bindings 1, 2, …; binding 0 is the params.

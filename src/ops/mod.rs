@@ -30,6 +30,7 @@ pub mod composed;
 pub mod concat;
 pub mod conv3d;
 pub mod embedding;
+pub mod gated;
 pub mod group_norm;
 pub mod linear;
 pub mod norm;
@@ -39,8 +40,10 @@ pub mod reduce;
 pub mod repeat;
 pub mod reshape;
 pub mod roll;
+pub mod select;
 pub mod slice;
 pub mod softmax;
+pub mod unary;
 pub mod vector_quantize;
 
 use crate::error::{Error, Result};
@@ -51,11 +54,12 @@ pub use activation::ActivationOp;
 pub use attention::{Attention, Over};
 pub use attributes::{Attributes, Padding};
 pub use batch_norm::BatchNorm;
-pub use binary::Binary;
+pub use binary::{Binary, BinaryOp};
 pub use composed::Conv2d;
 pub use concat::Concat;
 pub use conv3d::Conv3d;
 pub use embedding::Embedding;
+pub use gated::{Gate, Gated};
 pub use group_norm::GroupNorm;
 pub use linear::Linear;
 pub use norm::{Norm, NormMode};
@@ -65,8 +69,10 @@ pub use reduce::{Reduce, Reduction};
 pub use repeat::Repeat;
 pub use reshape::Reshape;
 pub use roll::Roll;
+pub use select::Select;
 pub use slice::Slice;
 pub use softmax::Softmax;
+pub use unary::Unary;
 pub use vector_quantize::{Distance, VectorQuantize};
 
 /// Every operator.
@@ -81,22 +87,27 @@ pub const CATALOG: &[&Door] = &[
     &embedding::DOOR,
     &composed::expand::DOOR,
     &composed::flip::DOOR,
+    &gated::DOOR,
     &group_norm::DOOR,
     &linear::DOOR,
+    &composed::masked_fill::DOOR,
     &norm::DOOR,
     &permute::DOOR,
     &composed::pixel_shuffle::DOOR,
     &composed::pixel_unshuffle::DOOR,
     &pool3d::DOOR,
+    &composed::prelu::DOOR,
     &reduce::DOOR,
     &repeat::DOOR,
     &composed::repeat_interleave::DOOR,
     &reshape::DOOR,
     &roll::DOOR,
+    &select::DOOR,
     &slice::DOOR,
     &softmax::DOOR,
     &composed::split::DOOR,
     &composed::stack::DOOR,
+    &unary::DOOR,
     &vector_quantize::DOOR,
 ];
 

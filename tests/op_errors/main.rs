@@ -11,7 +11,7 @@ mod quantization;
 mod reduction;
 
 use kinetograph::graph::{Family, TensorType, Traits};
-use kinetograph::ops::{Attention, Distance, GroupNorm, Norm, Pool3d, Reduce, Softmax};
+use kinetograph::ops::{Attention, Binary, Distance, GroupNorm, Norm, Pool3d, Reduce, Softmax, Unary};
 use kinetograph::ops::{Attributes, CATALOG};
 use kinetograph::verify::Case;
 use kinetograph::{DType, ErrorKind, Graph, Precision, Shape};
@@ -103,6 +103,30 @@ fn integers_are_moved_as_integers() {
     let (x, i) = (graph.input("x", &[2, 3]).unwrap(), graph.input_of("i", integers(&[2, 3])).unwrap());
     let e = graph.concat(&[x, i], 0).unwrap_err().to_string();
     assert!(e.contains("input 1 is i32, input 0 is f32"), "{e}");
+}
+
+/// Functions of two tensors are of one type, and some of floats or integers alone.
+#[test]
+fn floats_and_integers_do_not_mix() {
+    let mut graph = Graph::new();
+    let ty = TensorType { shape: Shape::new(&[2, 3]).unwrap(), dtype: DType::I32 };
+    let i = graph.input_of("i", ty).unwrap();
+    let x = graph.input("x", &[2, 3]).unwrap();
+    for e in [graph.binary(x, i, Binary::Add), graph.select(x, x, i)] {
+        assert!(e.unwrap_err().to_string().contains("the input is f32, the other is i32"));
+    }
+    for function in Binary::ALL.into_iter().filter(|f| !f.takes(DType::I32)) {
+        let e = graph.binary(i, i, function).unwrap_err().to_string();
+        assert!(e.contains("is a function of floats"), "{e}");
+    }
+    for function in Binary::ALL.into_iter().filter(|f| f.takes(DType::I32)) {
+        let y = graph.binary(i, i, function).unwrap();
+        assert_eq!(graph.ty(y).dtype, DType::I32);
+    }
+    let e = graph.masked_fill(i, x, 0.5).unwrap_err().to_string();
+    assert!(e.contains("value 0.5 is no i32"), "{e}");
+    let e = graph.unary(i, Unary::Abs).unwrap_err().to_string();
+    assert!(e.contains("must be a float tensor"), "{e}");
 }
 
 /// A table of indices, and indices where a codebook or rows must be.

@@ -4,8 +4,10 @@
 pub mod conv2d;
 pub mod expand;
 pub mod flip;
+pub mod masked_fill;
 pub mod pixel_shuffle;
 pub mod pixel_unshuffle;
+pub mod prelu;
 pub mod repeat_interleave;
 pub mod split;
 pub mod stack;

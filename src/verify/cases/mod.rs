@@ -10,21 +10,26 @@ mod conv3d;
 mod embedding;
 mod expand;
 mod flip;
+mod gated;
 mod group_norm;
 mod linear;
+mod masked_fill;
 mod norm;
 mod permute;
 mod pixel_shuffle;
 mod pixel_unshuffle;
 mod pool3d;
+mod prelu;
 mod reduce;
 mod repeat;
 mod repeat_interleave;
 mod roll;
+mod select;
 mod slice;
 mod softmax;
 mod split;
 mod stack;
+mod unary;
 mod vector_quantize;
 
 use super::Case;
@@ -42,21 +47,26 @@ pub fn all() -> Vec<Case> {
         embedding::cases(),
         expand::cases(),
         flip::cases(),
+        gated::cases(),
         group_norm::cases(),
         linear::cases(),
+        masked_fill::cases(),
         norm::cases(),
         permute::cases(),
         pixel_shuffle::cases(),
         pixel_unshuffle::cases(),
         pool3d::cases(),
+        prelu::cases(),
         reduce::cases(),
         repeat::cases(),
         repeat_interleave::cases(),
         roll::cases(),
+        select::cases(),
         slice::cases(),
         softmax::cases(),
         split::cases(),
         stack::cases(),
+        unary::cases(),
         vector_quantize::cases(),
     ]
     .into_iter()
