@@ -26,20 +26,24 @@ pub mod activation;
 pub mod attention;
 pub mod batch_norm;
 pub mod binary;
+pub mod cast;
 pub mod composed;
 pub mod concat;
 pub mod conv3d;
 pub mod embedding;
 pub mod gated;
+pub mod gather;
 pub mod group_norm;
 pub mod linear;
 pub mod norm;
+pub mod one_hot;
 pub mod permute;
 pub mod pool3d;
 pub mod reduce;
 pub mod repeat;
 pub mod reshape;
 pub mod roll;
+pub mod scatter_add;
 pub mod select;
 pub mod slice;
 pub mod softmax;
@@ -55,20 +59,24 @@ pub use attention::{Attention, Over};
 pub use attributes::{Attributes, Padding};
 pub use batch_norm::BatchNorm;
 pub use binary::{Binary, BinaryOp};
+pub use cast::{Cast, Kind};
 pub use composed::Conv2d;
 pub use concat::Concat;
 pub use conv3d::Conv3d;
 pub use embedding::Embedding;
 pub use gated::{Gate, Gated};
+pub use gather::Gather;
 pub use group_norm::GroupNorm;
 pub use linear::Linear;
 pub use norm::{Norm, NormMode};
+pub use one_hot::OneHot;
 pub use permute::Permute;
 pub use pool3d::{Pool, Pool3d};
 pub use reduce::{Reduce, Reduction};
 pub use repeat::Repeat;
 pub use reshape::Reshape;
 pub use roll::Roll;
+pub use scatter_add::ScatterAdd;
 pub use select::Select;
 pub use slice::Slice;
 pub use softmax::Softmax;
@@ -81,6 +89,7 @@ pub const CATALOG: &[&Door] = &[
     &attention::DOOR,
     &batch_norm::DOOR,
     &binary::DOOR,
+    &cast::DOOR,
     &concat::DOOR,
     &composed::conv2d::DOOR,
     &conv3d::DOOR,
@@ -88,10 +97,12 @@ pub const CATALOG: &[&Door] = &[
     &composed::expand::DOOR,
     &composed::flip::DOOR,
     &gated::DOOR,
+    &gather::DOOR,
     &group_norm::DOOR,
     &linear::DOOR,
     &composed::masked_fill::DOOR,
     &norm::DOOR,
+    &one_hot::DOOR,
     &permute::DOOR,
     &composed::pixel_shuffle::DOOR,
     &composed::pixel_unshuffle::DOOR,
@@ -102,6 +113,7 @@ pub const CATALOG: &[&Door] = &[
     &composed::repeat_interleave::DOOR,
     &reshape::DOOR,
     &roll::DOOR,
+    &scatter_add::DOOR,
     &select::DOOR,
     &slice::DOOR,
     &softmax::DOOR,

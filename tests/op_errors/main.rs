@@ -11,10 +11,12 @@ mod quantization;
 mod reduction;
 
 use kinetograph::graph::{Family, TensorType, Traits};
-use kinetograph::ops::{Attention, Binary, Distance, GroupNorm, Norm, Pool3d, Reduce, Softmax, Unary};
+use kinetograph::ops::{
+    Attention, Binary, Distance, Gather, GroupNorm, Norm, Pool3d, Reduce, ScatterAdd, Softmax, Unary,
+};
 use kinetograph::ops::{Attributes, CATALOG};
 use kinetograph::verify::Case;
-use kinetograph::{DType, ErrorKind, Graph, Precision, Shape};
+use kinetograph::{DType, ErrorKind, Graph, Precision, Shape, Tensor};
 
 /// Operator, shapes of its inputs, attributes, and a part of the message.
 type Wrong = (&'static str, &'static [&'static [usize]], &'static str, &'static str);
@@ -84,6 +86,7 @@ fn integers_are_moved_as_integers() {
     for (op, attributes) in [
         ("concat", "{}"),
         ("expand", r#"{"shape": [4, 2, 3]}"#),
+        ("cast", r#"{"to": "int"}"#),
         ("flip", r#"{"dims": 1}"#),
         ("permute", r#"{"dims": [1, 0]}"#),
         ("repeat", r#"{"repeats": [2, 1]}"#),
@@ -129,6 +132,29 @@ fn floats_and_integers_do_not_mix() {
     assert!(e.contains("must be a float tensor"), "{e}");
 }
 
+/// Indices that are known when a graph is built must name something.
+#[test]
+fn constant_indices_are_checked() {
+    let mut graph = Graph::new();
+    let x = graph.input("x", &[4, 5]).unwrap();
+    let constant = |graph: &mut Graph, shape: &[usize], values: Vec<i32>| {
+        graph.constant("i", Tensor::new(shape, values).unwrap())
+    };
+    let rows = constant(&mut graph, &[2], vec![0, 4]);
+    let elements = constant(&mut graph, &[1, 2], vec![3, -1]);
+    let source = graph.input("source", &[1, 2]).unwrap();
+    for (got, part) in [
+        (graph.gather(x, rows, &Gather { dim: 0, rows: true }), "gather: index 4, dim 0 has the length 4"),
+        (graph.gather(x, elements, &Gather::default()), "gather: index -1, dim 0 has the length 4"),
+        (graph.scatter_add(x, elements, source, &ScatterAdd::default()), "scatter_add: index -1"),
+        (graph.embedding(rows, x), "embedding: index 4"),
+    ] {
+        let e = got.unwrap_err().to_string();
+        assert!(e.contains(part), "{e}");
+    }
+    assert!(graph.gather(x, rows, &Gather { dim: 1, rows: true }).is_ok());
+}
+
 /// A table of indices, and indices where a codebook or rows must be.
 #[test]
 fn an_embedding_looks_floats_up_and_a_quantizer_compares_them() {
@@ -158,6 +184,10 @@ fn loops_without_end_are_refused() {
         }),
         Case::new("norm", &[&[6_000_000]], |g, v| g.norm(v[0], None, None, &Norm::default())),
         Case::new("reduce", &[&[16_000_000]], |g, v| g.reduce(v[0], &Reduce::default())),
+        Case::new("scatter_add", &[&[3], &[60_001], &[60_001]], |g, v| {
+            g.scatter_add(v[0], v[1], v[2], &ScatterAdd::default())
+        })
+        .indices(1, 0..=2),
         Case::new("softmax", &[&[6_000_000]], |g, v| g.softmax(v[0], &Softmax::default())),
         Case::several("vector_quantize", &[&[1, 3], &[4_000_000, 3]], |g, v| {
             let (indices, quantized) = g.vector_quantize(v[0], v[1], Distance::Euclidean)?;

@@ -14,6 +14,8 @@ pub(crate) const WRONG: &[Wrong] = &[
     ("binary", &[&[3], &[3]], r#"{"function": "floor_divide"}"#, "FloorDivide is a function of integers"),
     ("binary", &[&[3], &[3]], r#"{"function": "remainder"}"#, "Remainder is a function of integers"),
     ("binary", &[&[3], &[3]], r#"{"alpha": 2}"#, "alpha"),
+    ("cast", &[&[3]], r#"{"to": "double"}"#, "double"),
+    ("cast", &[&[3]], r#"{"dtype": "int"}"#, "dtype"),
     ("gated", &[&[3, 5]], "{}", "5 channels"),
     ("gated", &[&[]], "{}", "scalar"),
     ("gated", &[&[3, 4]], r#"{"mode": "tanhglu"}"#, "tanhglu"),

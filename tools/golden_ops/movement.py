@@ -68,6 +68,29 @@ def flip():
     return c
 
 
+def gather():
+    c = Cases("gather", exact=True)
+    x = rand(3, 4, 5)
+    for dim in [0, 1, -1]:
+        i = torch.randint(x.shape[dim], (2, 3, 4), dtype=torch.int32)
+        c.add(f"dim{dim}", [x, i], torch.gather(x, dim, i.long()), dim=dim)
+        i = torch.randint(x.shape[dim], (7,), dtype=torch.int32)
+        c.add(f"rows{dim}", [x, i], torch.index_select(x, dim, i), dim=dim, rows=True)
+    i = torch.randint(3, (6, 4, 5), dtype=torch.int32)
+    c.add("longer", [x, i], torch.gather(x, 0, i.long()), dim=0)
+    x, i = integers(4, 5), torch.randint(5, (4, 2), dtype=torch.int32)
+    c.add("integers", [x, i], torch.gather(x, 1, i.long()), dim=1)
+    return c
+
+
+def one_hot():
+    c = Cases("one_hot", exact=True)
+    for name, shape in [("tokens", (2, 7)), ("scalar", ())]:
+        i = torch.randint(6, shape, dtype=torch.int32)
+        c.add(name, [i], F.one_hot(i.long(), 6).float(), num_classes=6)
+    return c
+
+
 def pixel_shuffle():
     c = Cases("pixel_shuffle", exact=True)
     x = rand(2, 18, 3, 4)
@@ -112,6 +135,20 @@ def roll():
     return c
 
 
+def scatter_add():
+    c = Cases("scatter_add")
+    x, source = rand(3, 4, 5), rand(3, 6, 2)
+    for name, s, dim in [("elements", source, 1), ("first", rand(9, 3, 5), 0)]:
+        i = torch.randint(x.shape[dim], s.shape, dtype=torch.int32)
+        c.add(name, [x, i, s], x.double().scatter_add(dim, i.long(), s.double()), dim=dim)
+    for dim in [0, -1]:
+        shape = list(x.shape)
+        shape[dim] = 11
+        i, s = torch.randint(x.shape[dim], (11,), dtype=torch.int32), rand(*shape)
+        c.add(f"rows{dim}", [x, i, s], x.double().index_add(dim, i, s.double()), dim=dim, rows=True)
+    return c
+
+
 def split():
     c = Cases("split", exact=True)
     x = rand(3, 7, 4)
@@ -129,5 +166,5 @@ def stack():
     return c
 
 
-FAMILY = [concat, permute, slice_, embedding, expand, flip, pixel_shuffle, pixel_unshuffle, repeat, repeat_interleave, roll,
-          split, stack]
+FAMILY = [concat, embedding, expand, flip, gather, one_hot, permute, pixel_shuffle, pixel_unshuffle, repeat,
+          repeat_interleave, roll, scatter_add, slice_, split, stack]

@@ -90,6 +90,16 @@ def unary():
     return c
 
 
+def cast():
+    c = Cases("cast", exact=True)
+    x = torch.cat([torch.tensor([0.5, -0.5, 1.999, -1.999, 2e9, -2e9]), 100 * rand(20)])
+    c.add("to-integers", [x], x.int(), to="int")
+    i = torch.randint(-(1 << 24), 1 << 24, (20,), dtype=torch.int32)
+    c.add("to-floats", [i], i.float())
+    c.add("nothing-to-do", [x], x, to="float")
+    return c
+
+
 def gated():
     c = Cases("gated")
     x = rand(3, 4, 10)
@@ -131,4 +141,4 @@ def select():
     return c
 
 
-FAMILY = [activation, binary, gated, masked_fill, prelu, select, unary]
+FAMILY = [activation, binary, cast, gated, masked_fill, prelu, select, unary]

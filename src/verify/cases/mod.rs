@@ -4,6 +4,7 @@ mod activation;
 mod attention;
 mod batch_norm;
 mod binary;
+mod cast;
 mod concat;
 mod conv2d;
 mod conv3d;
@@ -11,10 +12,12 @@ mod embedding;
 mod expand;
 mod flip;
 mod gated;
+mod gather;
 mod group_norm;
 mod linear;
 mod masked_fill;
 mod norm;
+mod one_hot;
 mod permute;
 mod pixel_shuffle;
 mod pixel_unshuffle;
@@ -24,6 +27,7 @@ mod reduce;
 mod repeat;
 mod repeat_interleave;
 mod roll;
+mod scatter_add;
 mod select;
 mod slice;
 mod softmax;
@@ -41,6 +45,7 @@ pub fn all() -> Vec<Case> {
         attention::cases(),
         batch_norm::cases(),
         binary::cases(),
+        cast::cases(),
         concat::cases(),
         conv2d::cases(),
         conv3d::cases(),
@@ -48,10 +53,12 @@ pub fn all() -> Vec<Case> {
         expand::cases(),
         flip::cases(),
         gated::cases(),
+        gather::cases(),
         group_norm::cases(),
         linear::cases(),
         masked_fill::cases(),
         norm::cases(),
+        one_hot::cases(),
         permute::cases(),
         pixel_shuffle::cases(),
         pixel_unshuffle::cases(),
@@ -61,6 +68,7 @@ pub fn all() -> Vec<Case> {
         repeat::cases(),
         repeat_interleave::cases(),
         roll::cases(),
+        scatter_add::cases(),
         select::cases(),
         slice::cases(),
         softmax::cases(),
