@@ -2,6 +2,8 @@
 //! a family of operators.
 
 mod convolution;
+mod movement;
+mod pointwise;
 mod pooling;
 
 use kinetograph::gpu::{Gpu, adapters, install_hint};
