@@ -1,7 +1,8 @@
-// slice: every `step`th element from `start` up to `stop`, along every axis.
+// slice: every `step`th element from `start` up to or down to `stop`, along every axis.
 //
 // Layouts: input contiguous; output contiguous, of shape `dims`, its first element at `offset` of the input, with
-// `steps` from element to element of the input along each of its axes. Both innermost axis first.
+// `steps` from element to element of the input along each of its axes, modulo 2³² where they are negative. Both
+// innermost axis first.
 // Dispatch: slice_direct, 64 elements a workgroup.
 // Source: Python's x[start:stop:step].
 

@@ -62,6 +62,39 @@ impl Shape {
             .map_err(|_| Error::bad_input(format!("{what} must be {axes}, {N} axes; its shape is {self}")))
     }
 
+    /// The shape that two shapes broadcast to, as in PyTorch: axes are aligned at the last, an axis of length 1 or
+    /// none repeats.
+    ///
+    /// # Errors
+    /// [`crate::ErrorKind::BadInput`] naming the axis, counted in the broadcast shape, whose lengths differ.
+    pub fn broadcast(&self, other: &Shape) -> Result<Shape> {
+        let rank = self.rank().max(other.rank());
+        let length = |s: &Shape, axis: usize| (axis + s.rank()).checked_sub(rank).map_or(1, |i| s[i]);
+        let dims: Result<Vec<usize>> = (0..rank)
+            .map(|axis| match (length(self, axis), length(other, axis)) {
+                (x, y) if x == y || y == 1 => Ok(x),
+                (1, y) => Ok(y),
+                (x, y) => Err(Error::bad_input(format!(
+                    "axis {axis} of the broadcast has length {x} on one side and {y} on the other"
+                ))),
+            })
+            .collect();
+        Shape::new(&dims?)
+    }
+
+    /// Steps, in elements, of a contiguous tensor of this shape along the axes of a shape that it broadcasts to: zero
+    /// where it repeats.
+    pub fn steps_in(&self, broadcast: &Shape) -> Vec<usize> {
+        let missing = broadcast.rank() - self.rank();
+        let strides = self.strides();
+        (0..broadcast.rank())
+            .map(|axis| match axis.checked_sub(missing) {
+                Some(i) if self[i] > 1 => strides[i],
+                _ => 0,
+            })
+            .collect()
+    }
+
     /// Steps, in elements, between neighbours along each axis of a contiguous tensor.
     pub fn strides(&self) -> Vec<usize> {
         let mut strides = vec![1; self.rank()];
@@ -107,6 +140,16 @@ mod tests {
         assert!(Shape::new(&[2, 0]).is_err());
         assert!(Shape::new(&[1; MAX_RANK + 1]).is_err());
         assert_eq!(Shape::new(&[]).unwrap().elements(), 1);
+    }
+
+    #[test]
+    fn shapes_broadcast_from_the_last_axis() {
+        let (a, b) = (Shape::new(&[2, 1, 4, 1]).unwrap(), Shape::new(&[3, 1, 5]).unwrap());
+        let both = a.broadcast(&b).unwrap();
+        assert_eq!(&*both, [2, 3, 4, 5]);
+        assert_eq!((a.steps_in(&both), b.steps_in(&both)), (vec![4, 0, 1, 0], vec![0, 5, 0, 1]));
+        let e = Shape::new(&[3, 4]).unwrap().broadcast(&Shape::new(&[5]).unwrap()).unwrap_err();
+        assert!(e.to_string().contains("axis 1 of the broadcast"), "{e}");
     }
 
     #[test]

@@ -42,6 +42,49 @@ pub fn quick_gelu(x: f64) -> f64 {
     x * sigmoid(1.702 * x)
 }
 
+/// `x`, at least `min` and at most `max`; NaN stays.
+pub fn hard_tanh(x: f64, min: f64, max: f64) -> f64 {
+    if x < min {
+        min
+    } else if x > max {
+        max
+    } else {
+        x
+    }
+}
+
+/// `(x + 3) / 6`, at least 0 and at most 1.
+pub fn hard_sigmoid(x: f64) -> f64 {
+    hard_tanh(x + 3.0, 0.0, 6.0) / 6.0
+}
+
+/// `x·hard_sigmoid(x)`.
+pub fn hard_swish(x: f64) -> f64 {
+    x * hard_sigmoid(x)
+}
+
+/// `x` where `x ≥ 0`, else `alpha·(eˣ − 1)`.
+pub fn elu(x: f64, alpha: f64) -> f64 {
+    if x < 0.0 { alpha * x.exp_m1() } else { x }
+}
+
+/// `log(1 + e^(beta·x)) / beta`, and `x` where `beta·x` is above the threshold.
+pub fn softplus(x: f64, beta: f64, threshold: f64) -> f64 {
+    if beta * x > threshold { x } else { (beta * x).exp().ln_1p() / beta }
+}
+
+/// `log(sigmoid(x))`.
+pub fn log_sigmoid(x: f64) -> f64 {
+    // exp of a positive number would overflow.
+    if x < 0.0 { x - x.exp().ln_1p() } else { -(-x).exp().ln_1p() }
+}
+
+/// `x·tanh(log(1 + eˣ))`.
+pub fn mish(x: f64) -> f64 {
+    let softplus = if x > 40.0 { x } else { x.exp().ln_1p() };
+    x * softplus.tanh()
+}
+
 /// The error function, `2/√π ∫₀ˣ e^(−t²) dt`.
 pub fn erf(x: f64) -> f64 {
     if x.is_nan() {
@@ -92,8 +135,36 @@ mod tests {
     }
 
     #[test]
+    fn bends_and_their_ends() {
+        assert_eq!([-4.0, -3.0, 0.0, 3.0, 9.0].map(hard_sigmoid), [0.0, 0.0, 0.5, 1.0, 1.0]);
+        assert_eq!([-4.0, 1.0, 4.0].map(hard_swish), [0.0, 2.0 / 3.0, 4.0]);
+        assert_abs_diff_eq!(softplus(0.0, 2.0, 20.0), 2f64.ln() / 2.0, epsilon = 1e-15);
+        assert_eq!(softplus(11.0, 2.0, 20.0), 11.0);
+        assert_abs_diff_eq!(elu(-1e9, 0.5), -0.5, epsilon = 1e-15);
+        for x in [-700.0, -3.0, 0.25, 5.0] {
+            assert_abs_diff_eq!(log_sigmoid(x), -softplus(-x, 1.0, 1e9), epsilon = 1e-12);
+        }
+        assert_abs_diff_eq!(mish(1.0), 0.865_098_388, epsilon = 1e-9);
+    }
+
+    #[test]
     fn nan_stays() {
-        for f in [relu, sigmoid, tanh, silu, gelu, gelu_tanh, quick_gelu] {
+        for f in [
+            relu,
+            sigmoid,
+            tanh,
+            silu,
+            gelu,
+            gelu_tanh,
+            quick_gelu,
+            hard_sigmoid,
+            hard_swish,
+            log_sigmoid,
+            mish,
+            |x| hard_tanh(x, -1.0, 1.0),
+            |x| elu(x, 1.0),
+            |x| softplus(x, 1.0, 20.0),
+        ] {
             assert!(f(f64::NAN).is_nan());
         }
     }

@@ -1,7 +1,7 @@
 //! Joining tensors along an axis.
 
 /// Each input is its elements and its row: the length along the joined axis times that of all axes after it.
-pub fn concat(inputs: &[(&[f32], usize)], outer: usize) -> Vec<f32> {
+pub fn concat<T: Copy>(inputs: &[(&[T], usize)], outer: usize) -> Vec<T> {
     let mut y = Vec::new();
     for o in 0..outer {
         for (x, row) in inputs {

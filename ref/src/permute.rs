@@ -1,8 +1,8 @@
 //! Axes in another order.
 
 /// `x` is of shape `dims`; axis `i` of the result is axis `order[i]` of `x`.
-pub fn permute(x: &[f32], dims: &[usize], order: &[usize]) -> Vec<f32> {
-    let mut y = vec![0.0; x.len()];
+pub fn permute<T: Copy>(x: &[T], dims: &[usize], order: &[usize]) -> Vec<T> {
+    let mut y = x.to_vec();
     let mut index = vec![0; dims.len()];
     for (i, &value) in x.iter().enumerate() {
         let mut rest = i;

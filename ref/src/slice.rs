@@ -1,7 +1,7 @@
 //! Parts of tensors.
 
 /// `x` is of shape `dims`; along each axis, the elements that the axis' index range names are taken.
-pub fn slice(x: &[f32], dims: &[usize], indices: &[Vec<usize>]) -> Vec<f32> {
+pub fn slice<T: Copy>(x: &[T], dims: &[usize], indices: &[Vec<usize>]) -> Vec<T> {
     let Some((first, rest)) = indices.split_first() else { return x.to_vec() };
     let row: usize = dims[1..].iter().product();
     first.iter().flat_map(|i| slice(&x[i * row..(i + 1) * row], &dims[1..], rest)).collect()

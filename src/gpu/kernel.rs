@@ -40,6 +40,7 @@ macro_rules! kernel {
 pub const LIB: &[Kernel] = &[
     kernel!("lib/activation"),
     kernel!("lib/attention"),
+    kernel!("lib/elementary"),
     kernel!("lib/index"),
     kernel!("lib/matmul"),
     kernel!("lib/median"),
@@ -47,7 +48,9 @@ pub const LIB: &[Kernel] = &[
     kernel!("lib/nan"),
     kernel!("lib/order"),
     kernel!("lib/select"),
+    kernel!("lib/power"),
     kernel!("lib/strided"),
+    kernel!("lib/trigonometry"),
 ];
 
 /// Values for a file's `// tune:` lines.

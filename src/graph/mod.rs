@@ -160,6 +160,14 @@ impl Graph {
         &self.values[value.index()].ty
     }
 
+    /// The elements of a constant.
+    pub(crate) fn known(&self, value: Value) -> Option<&Tensor> {
+        match &self.values.get(value.index())?.origin {
+            Origin::Constant(tensor) => tensor.as_ref(),
+            _ => None,
+        }
+    }
+
     /// Puts `name` before the names of the nodes that `build` adds.
     ///
     /// # Errors

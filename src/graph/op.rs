@@ -30,6 +30,14 @@ impl TensorType {
         Ok(TensorType { shape: Shape::new(shape)?, dtype: DType::F32 })
     }
 
+    /// A tensor of another shape and the same element type.
+    ///
+    /// # Errors
+    /// [`crate::ErrorKind::BadInput`] for an unusable shape.
+    pub fn with_shape(&self, shape: &[usize]) -> Result<Self> {
+        Ok(TensorType { shape: Shape::new(shape)?, dtype: self.dtype })
+    }
+
     /// Bytes in f32 or i32.
     pub fn bytes(&self) -> u64 {
         self.shape.elements() as u64 * self.dtype.size() as u64

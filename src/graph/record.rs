@@ -98,6 +98,13 @@ impl Dispatch {
         self
     }
 
+    /// Makes `Elem` the type of integers where the tensors are of them. A kernel that only moves elements, and has no
+    /// `f32(…)` in it, then moves integers too.
+    #[must_use]
+    pub fn elements(self, dtype: DType) -> Self {
+        if dtype == DType::I32 { self.tune("Elem", "i32") } else { self }
+    }
+
     /// Sets an `override` constant.
     #[must_use]
     pub fn constant(mut self, name: &'static str, value: impl Into<f64>) -> Self {
@@ -105,10 +112,12 @@ impl Dispatch {
         self
     }
 
-    /// Sets the override constants `ACTIVATION` and `SLOPE` of a kernel that ends in an activation.
+    /// Sets the override constants `ACTIVATION` and `SLOPE` of a kernel that ends in an activation, and `SECOND` of
+    /// `lib/activation.wgsl`.
     #[must_use]
     pub fn activation(self, activation: Activation) -> Self {
-        self.constant("ACTIVATION", activation.code()).constant("SLOPE", activation.slope())
+        let [first, second] = activation.parameters();
+        self.constant("ACTIVATION", activation.code()).constant("SLOPE", first).constant("SECOND", second)
     }
 
     /// The tensors of bindings 1, 2, …; binding 0 is the params.

@@ -5,6 +5,8 @@ use serde::{Deserialize, Deserializer};
 use serde_json::Value as Json;
 
 use crate::error::{Error, Result};
+use crate::graph::{Graph, Value};
+use crate::tensor::DType;
 
 /// An operator's attributes as a JSON object.
 #[derive(Debug, Clone, Default)]
@@ -166,6 +168,34 @@ pub(super) fn optional_list<'de, D: Deserializer<'de>, T: Deserialize<'de>>(
         OneOrList::One(x) => vec![x],
         OneOrList::List(x) => x,
     }))
+}
+
+/// Whether an operator moves elements of this type: floats and integers alike.
+pub(super) fn any_element(dtype: DType) -> bool {
+    matches!(dtype, DType::F32 | DType::I32)
+}
+
+/// Where the index for a place of a tensor stands: along the axis, if indices name rows, or else at the place itself.
+pub(super) fn indexed_place(place: &[usize], indices: &[usize], axis: usize, rows: bool) -> usize {
+    match rows {
+        true => place[axis],
+        false => place.iter().zip(indices).fold(0, |at, (p, length)| at * length + p),
+    }
+}
+
+impl Graph {
+    /// That indices name places along an axis of `x`, where they are constant: what they are is not known otherwise.
+    pub(super) fn check_indices(&self, indices: Value, x: Value, dim: isize) -> Result<()> {
+        let (Some(known), Ok(axis)) = (self.known(indices), axis(dim, self.shape(x).rank())) else {
+            return Ok(());
+        };
+        let Ok(known) = known.i32s() else { return Ok(()) };
+        let length = self.shape(x)[axis];
+        match known.iter().find(|i| usize::try_from(**i).map_or(true, |i| i >= length)) {
+            Some(i) => Err(Error::bad_input(format!("index {i}, dim {dim} has the length {length}"))),
+            None => Ok(()),
+        }
+    }
 }
 
 /// That a number is positive and nothing that a device may take for zero.

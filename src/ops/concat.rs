@@ -5,13 +5,13 @@ use std::ops::RangeInclusive;
 use kinetograph_ref::concat as reference;
 use serde::Deserialize;
 
-use super::attributes::axis;
+use super::attributes::{any_element, axis};
 use super::{Door, Layout, Port};
 use crate::error::{Error, Result};
 use crate::gpu::Kernel;
 use crate::graph::{Dispatch, Graph, Op, Operand, Recorder, TensorType, Value};
 use crate::shape::Shape;
-use crate::tensor::Tensor;
+use crate::tensor::{DType, Tensor};
 use crate::{kernel, params};
 
 static KERNEL: Kernel = kernel!("concat");
@@ -51,7 +51,8 @@ impl Concat {
 }
 
 impl Graph {
-    /// Adds the join of one or more tensors along an axis; their other axes are equally long.
+    /// Adds the join of one or more tensors along an axis; their other axes are equally long, and all of them are of
+    /// floats or all of integers.
     ///
     /// # Errors
     /// [`crate::ErrorKind::BadInput`] when they are not, when there is no such axis, or no tensor at all.
@@ -88,15 +89,29 @@ impl Op for Concat {
         1..=usize::MAX
     }
 
+    fn takes(&self, dtype: DType) -> bool {
+        any_element(dtype)
+    }
+
     fn infer(&self, inputs: &[TensorType]) -> Result<Vec<TensorType>> {
-        Ok(vec![TensorType::float(&self.output(inputs.iter().map(|t| &t.shape))?)?])
+        if let Some(i) = inputs.iter().position(|t| t.dtype != inputs[0].dtype) {
+            let (one, other) = (inputs[0].dtype, inputs[i].dtype);
+            return Err(Error::bad_input(format!("input {i} is {other}, input 0 is {one}")));
+        }
+        Ok(vec![inputs[0].with_shape(&self.output(inputs.iter().map(|t| &t.shape))?)?])
     }
 
     fn reference(&self, inputs: &[Tensor]) -> Result<Vec<Tensor>> {
         let shape = self.output(inputs.iter().map(Tensor::shape))?;
-        let rows = inputs.iter().map(|t| Ok((t.f32s()?, self.row(t.shape())?)));
         let outer = shape.elements() / self.row(&shape)?;
-        Ok(vec![Tensor::new(&shape, reference::concat(&rows.collect::<Result<Vec<_>>>()?, outer))?])
+        let y = if inputs[0].dtype() == DType::I32 {
+            let rows = inputs.iter().map(|t| Ok((t.i32s()?, self.row(t.shape())?)));
+            Tensor::new(&shape, reference::concat(&rows.collect::<Result<Vec<_>>>()?, outer))
+        } else {
+            let rows = inputs.iter().map(|t| Ok((t.f32s()?, self.row(t.shape())?)));
+            Tensor::new(&shape, reference::concat(&rows.collect::<Result<Vec<_>>>()?, outer))
+        };
+        Ok(vec![y?])
     }
 
     fn flops(&self, _: &[TensorType], _: &[TensorType]) -> u64 {
@@ -118,6 +133,7 @@ impl Op for Concat {
             };
             r.dispatch(
                 Dispatch::new(&KERNEL, "concat_direct", &params)
+                    .elements(r.dtype(i))
                     .bind([Operand::Input(i), Operand::Output(0)])
                     .groups(count.div_ceil(64) as u64),
             );

@@ -5,7 +5,7 @@ use std::ops::RangeInclusive;
 use kinetograph_ref::embedding as reference;
 
 use super::{Door, Layout, Port};
-use crate::error::{Error, Result};
+use crate::error::{At, Error, Result};
 use crate::gpu::Kernel;
 use crate::graph::{Dispatch, Graph, Op, Operand, Recorder, TensorType, Value};
 use crate::tensor::{DType, Tensor};
@@ -15,7 +15,7 @@ static KERNEL: Kernel = kernel!("embedding");
 
 /// The rows of a table that indices name, as `torch.nn.functional.embedding`.
 ///
-/// What the indices are is not known when a graph is built: one below 0 or beyond the table gives a row of NaN,
+/// What the indices are is not known when a graph is built, if they are no constant: one below 0 or beyond the table gives a row of NaN,
 /// where PyTorch refuses it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Embedding;
@@ -24,8 +24,10 @@ impl Graph {
     /// Adds a look-up: `indices` `[…]`, i32, and `table` `[K, D]` give `[…, D]`.
     ///
     /// # Errors
-    /// [`crate::ErrorKind::BadInput`] when the indices are no integers or the table is no matrix of floats.
+    /// [`crate::ErrorKind::BadInput`] when the indices are no integers, the table is no matrix of floats, or the indices
+    /// are constant and one of them names no row.
     pub fn embedding(&mut self, indices: Value, table: Value) -> Result<Value> {
+        self.check_indices(indices, table, 0).at("embedding")?;
         self.push(Embedding, &[indices, table])
     }
 }

@@ -4,6 +4,22 @@
 //!
 //! To add one, see `docs/add-an-op.md`.
 
+/// An expression of the elements of a tensor, of whichever of a graph's two types they are.
+macro_rules! with_elements {
+    ($tensor:expr, |$elements:ident| $body:expr) => {
+        match $tensor.dtype() {
+            $crate::tensor::DType::I32 => {
+                let $elements = $tensor.i32s()?;
+                $body
+            }
+            _ => {
+                let $elements = $tensor.f32s()?;
+                $body
+            }
+        }
+    };
+}
+
 mod attributes;
 
 pub mod activation;
@@ -13,31 +29,40 @@ pub mod attention;
 pub mod batch_norm;
 pub mod binary;
 pub mod bincount;
+pub mod cast;
 pub mod composed;
 pub mod concat;
 pub mod conv3d;
 pub mod cumulative;
 pub mod ema_codebook;
 pub mod embedding;
+pub mod gated;
+pub mod gather;
 pub mod grid_sample;
 pub mod group_norm;
 pub mod linear;
 pub mod matmul;
 pub mod median;
 pub mod norm;
+pub mod one_hot;
 pub mod permute;
 pub mod perplexity;
 pub mod pool3d;
 pub mod quantile;
 pub mod reduce;
 pub mod relative_scores;
+pub mod repeat;
 pub mod reshape;
 pub mod resize;
+pub mod roll;
 pub mod scalar_quantize;
+pub mod scatter_add;
+pub mod select;
 pub mod slice;
 pub mod softmax;
 pub mod sort;
 pub mod tvl1;
+pub mod unary;
 pub mod upfirdn2d;
 pub mod vector_quantize;
 pub mod window_attention;
@@ -52,33 +77,42 @@ pub use arg_reduce::{ArgReduce, Extreme};
 pub use attention::{Attention, Over};
 pub use attributes::{Attributes, Padding};
 pub use batch_norm::BatchNorm;
-pub use binary::Binary;
+pub use binary::{Binary, BinaryOp};
 pub use bincount::Bincount;
+pub use cast::{Cast, Kind};
 pub use composed::{BlurPool, Conv2d, Einsum, NonLocal, Weighting};
 pub use concat::Concat;
 pub use conv3d::Conv3d;
 pub use cumulative::{Cumulation, Cumulative};
 pub use ema_codebook::{EmaCodebook, EmaCodebookOutputs};
 pub use embedding::Embedding;
+pub use gated::{Gate, Gated};
+pub use gather::Gather;
 pub use grid_sample::{Coordinates, GridSample, Sampling, SamplingPadding};
 pub use group_norm::GroupNorm;
 pub use linear::Linear;
 pub use matmul::Matmul;
 pub use median::Median;
 pub use norm::{Norm, NormMode};
+pub use one_hot::OneHot;
 pub use permute::Permute;
 pub use perplexity::Perplexity;
 pub use pool3d::{Pool, Pool3d};
 pub use quantile::{Quantile, QuantileInterpolation};
 pub use reduce::{Reduce, Reduction};
 pub use relative_scores::RelativeScores;
+pub use repeat::Repeat;
 pub use reshape::Reshape;
 pub use resize::{Interpolation, Resize};
+pub use roll::Roll;
 pub use scalar_quantize::{ScalarCode, ScalarQuantize};
+pub use scatter_add::ScatterAdd;
+pub use select::Select;
 pub use slice::Slice;
 pub use softmax::Softmax;
 pub use sort::Sort;
 pub use tvl1::Tvl1;
+pub use unary::Unary;
 pub use upfirdn2d::{FilterPadding, Upfirdn2d};
 pub use vector_quantize::{Distance, VectorQuantize};
 pub use window_attention::WindowAttention;
@@ -92,39 +126,57 @@ pub const CATALOG: &[&Door] = &[
     &batch_norm::DOOR,
     &binary::DOOR,
     &bincount::DOOR,
+    &cast::DOOR,
     &composed::attention_probabilities::DOOR,
     &composed::blur_pool::DOOR,
     &composed::conv2d::DOOR,
     &composed::einsum::DOOR,
+    &composed::expand::DOOR,
+    &composed::flip::DOOR,
     &composed::group_vector_quantize::DOOR,
+    &composed::masked_fill::DOOR,
     &composed::non_local::DOOR,
+    &composed::pixel_shuffle::DOOR,
+    &composed::pixel_unshuffle::DOOR,
+    &composed::prelu::DOOR,
     &composed::prepend_tokens::DOOR,
+    &composed::repeat_interleave::DOOR,
     &composed::residual_vector_quantize::DOOR,
+    &composed::split::DOOR,
+    &composed::stack::DOOR,
     &composed::straight_through::DOOR,
     &concat::DOOR,
     &conv3d::DOOR,
     &cumulative::DOOR,
     &ema_codebook::DOOR,
     &embedding::DOOR,
+    &gated::DOOR,
+    &gather::DOOR,
     &grid_sample::DOOR,
     &group_norm::DOOR,
     &linear::DOOR,
     &matmul::DOOR,
     &median::DOOR,
     &norm::DOOR,
+    &one_hot::DOOR,
     &permute::DOOR,
     &perplexity::DOOR,
     &pool3d::DOOR,
     &quantile::DOOR,
     &reduce::DOOR,
     &relative_scores::DOOR,
+    &repeat::DOOR,
     &reshape::DOOR,
     &resize::DOOR,
+    &roll::DOOR,
     &scalar_quantize::DOOR,
+    &scatter_add::DOOR,
+    &select::DOOR,
     &slice::DOOR,
     &softmax::DOOR,
     &sort::DOOR,
     &tvl1::DOOR,
+    &unary::DOOR,
     &upfirdn2d::DOOR,
     &vector_quantize::DOOR,
     &window_attention::DOOR,

@@ -3,13 +3,13 @@
 use kinetograph_ref::permute as reference;
 use serde::Deserialize;
 
-use super::attributes::{axes, axis_list};
+use super::attributes::{any_element, axes, axis_list};
 use super::{Door, Layout, Port};
 use crate::error::{Error, Result};
 use crate::gpu::Kernel;
 use crate::graph::{Dispatch, Graph, Op, Operand, Recorder, TensorType, Value};
 use crate::shape::{MAX_RANK, Shape};
-use crate::tensor::Tensor;
+use crate::tensor::{DType, Tensor};
 use crate::{kernel, params};
 
 static KERNEL: Kernel = kernel!("permute");
@@ -38,7 +38,7 @@ impl Permute {
 }
 
 impl Graph {
-    /// Adds a copy of `x` with its axes in another order: axis `i` of the output is axis `dims[i]` of `x`.
+    /// Adds a copy of `x`, of floats or integers, with its axes in another order: axis `i` of the output is axis `dims[i]` of `x`.
     ///
     /// # Errors
     /// [`crate::ErrorKind::BadInput`] when `dims` does not name every axis once.
@@ -72,17 +72,21 @@ impl Op for Permute {
         "permute"
     }
 
+    fn takes(&self, dtype: DType) -> bool {
+        any_element(dtype)
+    }
+
     fn infer(&self, inputs: &[TensorType]) -> Result<Vec<TensorType>> {
         let shape = &inputs[0].shape;
         let dims: Vec<usize> = self.order(shape)?.into_iter().map(|a| shape[a]).collect();
-        Ok(vec![TensorType::float(&dims)?])
+        Ok(vec![inputs[0].with_shape(&dims)?])
     }
 
     fn reference(&self, inputs: &[Tensor]) -> Result<Vec<Tensor>> {
         let shape = inputs[0].shape();
         let order = self.order(shape)?;
         let dims: Vec<usize> = order.iter().map(|&a| shape[a]).collect();
-        Ok(vec![Tensor::new(&dims, reference::permute(inputs[0].f32s()?, shape, &order))?])
+        Ok(vec![with_elements!(inputs[0], |x| Tensor::new(&dims, reference::permute(x, shape, &order)))?])
     }
 
     fn flops(&self, _: &[TensorType], _: &[TensorType]) -> u64 {
@@ -101,6 +105,7 @@ impl Op for Permute {
         };
         r.dispatch(
             Dispatch::new(&KERNEL, "permute_direct", &params)
+                .elements(r.dtype(0))
                 .bind([Operand::Input(0), Operand::Output(0)])
                 .groups(count.div_ceil(64) as u64),
         );

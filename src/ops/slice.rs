@@ -3,65 +3,65 @@
 use kinetograph_ref::slice as reference;
 use serde::Deserialize;
 
-use super::attributes::axis;
+use super::attributes::{any_element, axis};
 use super::{Door, Layout, Port};
 use crate::error::{Error, Result};
 use crate::gpu::Kernel;
 use crate::graph::{Dispatch, Graph, Op, Operand, Recorder, TensorType, Value};
 use crate::shape::{MAX_RANK, Shape};
-use crate::tensor::Tensor;
+use crate::tensor::{DType, Tensor};
 use crate::{kernel, params};
 
 static KERNEL: Kernel = kernel!("slice");
 
 /// A part of a tensor, as Python's `x[start:stop:step, …]`: an entry an axis from the first on, axes without one
-/// stay whole. Negative starts and stops count from the end; those beyond an end mean the end.
+/// stay whole. Negative starts and stops count from the end; those beyond an end mean the end. A negative step goes
+/// backwards, from the last element if there is no start, through the first if there is no stop.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Slice {
-    /// The first element along each axis; none stands for 0.
+    /// The first element along each axis; none stands for the end that the step leads away from.
     pub start: Vec<Option<isize>>,
-    /// The element after the last along each axis; none stands for the end.
+    /// The first element no more taken along each axis; none stands for all to the end.
     pub stop: Vec<Option<isize>>,
-    /// Steps between elements, at least 1; none stands for 1.
-    pub step: Vec<Option<usize>>,
+    /// Steps between elements, not 0; none stands for 1.
+    pub step: Vec<Option<isize>>,
 }
 
 impl Slice {
     /// First element, number of elements and step along each axis.
-    fn ranges(&self, shape: &Shape) -> Result<Vec<(usize, usize, usize)>> {
+    fn ranges(&self, shape: &Shape) -> Result<Vec<(usize, usize, isize)>> {
         let lists = [("start", self.start.len()), ("stop", self.stop.len()), ("step", self.step.len())];
         if let Some((name, entries)) = lists.into_iter().find(|(_, entries)| *entries > shape.rank()) {
             return Err(Error::bad_input(format!("{name} has {entries} entries for {} axes", shape.rank())));
         }
         let ranges = shape.iter().enumerate().map(|(axis, &length)| {
-            let start = self.start.get(axis).copied().flatten().map_or(0, |s| place(s, length));
-            let stop = self.stop.get(axis).copied().flatten().map_or(length, |s| place(s, length));
-            let step = self.step.get(axis).copied().flatten().unwrap_or(1);
+            let entry = |list: &[Option<isize>]| list.get(axis).copied().flatten();
+            let step = entry(&self.step).unwrap_or(1);
             if step == 0 {
-                return Err(Error::bad_input(format!("step 0 along axis {axis}: 1 or more is possible")));
+                return Err(Error::bad_input(format!("step 0 along axis {axis}: any other is possible")));
             }
-            if start >= stop {
+            let end = length as isize;
+            // What lies beyond both ends, in the direction of the step.
+            let (low, high) = if step > 0 { (0, end) } else { (-1, end - 1) };
+            let place = |at: isize| if at < 0 { at.saturating_add(end) } else { at }.clamp(low, high);
+            let (first, last) = if step > 0 { (low, high) } else { (high, low) };
+            let start = entry(&self.start).map_or(first, place);
+            let stop = entry(&self.stop).map_or(last, place);
+            if (step > 0 && start >= stop) || (step < 0 && start <= stop) {
                 return Err(Error::bad_input(format!(
-                    "nothing is left of the {length} elements of axis {axis} from start {start} to stop {stop}"
+                    "nothing is left of the {length} elements of axis {axis} from start {start} to stop {stop} by \
+                     step {step}"
                 )));
             }
-            Ok((start, (stop - start).div_ceil(step), step))
+            Ok((start.unsigned_abs(), stop.abs_diff(start).div_ceil(step.unsigned_abs()), step))
         });
         ranges.collect()
     }
 }
 
-/// Where a start or stop lies on an axis.
-fn place(at: isize, length: usize) -> usize {
-    match usize::try_from(at) {
-        Ok(at) => at.min(length),
-        Err(_) => length.saturating_sub(at.unsigned_abs()),
-    }
-}
-
 impl Graph {
-    /// Adds a part of `x`, see [`Slice`]. Every axis stays, however short.
+    /// Adds a part of `x`, of floats or integers, see [`Slice`]. Every axis stays, however short.
     ///
     /// # Errors
     /// [`crate::ErrorKind::BadInput`] when nothing is left of an axis, a step is 0, or there are more entries than
@@ -103,25 +103,37 @@ params! {
     }
 }
 
+/// A step as the kernel's 32-bit indices count: a negative one wraps round.
+fn wrapped(step: isize) -> usize {
+    step as u32 as usize
+}
+
 impl Op for Slice {
     fn name(&self) -> &'static str {
         "slice"
     }
 
+    fn takes(&self, dtype: DType) -> bool {
+        any_element(dtype)
+    }
+
     fn infer(&self, inputs: &[TensorType]) -> Result<Vec<TensorType>> {
         let dims: Vec<usize> =
             self.ranges(&inputs[0].shape)?.into_iter().map(|(_, count, _)| count).collect();
-        Ok(vec![TensorType::float(&dims)?])
+        Ok(vec![inputs[0].with_shape(&dims)?])
     }
 
     fn reference(&self, inputs: &[Tensor]) -> Result<Vec<Tensor>> {
         let ranges = self.ranges(inputs[0].shape())?;
         let indices: Vec<Vec<usize>> = ranges
             .into_iter()
-            .map(|(start, count, step)| (0..count).map(|i| start + i * step).collect())
+            .map(|(start, count, step)| {
+                (0..count).map(|i| start.wrapping_add_signed(i as isize * step)).collect()
+            })
             .collect();
         let dims: Vec<usize> = indices.iter().map(Vec::len).collect();
-        Ok(vec![Tensor::new(&dims, reference::slice(inputs[0].f32s()?, inputs[0].shape(), &indices))?])
+        let shape = inputs[0].shape();
+        Ok(vec![with_elements!(inputs[0], |x| Tensor::new(&dims, reference::slice(x, shape, &indices)))?])
     }
 
     fn flops(&self, _: &[TensorType], _: &[TensorType]) -> u64 {
@@ -140,7 +152,7 @@ impl Op for Slice {
         let steps: Vec<usize> = ranges
             .iter()
             .zip(&strides)
-            .map(|((_, count, step), s)| if *count == 1 { 0 } else { step * s })
+            .map(|((_, count, step), s)| if *count == 1 { 0 } else { wrapped(step * *s as isize) })
             .collect();
         let count = r.output(0).elements();
         let params = SliceParams {
@@ -152,6 +164,7 @@ impl Op for Slice {
         };
         r.dispatch(
             Dispatch::new(&KERNEL, "slice_direct", &params)
+                .elements(r.dtype(0))
                 .bind([Operand::Input(0), Operand::Output(0)])
                 .groups(count.div_ceil(64) as u64),
         );

@@ -14,12 +14,12 @@ mod sampling;
 
 use kinetograph::graph::{Family, TensorType, Traits};
 use kinetograph::ops::{
-    ArgReduce, Attention, Cumulative, Distance, GroupNorm, Norm, Pool3d, Quantile, Reduce, Softmax,
+    ArgReduce, Attention, Binary, Cumulative, Distance, Gather, GroupNorm, Matmul, Norm, Pool3d, Quantile,
+    Reduce, ScatterAdd, Softmax, Unary,
 };
-use kinetograph::ops::{Attention, Distance, GroupNorm, Matmul, Norm, Pool3d, Reduce, Softmax};
 use kinetograph::ops::{Attributes, CATALOG};
 use kinetograph::verify::Case;
-use kinetograph::{DType, ErrorKind, Graph, Precision, Shape};
+use kinetograph::{DType, ErrorKind, Graph, Precision, Shape, Tensor};
 
 /// Operator, shapes of its inputs, attributes, and a part of the message.
 type Wrong = (&'static str, &'static [&'static [usize]], &'static str, &'static str);
@@ -76,13 +76,10 @@ fn every_operator_has_wrong_uses() {
 fn indices_are_no_floats() {
     for (op, attributes) in [
         ("arg_reduce", "{}"),
-        ("concat", "{}"),
-        ("norm", "{}"),
         ("cumulative", "{}"),
-        ("permute", r#"{"dims": [1, 0]}"#),
+        ("norm", "{}"),
         ("quantile", r#"{"q": 0.5}"#),
         ("reduce", "{}"),
-        ("slice", "{}"),
         ("softmax", "{}"),
         ("sort", "{}"),
     ] {
@@ -93,6 +90,82 @@ fn indices_are_no_floats() {
         let e = door.add(&mut graph, &[x], &Attributes::parse(attributes).unwrap()).unwrap_err();
         assert!(e.to_string().contains("must be a float tensor"), "{op}: {e}");
     }
+}
+
+/// Operators that move elements move integers as well, and give them as such; a join is of one type.
+#[test]
+fn integers_are_moved_as_integers() {
+    let integers = |shape: &[usize]| TensorType { shape: Shape::new(shape).unwrap(), dtype: DType::I32 };
+    for (op, attributes) in [
+        ("concat", "{}"),
+        ("expand", r#"{"shape": [4, 2, 3]}"#),
+        ("cast", r#"{"to": "int"}"#),
+        ("flip", r#"{"dims": 1}"#),
+        ("permute", r#"{"dims": [1, 0]}"#),
+        ("repeat", r#"{"repeats": [2, 1]}"#),
+        ("repeat_interleave", r#"{"repeats": 2}"#),
+        ("roll", r#"{"shifts": 1, "dims": 0}"#),
+        ("slice", "{}"),
+        ("split", r#"{"chunks": 2}"#),
+        ("stack", "{}"),
+    ] {
+        let door = CATALOG.iter().find(|d| d.name == op).unwrap();
+        let mut graph = Graph::new();
+        let x = graph.input_of("x", integers(&[2, 3])).unwrap();
+        let y = door.add(&mut graph, &[x], &Attributes::parse(attributes).unwrap()).unwrap();
+        assert!(y.iter().all(|y| graph.ty(*y).dtype == DType::I32), "{op}");
+    }
+    let mut graph = Graph::new();
+    let (x, i) = (graph.input("x", &[2, 3]).unwrap(), graph.input_of("i", integers(&[2, 3])).unwrap());
+    let e = graph.concat(&[x, i], 0).unwrap_err().to_string();
+    assert!(e.contains("input 1 is i32, input 0 is f32"), "{e}");
+}
+
+/// Functions of two tensors are of one type, and some of floats or integers alone.
+#[test]
+fn floats_and_integers_do_not_mix() {
+    let mut graph = Graph::new();
+    let ty = TensorType { shape: Shape::new(&[2, 3]).unwrap(), dtype: DType::I32 };
+    let i = graph.input_of("i", ty).unwrap();
+    let x = graph.input("x", &[2, 3]).unwrap();
+    for e in [graph.binary(x, i, Binary::Add), graph.select(x, x, i)] {
+        assert!(e.unwrap_err().to_string().contains("the input is f32, the other is i32"));
+    }
+    for function in Binary::ALL.into_iter().filter(|f| !f.takes(DType::I32)) {
+        let e = graph.binary(i, i, function).unwrap_err().to_string();
+        assert!(e.contains("is a function of floats"), "{e}");
+    }
+    for function in Binary::ALL.into_iter().filter(|f| f.takes(DType::I32)) {
+        let y = graph.binary(i, i, function).unwrap();
+        assert_eq!(graph.ty(y).dtype, DType::I32);
+    }
+    let e = graph.masked_fill(i, x, 0.5).unwrap_err().to_string();
+    assert!(e.contains("value 0.5 is no i32"), "{e}");
+    let e = graph.unary(i, Unary::Abs).unwrap_err().to_string();
+    assert!(e.contains("must be a float tensor"), "{e}");
+}
+
+/// Indices that are known when a graph is built must name something.
+#[test]
+fn constant_indices_are_checked() {
+    let mut graph = Graph::new();
+    let x = graph.input("x", &[4, 5]).unwrap();
+    let constant = |graph: &mut Graph, shape: &[usize], values: Vec<i32>| {
+        graph.constant("i", Tensor::new(shape, values).unwrap())
+    };
+    let rows = constant(&mut graph, &[2], vec![0, 4]);
+    let elements = constant(&mut graph, &[1, 2], vec![3, -1]);
+    let source = graph.input("source", &[1, 2]).unwrap();
+    for (got, part) in [
+        (graph.gather(x, rows, &Gather { dim: 0, rows: true }), "gather: index 4, dim 0 has the length 4"),
+        (graph.gather(x, elements, &Gather::default()), "gather: index -1, dim 0 has the length 4"),
+        (graph.scatter_add(x, elements, source, &ScatterAdd::default()), "scatter_add: index -1"),
+        (graph.embedding(rows, x), "embedding: index 4"),
+    ] {
+        let e = got.unwrap_err().to_string();
+        assert!(e.contains(part), "{e}");
+    }
+    assert!(graph.gather(x, rows, &Gather { dim: 1, rows: true }).is_ok());
 }
 
 /// A table of indices, and indices where a codebook or rows must be.
@@ -134,6 +207,10 @@ fn loops_without_end_are_refused() {
         Case::new("quantile", &[&[4_000_000]], |g, v| g.quantile(v[0], &Quantile::along(0.5, 0))),
         Case::new("sort", &[&[3_000_000]], |g, v| Ok(g.top_k(v[0], 10, 0, true)?.0)),
         Case::new("reduce", &[&[16_000_000]], |g, v| g.reduce(v[0], &Reduce::default())),
+        Case::new("scatter_add", &[&[3], &[60_001], &[60_001]], |g, v| {
+            g.scatter_add(v[0], v[1], v[2], &ScatterAdd::default())
+        })
+        .indices(1, 0..=2),
         Case::new("softmax", &[&[6_000_000]], |g, v| g.softmax(v[0], &Softmax::default())),
         Case::several("vector_quantize", &[&[1, 3], &[4_000_000, 3]], |g, v| {
             let (indices, quantized) = g.vector_quantize(v[0], v[1], Distance::Euclidean)?;

@@ -4,6 +4,8 @@
 mod algebra;
 mod attention;
 mod convolution;
+mod movement;
+mod pointwise;
 mod pooling;
 mod quantization;
 mod reduction;

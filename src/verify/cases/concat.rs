@@ -21,5 +21,8 @@ pub(super) fn cases() -> Vec<Case> {
         })
         .chain([Case::new("concat/the-same-twice", &[&[3, 5]], |g, v| g.concat(&[v[0], v[0]], 1))
             .exact_on_integers()])
+        .chain([Case::new("concat/of-integers", &[&[3, 5], &[3, 2]], |g, v| g.concat(v, 1))
+            .indices(0, -70_000..=70_000)
+            .indices(1, -70_000..=70_000)])
         .collect()
 }

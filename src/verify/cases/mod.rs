@@ -9,6 +9,7 @@ mod batch_norm;
 mod binary;
 mod bincount;
 mod blur_pool;
+mod cast;
 mod concat;
 mod conv2d;
 mod conv3d;
@@ -16,29 +17,46 @@ mod cumulative;
 mod einsum;
 mod ema_codebook;
 mod embedding;
+mod expand;
+mod flip;
+mod gated;
+mod gather;
 mod grid_sample;
 mod group_norm;
 mod group_vector_quantize;
 mod linear;
+mod masked_fill;
 mod matmul;
 mod median;
 mod non_local;
 mod norm;
+mod one_hot;
 mod permute;
 mod perplexity;
+mod pixel_shuffle;
+mod pixel_unshuffle;
 mod pool3d;
+mod prelu;
 mod prepend_tokens;
 mod quantile;
 mod reduce;
 mod relative_scores;
+mod repeat;
+mod repeat_interleave;
 mod residual_vector_quantize;
 mod resize;
+mod roll;
 mod scalar_quantize;
+mod scatter_add;
+mod select;
 mod slice;
 mod softmax;
 mod sort;
+mod split;
+mod stack;
 mod straight_through;
 mod tvl1;
+mod unary;
 mod upfirdn2d;
 mod vector_quantize;
 mod window_attention;
@@ -57,6 +75,7 @@ pub fn all() -> Vec<Case> {
         binary::cases(),
         bincount::cases(),
         blur_pool::cases(),
+        cast::cases(),
         concat::cases(),
         conv2d::cases(),
         conv3d::cases(),
@@ -64,29 +83,46 @@ pub fn all() -> Vec<Case> {
         einsum::cases(),
         ema_codebook::cases(),
         embedding::cases(),
+        expand::cases(),
+        flip::cases(),
+        gated::cases(),
+        gather::cases(),
         grid_sample::cases(),
         group_norm::cases(),
         group_vector_quantize::cases(),
         linear::cases(),
+        masked_fill::cases(),
         matmul::cases(),
         median::cases(),
         non_local::cases(),
         norm::cases(),
+        one_hot::cases(),
         permute::cases(),
         perplexity::cases(),
+        pixel_shuffle::cases(),
+        pixel_unshuffle::cases(),
         pool3d::cases(),
+        prelu::cases(),
         prepend_tokens::cases(),
         quantile::cases(),
         reduce::cases(),
         relative_scores::cases(),
+        repeat::cases(),
+        repeat_interleave::cases(),
         residual_vector_quantize::cases(),
         resize::cases(),
+        roll::cases(),
         scalar_quantize::cases(),
+        scatter_add::cases(),
+        select::cases(),
         slice::cases(),
         softmax::cases(),
         sort::cases(),
+        split::cases(),
+        stack::cases(),
         straight_through::cases(),
         tvl1::cases(),
+        unary::cases(),
         upfirdn2d::cases(),
         vector_quantize::cases(),
         window_attention::cases(),

@@ -16,5 +16,7 @@ pub(super) fn cases() -> Vec<Case> {
                 .fills([Fill::Integers, Fill::Normal, Fill::SomeNan])
                 .exact_on_integers()
         })
+        .chain([Case::new("permute/of-integers", &[&[3, 4, 5]], |g, v| g.permute(v[0], &[2, 0, 1]))
+            .indices(0, -70_000..=70_000)])
         .collect()
 }

@@ -1,0 +1,54 @@
+// roll: elements moved along axes, those that leave one end coming in at the other.
+//
+//   out[i, …] = in[(i + back) mod I, …]
+//
+// Layouts: input and output contiguous, of shape `dims`, with `steps` from element to element along each axis; `back` is
+// less than the axis' length. All innermost axis first.
+// Dispatch: roll_direct, 64 elements a workgroup.
+// Source: torch.roll.
+
+#import index
+
+alias Elem = f32; // tune: Elem
+
+struct Params {
+    first_group: u32,
+    count: u32,
+    pad_0: u32,
+    pad_1: u32,
+    dims: array<vec4<u32>, 2>,
+    steps: array<vec4<u32>, 2>,
+    back: array<vec4<u32>, 2>,
+}
+
+@group(0) @binding(0) var<uniform> params: Params;
+@group(0) @binding(1) var<storage, read> input: array<Elem>;
+@group(0) @binding(2) var<storage, read_write> output: array<Elem>;
+
+@compute @workgroup_size(64)
+fn roll_direct(
+    @builtin(workgroup_id) workgroup: vec3<u32>,
+    @builtin(num_workgroups) workgroups: vec3<u32>,
+    @builtin(local_invocation_index) lane: u32,
+) {
+    let i = linear_group(params.first_group, workgroup, workgroups) * 64u + lane;
+    if i >= params.count {
+        return;
+    }
+    var rest = i;
+    var at = 0u;
+    // unroll
+    for (var half = 0u; half < 2u; half++) {
+        // unroll
+        for (var axis = 0u; axis < 4u; axis++) {
+            let length = params.dims[half][axis];
+            let place = rest % length;
+            rest /= length;
+            // How many come before the seam; place + back may not fit 32 bits.
+            let before = length - params.back[half][axis];
+            let from_place = select(place - before, place + params.back[half][axis], place < before);
+            at += from_place * params.steps[half][axis];
+        }
+    }
+    output[i] = input[at];
+}

@@ -1,0 +1,20 @@
+use super::{super::Fill, Case};
+
+pub(super) fn cases() -> Vec<Case> {
+    let list: [(&str, &[usize], &[isize], &[isize]); 5] = [
+        ("window", &[1, 4, 6, 7, 5], &[-2, -3, -3], &[1, 2, 3]),
+        ("forwards", &[7, 5], &[2], &[0]),
+        ("round-and-round", &[3, 4, 5], &[11, -9], &[-1, 0]),
+        ("nowhere", &[3, 4], &[0, 8], &[0, 1]),
+        ("eight-axes", &[2, 3, 1, 2, 3, 2, 1, 2], &[1, 1, 1, 1, -1, -1, 5, 1], &[0, 1, 2, 3, 4, 5, 6, 7]),
+    ];
+    list.into_iter()
+        .map(|(name, shape, shifts, dims)| {
+            Case::new(format!("roll/{name}"), &[shape], move |g, v| g.roll(v[0], shifts, dims))
+                .fills([Fill::Integers, Fill::Normal, Fill::SomeNan])
+                .exact_on_integers()
+        })
+        .chain([Case::new("roll/of-integers", &[&[3, 5]], |g, v| g.roll(v[0], &[1], &[1]))
+            .indices(0, -70_000..=70_000)])
+        .collect()
+}
