@@ -14,7 +14,7 @@ pub struct Level {
 impl Level {
     /// What is rounded, between two whole numbers `levels − 1` apart.
     pub fn bound(self, x: f32) -> f64 {
-        let offset = if self.levels % 2 == 0 { 0.5 } else { 0.0 };
+        let offset = if self.levels.is_multiple_of(2) { 0.5 } else { 0.0 };
         (f64::from(x) + self.shift).tanh() * self.half - offset
     }
 }

@@ -103,7 +103,7 @@ impl ScalarQuantize {
 
     fn bounds_of_levels(&self) -> Vec<Level> {
         let of = |&levels: &u32| {
-            let offset = if levels % 2 == 0 { 0.5 } else { 0.0 };
+            let offset = if levels.is_multiple_of(2) { 0.5 } else { 0.0 };
             let stretch = if self.mode == ScalarCode::FsqPaper { 1.0 - 1e-3 } else { 1.0 + 1e-3 };
             let half = f64::from(levels - 1) * stretch / 2.0;
             let ratio = offset / half;
