@@ -53,9 +53,9 @@ override CAUSAL: u32 = 0u;
 override WINDOWED: u32 = 0u;
 
 @group(0) @binding(0) var<uniform> params: Params;
-@group(0) @binding(1) var<storage, read> query: array<Elem>;
-@group(0) @binding(2) var<storage, read> key: array<Elem>;
-@group(0) @binding(3) var<storage, read> value: array<Elem>;
+@group(0) @binding(1) var<storage, read> query: array<Part>;
+@group(0) @binding(2) var<storage, read> key: array<Part>;
+@group(0) @binding(3) var<storage, read> value: array<Part>;
 @group(0) @binding(4) var<storage, read> bias: array<Elem>;
 @group(0) @binding(5) var<storage, read_write> output: array<Elem>;
 

@@ -5,7 +5,7 @@
 // larger score comes, both sums are scaled down to it. A key that is not seen, or to whose product −∞ is added, is not
 // looked at. A query with no key left gives zeros, one with a score that is NaN or +∞ gives NaN.
 //
-// The importing file declares `alias Elem`, the arrays of it `query`, `key`, `value` and `output`, the params'
+// The importing file declares `alias Elem`, `query`, `key` and `value`, arrays of Part, `output`, one of Elem, the params'
 // `queries` and `keys` of a problem, `key_at` and `value_at` (where the first key and the first value lie), `scale` and
 // `nan` (a NaN), and says where things are:
 //
@@ -27,6 +27,11 @@
 const HEAD_DIM: u32 = 8u; // tune: HEAD_DIM
 const HELD: u32 = 2u; // tune: HELD
 
+// How query, key and value are read: Elem by Elem, or, where heads are of a multiple of four channels, as vec4<Elem>
+// with 4 as PART. vec4<Elem>(x) is of both: it leaves a vec4 as it is.
+alias Part = Elem; // tune: Part
+const PART: u32 = 1u; // tune: PART
+
 const MINUS_INFINITY: u32 = 0xff800000u;
 const EXPONENT: u32 = 0x7f800000u;
 const SKIP: f32 = -1.0;
@@ -38,30 +43,45 @@ struct State {
     sum: array<vec4<f32>, HELD>,
 }
 
-// Four channels from d on, zeros beyond the head.
+// Four channels from d on, a multiple of four; zeros beyond the head.
 fn query_chunk(at: u32, d: u32) -> vec4<f32> {
+    if PART == 4u {
+        let x = vec4<f32>(vec4<Elem>(query[(at + min(d, max(HEAD_DIM, 4u) - 4u)) / 4u]));
+        return select(vec4<f32>(), x, d < HEAD_DIM);
+    }
     var x = vec4<f32>();
     // unroll
     for (var i = 0u; i < 4u; i++) {
-        x[i] = select(0.0, f32(query[at + min(d + i, HEAD_DIM - 1u)]), d + i < HEAD_DIM);
+        let one = vec4<Elem>(query[at + min(d + i, HEAD_DIM - 1u)]).x;
+        x[i] = select(0.0, f32(one), d + i < HEAD_DIM);
     }
     return x;
 }
 
 fn key_chunk(at: u32, d: u32) -> vec4<f32> {
+    if PART == 4u {
+        let x = vec4<f32>(vec4<Elem>(key[(at + min(d, max(HEAD_DIM, 4u) - 4u)) / 4u]));
+        return select(vec4<f32>(), x, d < HEAD_DIM);
+    }
     var x = vec4<f32>();
     // unroll
     for (var i = 0u; i < 4u; i++) {
-        x[i] = select(0.0, f32(key[at + min(d + i, HEAD_DIM - 1u)]), d + i < HEAD_DIM);
+        let one = vec4<Elem>(key[at + min(d + i, HEAD_DIM - 1u)]).x;
+        x[i] = select(0.0, f32(one), d + i < HEAD_DIM);
     }
     return x;
 }
 
 fn value_chunk(at: u32, d: u32) -> vec4<f32> {
+    if PART == 4u {
+        let x = vec4<f32>(vec4<Elem>(value[(at + min(d, max(HEAD_DIM, 4u) - 4u)) / 4u]));
+        return select(vec4<f32>(), x, d < HEAD_DIM);
+    }
     var x = vec4<f32>();
     // unroll
     for (var i = 0u; i < 4u; i++) {
-        x[i] = select(0.0, f32(value[at + min(d + i, HEAD_DIM - 1u)]), d + i < HEAD_DIM);
+        let one = vec4<Elem>(value[at + min(d + i, HEAD_DIM - 1u)]).x;
+        x[i] = select(0.0, f32(one), d + i < HEAD_DIM);
     }
     return x;
 }

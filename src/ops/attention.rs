@@ -54,12 +54,12 @@ pub struct Attention {
     pub causal: bool,
     /// How many positions a query sees to each side, if not all of them: half of what Longformer calls its window.
     pub window: Option<usize>,
-    /// How many of the first queries see, and how many of the first keys are seen by, all in spite of `window`. A
-    /// Longformer projects its global queries and the keys and values they see by weights of their own: its rows of
-    /// them are those of a second attention.
+    /// How many of the first queries see all keys, and how many of the first keys are seen by all queries, in spite of
+    /// `window`. In a Longformer the global queries, and the keys and values that they see, have projections of their
+    /// own: their rows come from a second attention.
     pub global: usize,
-    /// The grid `[T, H, W]` that the last keys fill, if the bias is one for each place on its axes (MViTv2's decomposed
-    /// relative positions, of which [`Graph::relative_scores`] makes it).
+    /// The grid `[T, H, W]` that the last keys fill, if the bias is one for each place on its axes: MViTv2's decomposed
+    /// relative positions, which [`Graph::relative_scores`] makes.
     pub key_grid: Option<[usize; 3]>,
     /// Which tokens attend to each other; space and time are of tokens in the order of frames, then places.
     pub over: Over,
@@ -434,6 +434,9 @@ impl Op for Attention {
             .groups(groups as u64);
         if entry == "attention_tiled" {
             dispatch = dispatch.tune("TILE", format!("{tile}u"));
+        }
+        if width.is_multiple_of(4) && r.traits().family != Family::Direct {
+            dispatch = dispatch.tune("Part", "vec4<Elem>").tune("PART", "4u");
         }
         r.dispatch(dispatch);
         Ok(())

@@ -292,6 +292,9 @@ impl Op for WindowAttention {
         if entry == "window_attention_tiled" {
             dispatch = dispatch.tune("TILE", format!("{tile}u"));
         }
+        if a.width.is_multiple_of(4) && r.traits().family != Family::Direct {
+            dispatch = dispatch.tune("Part", "vec4<Elem>").tune("PART", "4u");
+        }
         r.dispatch(dispatch);
         Ok(())
     }
