@@ -27,24 +27,33 @@ fn mish(x: f32) -> f32 {
     return x * select(below / (below + 2.0), above / (above + 2.0 * e * e), x >= 0.0);
 }
 
+// Kin share a case: what stands here is written into a kernel for every element that it stores.
 fn activate(code: u32, slope: f32, x: f32) -> f32 {
     var y = x;
     switch code {
         case 1u: { y = max(x, 0.0); }
         case 2u: { y = select(slope * x, x, x >= 0.0); }
-        case 3u: { y = sigmoid(x); }
-        case 4u: { y = tanh(clamp(x, -15.0, 15.0)); }
-        case 5u: { y = x * sigmoid(x); }
+        case 3u, 5u, 8u: {
+            let s = sigmoid(select(x, 1.702 * x, code == 8u));
+            y = select(x * s, s, code == 3u);
+        }
+        case 4u, 7u: {
+            let inner = select(x, 0.79788456 * (x + 0.044715 * x * x * x), code == 7u);
+            let t = tanh(clamp(inner, -15.0, 15.0));
+            y = select(t, 0.5 * x * (1.0 + t), code == 7u);
+        }
         case 6u: { y = 0.5 * x * (1.0 + error_function(x * 0.70710678)); }
-        case 7u: { y = 0.5 * x * (1.0 + tanh(clamp(0.79788456 * (x + 0.044715 * x * x * x), -15.0, 15.0))); }
-        case 8u: { y = x * sigmoid(1.702 * x); }
         case 9u: { y = clamp(x, 0.0, 6.0); }
         case 10u: { y = min(max(x, slope), SECOND); }
-        case 11u: { y = clamp(x + 3.0, 0.0, 6.0) / 6.0; }
-        case 12u: { y = x * (clamp(x + 3.0, 0.0, 6.0) / 6.0); }
+        case 11u, 12u: {
+            let h = clamp(x + 3.0, 0.0, 6.0) / 6.0;
+            y = select(x * h, h, code == 11u);
+        }
         case 13u: { y = select(slope * exp_minus_one(min(x, 0.0)), x, x >= 0.0); }
-        case 14u: { y = select(softplus(slope * x) / slope, x, slope * x > SECOND); }
-        case 15u: { y = -softplus(-x); }
+        case 14u, 15u: {
+            let s = softplus(select(slope * x, -x, code == 15u));
+            y = select(select(s / slope, x, slope * x > SECOND), -s, code == 15u);
+        }
         case 16u: { y = mish(x); }
         default: {}
     }

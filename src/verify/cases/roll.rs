@@ -1,7 +1,10 @@
 use super::{super::Fill, Case};
 
+/// Name, shape, shifts, axes.
+type Row = (&'static str, &'static [usize], &'static [isize], &'static [isize]);
+
 pub(super) fn cases() -> Vec<Case> {
-    let list: [(&str, &[usize], &[isize], &[isize]); 5] = [
+    let list: [Row; 5] = [
         ("window", &[1, 4, 6, 7, 5], &[-2, -3, -3], &[1, 2, 3]),
         ("forwards", &[7, 5], &[2], &[0]),
         ("round-and-round", &[3, 4, 5], &[11, -9], &[-1, 0]),
