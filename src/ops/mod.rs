@@ -21,6 +21,7 @@ macro_rules! with_elements {
 }
 
 mod attributes;
+mod gates;
 
 pub mod activation;
 pub mod affine_grid;
@@ -40,7 +41,9 @@ pub mod gated;
 pub mod gather;
 pub mod grid_sample;
 pub mod group_norm;
+pub mod gru_cell;
 pub mod linear;
+pub mod lstm_cell;
 pub mod matmul;
 pub mod median;
 pub mod norm;
@@ -49,6 +52,7 @@ pub mod permute;
 pub mod perplexity;
 pub mod pool3d;
 pub mod quantile;
+pub mod random;
 pub mod reduce;
 pub mod relative_scores;
 pub mod repeat;
@@ -80,7 +84,10 @@ pub use batch_norm::BatchNorm;
 pub use binary::{Binary, BinaryOp};
 pub use bincount::Bincount;
 pub use cast::{Cast, Kind};
-pub use composed::{BlurPool, Conv2d, Einsum, NonLocal, Weighting};
+pub use composed::{
+    BlurPool, Conv2d, ConvGru, ConvLstm, Direction, Einsum, Gru, Lstm, NonLocal, Recurrent, RecurrentWeights,
+    Weighting,
+};
 pub use concat::Concat;
 pub use conv3d::Conv3d;
 pub use cumulative::{Cumulation, Cumulative};
@@ -90,7 +97,9 @@ pub use gated::{Gate, Gated};
 pub use gather::Gather;
 pub use grid_sample::{Coordinates, GridSample, Sampling, SamplingPadding};
 pub use group_norm::GroupNorm;
+pub use gru_cell::{GruCell, Reset, Update};
 pub use linear::Linear;
+pub use lstm_cell::{LstmCell, LstmInputs};
 pub use matmul::Matmul;
 pub use median::Median;
 pub use norm::{Norm, NormMode};
@@ -99,6 +108,7 @@ pub use permute::Permute;
 pub use perplexity::Perplexity;
 pub use pool3d::{Pool, Pool3d};
 pub use quantile::{Quantile, QuantileInterpolation};
+pub use random::{Distribution, Random};
 pub use reduce::{Reduce, Reduction};
 pub use relative_scores::RelativeScores;
 pub use repeat::Repeat;
@@ -130,10 +140,14 @@ pub const CATALOG: &[&Door] = &[
     &composed::attention_probabilities::DOOR,
     &composed::blur_pool::DOOR,
     &composed::conv2d::DOOR,
+    &composed::conv_gru::DOOR,
+    &composed::conv_lstm::DOOR,
     &composed::einsum::DOOR,
     &composed::expand::DOOR,
     &composed::flip::DOOR,
     &composed::group_vector_quantize::DOOR,
+    &composed::gru::DOOR,
+    &composed::lstm::DOOR,
     &composed::masked_fill::DOOR,
     &composed::non_local::DOOR,
     &composed::pixel_shuffle::DOOR,
@@ -154,7 +168,9 @@ pub const CATALOG: &[&Door] = &[
     &gather::DOOR,
     &grid_sample::DOOR,
     &group_norm::DOOR,
+    &gru_cell::DOOR,
     &linear::DOOR,
+    &lstm_cell::DOOR,
     &matmul::DOOR,
     &median::DOOR,
     &norm::DOOR,
@@ -163,6 +179,7 @@ pub const CATALOG: &[&Door] = &[
     &perplexity::DOOR,
     &pool3d::DOOR,
     &quantile::DOOR,
+    &random::DOOR,
     &reduce::DOOR,
     &relative_scores::DOOR,
     &repeat::DOOR,

@@ -69,7 +69,8 @@ pub(super) fn indices(
     let mut next = bits(name, index);
     let count = (i64::from(*range.end()) - i64::from(*range.start()) + 1) as u64;
     let elements = shape.iter().product();
-    let values = std::iter::repeat_with(|| range.start() + (next() % count) as i32).take(elements);
+    let values =
+        std::iter::repeat_with(|| range.start().wrapping_add((next() % count) as i32)).take(elements);
     Tensor::new(shape, values.collect::<Vec<_>>())
 }
 

@@ -8,6 +8,7 @@ mod movement;
 mod pointwise;
 mod pooling;
 mod quantization;
+mod recurrent;
 mod reduction;
 mod sampling;
 

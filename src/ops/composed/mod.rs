@@ -24,3 +24,15 @@ pub use blur_pool::BlurPool;
 pub use conv2d::Conv2d;
 pub use einsum::Einsum;
 pub use non_local::{NonLocal, Weighting};
+mod recurrent;
+
+pub mod conv_gru;
+pub mod conv_lstm;
+pub mod gru;
+pub mod lstm;
+
+pub use conv_gru::ConvGru;
+pub use conv_lstm::ConvLstm;
+pub use gru::Gru;
+pub use lstm::Lstm;
+pub use recurrent::{Direction, Recurrent, RecurrentWeights};

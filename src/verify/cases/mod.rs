@@ -13,6 +13,8 @@ mod cast;
 mod concat;
 mod conv2d;
 mod conv3d;
+mod conv_gru;
+mod conv_lstm;
 mod cumulative;
 mod einsum;
 mod ema_codebook;
@@ -24,7 +26,11 @@ mod gather;
 mod grid_sample;
 mod group_norm;
 mod group_vector_quantize;
+mod gru;
+mod gru_cell;
 mod linear;
+mod lstm;
+mod lstm_cell;
 mod masked_fill;
 mod matmul;
 mod median;
@@ -39,6 +45,7 @@ mod pool3d;
 mod prelu;
 mod prepend_tokens;
 mod quantile;
+mod random;
 mod reduce;
 mod relative_scores;
 mod repeat;
@@ -79,6 +86,8 @@ pub fn all() -> Vec<Case> {
         concat::cases(),
         conv2d::cases(),
         conv3d::cases(),
+        conv_gru::cases(),
+        conv_lstm::cases(),
         cumulative::cases(),
         einsum::cases(),
         ema_codebook::cases(),
@@ -90,7 +99,11 @@ pub fn all() -> Vec<Case> {
         grid_sample::cases(),
         group_norm::cases(),
         group_vector_quantize::cases(),
+        gru::cases(),
+        gru_cell::cases(),
         linear::cases(),
+        lstm::cases(),
+        lstm_cell::cases(),
         masked_fill::cases(),
         matmul::cases(),
         median::cases(),
@@ -105,6 +118,7 @@ pub fn all() -> Vec<Case> {
         prelu::cases(),
         prepend_tokens::cases(),
         quantile::cases(),
+        random::cases(),
         reduce::cases(),
         relative_scores::cases(),
         repeat::cases(),
