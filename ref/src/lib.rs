@@ -14,6 +14,7 @@ pub mod embedding;
 pub mod group_norm;
 pub mod linear;
 pub mod norm;
+pub mod pad;
 pub mod permute;
 pub mod pool3d;
 pub mod reduce;

@@ -43,6 +43,7 @@ pub const LIB: &[Kernel] = &[
     kernel!("lib/matmul"),
     kernel!("lib/moments"),
     kernel!("lib/nan"),
+    kernel!("lib/padding"),
     kernel!("lib/strided"),
 ];
 

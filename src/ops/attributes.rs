@@ -68,6 +68,50 @@ impl Attributes {
 /// Zeros (or, for a maximum, nothing) before and after each of the axes T, H, W.
 pub type Padding = [[usize; 2]; 3];
 
+/// What the padding around a tensor holds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
+#[serde(rename_all = "snake_case")]
+#[non_exhaustive]
+pub enum PaddingMode {
+    /// A constant; zero for a convolution, where PyTorch calls it `zeros`.
+    #[default]
+    #[serde(alias = "zeros")]
+    Constant,
+    /// The tensor reflected at its first and last elements, which do not come again: `c b a b c b a`.
+    Reflect,
+    /// The first and the last element: `a a a b c c c`.
+    Replicate,
+    /// The tensor from its other end: `b c a b c a b`.
+    Circular,
+}
+
+impl PaddingMode {
+    /// The number that `kernels/lib/padding.wgsl` knows it by.
+    pub(super) fn code(self) -> u32 {
+        match self {
+            PaddingMode::Constant => 0,
+            PaddingMode::Reflect => 1,
+            PaddingMode::Replicate => 2,
+            PaddingMode::Circular => 3,
+        }
+    }
+
+    /// That an axis has the elements that its padding wants.
+    pub(super) fn check(self, axis: &str, length: usize, padding: [usize; 2]) -> Result<()> {
+        let (what, most) = match self {
+            PaddingMode::Constant | PaddingMode::Replicate => return Ok(()),
+            PaddingMode::Reflect => ("reflect", length - 1),
+            PaddingMode::Circular => ("circular", length),
+        };
+        if padding.iter().any(|p| *p > most) {
+            return Err(Error::bad_input(format!(
+                "{what} padding {padding:?} along axis {axis} of {length} elements: at most {most} is possible"
+            )));
+        }
+        Ok(())
+    }
+}
+
 #[derive(Deserialize)]
 #[serde(untagged)]
 enum OneOrEach {

@@ -17,6 +17,7 @@ pub mod embedding;
 pub mod group_norm;
 pub mod linear;
 pub mod norm;
+pub mod pad;
 pub mod permute;
 pub mod pool3d;
 pub mod reduce;
@@ -31,7 +32,7 @@ use crate::tensor::Tensor;
 
 pub use activation::ActivationOp;
 pub use attention::{Attention, Over};
-pub use attributes::{Attributes, Padding};
+pub use attributes::{Attributes, Padding, PaddingMode};
 pub use batch_norm::BatchNorm;
 pub use binary::Binary;
 pub use composed::Conv2d;
@@ -41,6 +42,7 @@ pub use embedding::Embedding;
 pub use group_norm::GroupNorm;
 pub use linear::Linear;
 pub use norm::{Norm, NormMode};
+pub use pad::Pad;
 pub use permute::Permute;
 pub use pool3d::{Pool, Pool3d};
 pub use reduce::{Reduce, Reduction};
@@ -62,6 +64,7 @@ pub const CATALOG: &[&Door] = &[
     &group_norm::DOOR,
     &linear::DOOR,
     &norm::DOOR,
+    &pad::DOOR,
     &permute::DOOR,
     &pool3d::DOOR,
     &reduce::DOOR,

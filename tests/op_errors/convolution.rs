@@ -14,4 +14,17 @@ pub(crate) const WRONG: &[Wrong] = &[
     ("conv2d", &[VIDEO, &[3, 3, 6, 4]], "{}", "[N, H, W, C]"),
     ("conv2d", &[PICTURE, WEIGHT], "{}", "[kH, kW, Cin/groups, Cout]"),
     ("conv2d", &[PICTURE, &[7, 3, 6, 4]], "{}", "along H"),
+    ("pad", &[&[3, 4]], r#"{"padding": [[1, 1], [0, 0], [1, 0]]}"#, "padding has 3 entries"),
+    ("pad", &[&[3, 4]], r#"{"padding": [[-1, 0]]}"#, "attribute `padding"),
+    ("pad", &[&[3, 4]], r#"{"padding": [1, 1]}"#, "attribute `padding"),
+    ("pad", &[&[3, 4]], r#"{"padding": [[3, 0]], "mode": "reflect"}"#, "at most 2"),
+    (
+        "pad",
+        &[&[3, 4]],
+        r#"{"padding": [[0, 0], [0, 5]], "mode": "circular"}"#,
+        "axis 1 of 4 elements: at most 4",
+    ),
+    ("pad", &[&[3, 4]], r#"{"mode": "symmetric"}"#, "attribute `mode`"),
+    ("pad", &[&[3, 4]], r#"{"mode": "replicate", "value": 1}"#, "value 1 is for mode constant"),
+    ("pad", &[&[3, 4]], r#"{"padding": [[1000000000, 1000000000]]}"#, "along axis 0"),
 ];

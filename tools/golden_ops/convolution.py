@@ -1,5 +1,6 @@
 """Convolutions and paddings."""
 
+import torch
 import torch.nn.functional as F
 
 from common import Cases, pairs, rand
@@ -50,4 +51,27 @@ def conv2d():
     return c
 
 
-FAMILY = [conv3d, conv2d]
+def pad():
+    c = Cases("pad", exact=True)
+
+    def add(name, x, padding, mode="constant", value=0.0):
+        """`padding` has an entry an axis from the first on; F.pad wants the last first, and no axis before them."""
+        given = padding + [[0, 0]] * (x.dim() - len(padding))
+        outer = 0 if mode == "constant" else x.dim() - {2: 1, 3: 1, 4: 2, 5: 3}[x.dim()]
+        assert not any(sum(p) for p in given[:outer])
+        y = F.pad(x, pairs(given[outer:]), mode=mode, **({"value": value} if mode == "constant" else {}))
+        c.add(name, [x], y, padding=padding, mode=mode, value=value)
+
+    add("constant", rand(2, 3, 4), [[1, 0], [0, 2], [3, 1]], value=-2.5)
+    add("constant-first-axis", rand(2, 3, 4), [[2, 1]])
+    add("constant-integers", torch.randint(-2 ** 31, 2 ** 31 - 1, (3, 4), dtype=torch.int32), [[1, 0], [2, 1]], value=7.0)
+    for mode in ("reflect", "replicate", "circular"):
+        add(f"{mode}-1d", rand(2, 3, 7), [[0, 0], [0, 0], [4, 2]], mode)
+        add(f"{mode}-2d", rand(2, 3, 4, 5), [[0, 0], [0, 0], [1, 3], [2, 0]], mode)
+        add(f"{mode}-3d", rand(1, 2, 3, 4, 5), [[0, 0], [0, 0], [2, 1], [0, 3], [4, 4]], mode)
+    add("circular-whole", rand(1, 2, 3, 4), [[0, 0], [0, 0], [3, 3], [4, 0]], "circular")
+    add("replicate-far", rand(1, 2, 3), [[0, 0], [0, 0], [9, 5]], "replicate")
+    return c
+
+
+FAMILY = [conv3d, conv2d, pad]

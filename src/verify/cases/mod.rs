@@ -11,6 +11,7 @@ mod embedding;
 mod group_norm;
 mod linear;
 mod norm;
+mod pad;
 mod permute;
 mod pool3d;
 mod reduce;
@@ -34,6 +35,7 @@ pub fn all() -> Vec<Case> {
         group_norm::cases(),
         linear::cases(),
         norm::cases(),
+        pad::cases(),
         permute::cases(),
         pool3d::cases(),
         reduce::cases(),
