@@ -172,7 +172,8 @@ fn every_adapter_agrees_with_pytorch() {
 fn the_comparison_can_fail() {
     for golden in goldens() {
         let Some((last, first)) = golden.outputs.split_last() else { panic!("{}", golden.name) };
-        let good = last.f32s().unwrap();
+        // Integers take the same way; a NaN is none of them.
+        let Ok(good) = last.f32s() else { continue };
         let judge = |bad| golden.judge(&[first, &[bad]].concat());
         let Some(at) = good.iter().position(|x| x.is_finite() && x.abs() > 0.1) else { continue };
         for wrong in [f32::NAN, good[at] * 1.001 + 0.01, f32::INFINITY] {

@@ -1,72 +1,459 @@
 //! Fusion: fewer nodes that compute the same.
 
-use super::{Graph, Origin, Value};
+use std::sync::Arc;
+
+use super::{Graph, Node, Op, Origin, Value};
+use crate::tensor::Tensor;
 
 impl Graph {
-    /// The same graph in fewer nodes: views of constants become constants, which operators can then pack, and
-    /// activations move into the nodes before them. Names, inputs and outputs stay; a value that is a graph output
-    /// stays a node.
+    /// The same graph in fewer nodes, each step for what the ones before have left:
+    ///
+    /// 1. views of constants become constants, which operators can then pack;
+    /// 2. factors and summands of channels (a batch normalisation) move into the weights of the node before;
+    /// 3. sums of two tensors move into a node that computes one of them (the end of a residual block);
+    /// 4. activations move into the node before.
+    ///
+    /// A node takes in what reads its output only if nothing else does, seen through views. Names, inputs and outputs
+    /// stay; a value that is a graph output stays a node. Constants that nothing reads any more lose their values.
     #[must_use]
     pub(crate) fn fused(&self) -> Graph {
-        self.with_constant_views().with_inner_activations()
+        let mut fusion = Fusion::of(self.clone());
+        fusion.constant_views();
+        fusion.each(Fusion::channel_affine);
+        fusion.each(Fusion::sum);
+        fusion.each(Fusion::activation);
+        fusion.finish()
+    }
+}
+
+/// A graph on the way to fewer nodes. Nodes are known by their first place.
+struct Fusion {
+    graph: Graph,
+    /// For each value, how many inputs of nodes and graph outputs it is.
+    readers: Vec<usize>,
+    /// For each value, the node that computes it.
+    makers: Vec<Option<usize>>,
+    /// For each node, where it now stands: that of the node whose work it took over last, or nowhere if another has
+    /// taken its own.
+    places: Vec<Option<usize>>,
+}
+
+/// What a node reads, seen through views that nothing else reads.
+struct Source {
+    /// The node that computes it.
+    maker: usize,
+    /// The views in between, the last first.
+    views: Vec<usize>,
+}
+
+impl Source {
+    /// The node whose output is read: the last view or the maker.
+    fn end(&self) -> usize {
+        self.views.first().copied().unwrap_or(self.maker)
+    }
+}
+
+impl Fusion {
+    fn of(graph: Graph) -> Fusion {
+        let mut readers = vec![0; graph.values.len()];
+        let mut makers = vec![None; graph.values.len()];
+        for (i, node) in graph.nodes.iter().enumerate() {
+            node.inputs.iter().for_each(|v| readers[v.index()] += 1);
+            node.outputs.iter().for_each(|v| makers[v.index()] = Some(i));
+        }
+        graph.outputs.iter().for_each(|(_, v)| readers[v.index()] += 1);
+        let places = (0..graph.nodes.len()).map(Some).collect();
+        Fusion { graph, readers, makers, places }
     }
 
-    fn with_constant_views(&self) -> Graph {
-        let mut graph = self.clone();
-        graph.nodes.retain(|node| {
-            let [output] = node.outputs[..] else { return true };
-            if !node.op.is_view() || self.outputs.iter().any(|(_, o)| *o == output) {
-                return true;
+    fn finish(mut self) -> Graph {
+        for (value, readers) in self.graph.values.iter_mut().zip(&self.readers) {
+            if *readers == 0 && value.origin_is_constant() {
+                value.origin = Origin::Constant(None);
             }
-            let shape = &self.values[output.index()].ty.shape;
-            let seen = match &graph.values[node.inputs[0].index()].origin {
+        }
+        let nodes = std::mem::take(&mut self.graph.nodes).into_iter().zip(self.places);
+        let mut nodes: Vec<(usize, Node)> = nodes.filter_map(|(n, place)| Some((place?, n))).collect();
+        // Views that moved with their node stay behind it: the sort is stable.
+        nodes.sort_by_key(|(place, _)| *place);
+        self.graph.nodes = nodes.into_iter().map(|(_, n)| n).collect();
+        self.graph
+    }
+
+    /// Tries a step on every node, in order.
+    fn each(&mut self, step: impl Fn(&mut Fusion, usize) -> Option<()>) {
+        for i in 0..self.graph.nodes.len() {
+            if self.places[i].is_some() {
+                step(self, i);
+            }
+        }
+    }
+
+    fn constant_views(&mut self) {
+        let mut given_out = vec![false; self.graph.values.len()];
+        self.graph.outputs.iter().for_each(|(_, v)| given_out[v.index()] = true);
+        for i in 0..self.graph.nodes.len() {
+            let node = &self.graph.nodes[i];
+            let [output] = node.outputs[..] else { continue };
+            if !node.op.is_view() || given_out[output.index()] {
+                continue;
+            }
+            let source = node.inputs[0];
+            let shape = &self.graph.values[output.index()].ty.shape;
+            let seen = match &self.graph.values[source.index()].origin {
                 Origin::Constant(None) => Some(None),
                 Origin::Constant(Some(tensor)) => tensor.reshape(shape).ok().map(Some),
                 _ => None,
             };
             if let Some(seen) = seen {
-                graph.values[output.index()].origin = Origin::Constant(seen);
-                return false;
+                self.graph.values[output.index()].origin = Origin::Constant(seen);
+                self.readers[source.index()] -= 1;
+                self.makers[output.index()] = None;
+                self.places[i] = None;
             }
-            true
-        });
-        graph
+        }
     }
 
-    /// The same graph with every activation that alone reads a node's output moved into that node, where the
-    /// operator can take it.
-    fn with_inner_activations(&self) -> Graph {
-        let mut graph = self.clone();
-        let readers = |v: Value| {
-            let nodes = self.nodes.iter().map(|n| n.inputs.iter().filter(|&&i| i == v).count());
-            nodes.sum::<usize>() + self.outputs.iter().filter(|(_, o)| *o == v).count()
-        };
-        let mut removed = vec![false; graph.nodes.len()];
-        for i in 0..graph.nodes.len() {
-            let Some(activation) = graph.nodes[i].op.as_activation() else { continue };
-            let source = graph.nodes[i].inputs[0];
-            if readers(source) != 1 {
-                continue;
+    /// What makes `value`, if nothing but one node reads it.
+    fn source(&self, mut value: Value) -> Option<Source> {
+        let mut views = Vec::new();
+        loop {
+            let maker = self.makers[value.index()].filter(|_| self.readers[value.index()] == 1)?;
+            let node = &self.graph.nodes[maker];
+            if node.outputs.len() != 1 {
+                return None;
             }
-            let maker = graph.nodes[..i].iter().rposition(|n| n.outputs == [source]);
-            let Some(maker) = maker.filter(|&m| !removed[m]) else { continue };
-            let Some(op) = graph.nodes[maker].op.with_activation(activation) else { continue };
-            graph.nodes[maker].op = op;
-            graph.nodes[maker].outputs = graph.nodes[i].outputs.clone();
-            removed[i] = true;
+            if !node.op.is_view() {
+                return Some(Source { maker, views });
+            }
+            views.push(maker);
+            value = node.inputs[0];
         }
-        let mut gone = removed.into_iter();
-        graph.nodes.retain(|_| !gone.next().unwrap_or(false));
-        graph
+    }
+
+    /// Lets `source` give what node `i` gave, so that nobody needs `i` any more.
+    fn take_over(&mut self, source: &Source, i: usize) {
+        let end = source.end();
+        self.graph.nodes[end].outputs = self.graph.nodes[i].outputs.clone();
+        self.makers[self.graph.nodes[i].outputs[0].index()] = Some(end);
+        self.places[i] = None;
+    }
+
+    fn constant(&self, value: Value) -> Option<&Tensor> {
+        match &self.graph.values[value.index()].origin {
+            Origin::Constant(tensor) => tensor.as_ref(),
+            _ => None,
+        }
+    }
+
+    fn constants(&self, node: usize) -> Vec<Option<&Tensor>> {
+        self.graph.nodes[node].inputs.iter().map(|&v| self.constant(v)).collect()
+    }
+
+    fn channel_affine(&mut self, i: usize) -> Option<()> {
+        let node = &self.graph.nodes[i];
+        let affine = node.op.as_channel_affine(&self.constants(i))?;
+        let source = self.source(node.inputs[0])?;
+        let maker = &self.graph.nodes[source.maker];
+        // A view in between may have made other channels.
+        if self.graph.shape(maker.outputs[0]).last() != Some(&affine.scale.len()) {
+            return None;
+        }
+        let constants = maker.op.with_channel_affine(&self.constants(source.maker), &affine)?;
+        for v in self.graph.nodes[i].inputs.clone().iter().skip(1) {
+            self.readers[v.index()] -= 1;
+        }
+        let folded_into = self.graph.nodes[source.maker].name.clone();
+        let old = self.graph.nodes[source.maker].inputs.split_off(1);
+        old.iter().for_each(|v| self.readers[v.index()] -= 1);
+        for (index, tensor) in constants.into_iter().enumerate() {
+            let name = match old.get(index) {
+                Some(v) => self.graph.values[v.index()].name.clone(),
+                None => format!("{folded_into} bias"),
+            };
+            let value = self.graph.constant(&name, tensor);
+            self.readers.push(1);
+            self.makers.push(None);
+            self.graph.nodes[source.maker].inputs.push(value);
+        }
+        self.take_over(&source, i);
+        Some(())
+    }
+
+    fn sum(&mut self, i: usize) -> Option<()> {
+        let node = &self.graph.nodes[i];
+        let [a, b] = node.inputs[..] else { return None };
+        // What is repeated over an axis is not as long as the output.
+        let whole = |v: Value| self.graph.ty(v) == self.graph.ty(node.outputs[0]);
+        if !node.op.is_sum() || !whole(a) || !whole(b) {
+            return None;
+        }
+        let able = |value: Value, addend: Value| -> Option<(Source, Arc<dyn Op>, Value)> {
+            let source = self.source(value)?;
+            let op = self.graph.nodes[source.maker].op.with_addend()?;
+            Some((source, op, addend))
+        };
+        // The later one waits for the other in any case.
+        let candidates = [able(a, b), able(b, a)].into_iter().flatten();
+        let (source, op, addend) = candidates.max_by_key(|(source, ..)| self.places[source.maker])?;
+        self.graph.nodes[source.maker].op = op;
+        self.graph.nodes[source.maker].inputs.push(addend);
+        // Both are computed by now, and nobody read the one before.
+        for moved in source.views.iter().chain([&source.maker]) {
+            self.places[*moved] = Some(i);
+        }
+        self.take_over(&source, i);
+        Some(())
+    }
+
+    fn activation(&mut self, i: usize) -> Option<()> {
+        let node = &self.graph.nodes[i];
+        let activation = node.op.as_activation()?;
+        let source = self.source(node.inputs[0])?;
+        self.graph.nodes[source.maker].op = self.graph.nodes[source.maker].op.with_activation(activation)?;
+        self.take_over(&source, i);
+        Some(())
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use crate::graph::{Activation, Graph};
+    use super::Value;
+    use crate::graph::{Activation, Engine, Graph, PlanOptions};
+    use crate::ops::{BatchNorm, Binary, Conv2d, Conv3d};
     use crate::tensor::Tensor;
 
-    fn linear() -> (Graph, super::Value) {
+    fn numbers(shape: &[usize], seed: usize) -> Tensor {
+        Tensor::from_fn(shape, |i| ((i * 7919 + seed * 104_729) % 1009) as f32 / 504.0 - 1.0).unwrap()
+    }
+
+    /// That the graph comes to so many nodes, and the same numbers on the CPU with and without fusion.
+    fn check(g: &Graph, nodes: usize) {
+        let fused = g.fused();
+        let names: Vec<&str> = fused.nodes.iter().map(|n| n.name.as_str()).collect();
+        assert_eq!(fused.nodes.len(), nodes, "{names:?}");
+        assert_eq!(fused.fused().nodes.len(), nodes, "a second time");
+        // Every node's inputs are there when it runs.
+        let mut there = fused.inputs.clone();
+        for node in &fused.nodes {
+            for v in &node.inputs {
+                assert!(there.contains(v) || fused.values[v.index()].origin_is_constant(), "{}", node.name);
+            }
+            there.extend(&node.outputs);
+        }
+        let inputs: Vec<(&str, Tensor)> =
+            g.inputs().enumerate().map(|(i, (name, ty))| (name, numbers(&ty.shape, i))).collect();
+        let run = |fuse| {
+            let options = PlanOptions { fuse, ..PlanOptions::default() };
+            Engine::cpu().plan_with(g, &options).unwrap().run(&inputs).unwrap()
+        };
+        let (fused, plain) = (run(true), run(false));
+        for ((name, a), (_, b)) in fused.iter().zip(plain.iter()) {
+            assert_eq!(a.shape(), b.shape());
+            let largest = b.f32s().unwrap().iter().fold(0f32, |m, x| m.max(x.abs()));
+            for (a, b) in a.f32s().unwrap().iter().zip(b.f32s().unwrap()) {
+                assert!((a - b).abs() <= 1e-6 * largest, "{name}: {a} instead of {b}");
+            }
+        }
+    }
+
+    /// A clip `[1, 2, 3, 4, 4]` and a convolution of it that keeps its shape.
+    fn conv(g: &mut Graph, x: Value, seed: usize, bias: bool) -> Value {
+        let w = g.constant("w", numbers(&[3, 3, 3, 4, 4], seed));
+        let b = bias.then(|| g.constant("b", numbers(&[4], seed + 1)));
+        g.conv3d(x, w, b, &Conv3d::padded([1; 3])).unwrap()
+    }
+
+    fn clip(g: &mut Graph) -> Value {
+        g.input("x", &[1, 2, 3, 4, 4]).unwrap()
+    }
+
+    fn batch_norm(g: &mut Graph, x: Value, affine: bool) -> Value {
+        let channels = *g.shape(x).last().unwrap();
+        let mut vector = |name: &str, seed| g.constant(name, numbers(&[channels], seed));
+        let mean = vector("mean", 11);
+        let (w, b) = (vector("gamma", 12), vector("beta", 13));
+        let variance = g.constant("var", Tensor::from_fn(&[channels], |i| 0.5 + i as f32).unwrap());
+        let (w, b) = if affine { (Some(w), Some(b)) } else { (None, None) };
+        g.batch_norm(x, [mean, variance], w, b, &BatchNorm::default()).unwrap()
+    }
+
+    #[test]
+    fn a_residual_block_is_two_nodes() {
+        for bias in [false, true] {
+            let mut g = Graph::new();
+            let x = clip(&mut g);
+            let y = conv(&mut g, x, 1, bias);
+            let y = batch_norm(&mut g, y, true);
+            let y = g.relu(y).unwrap();
+            let y = conv(&mut g, y, 2, bias);
+            let y = batch_norm(&mut g, y, false);
+            let y = g.add(y, x).unwrap();
+            let y = g.relu(y).unwrap();
+            g.output("y", y).unwrap();
+            check(&g, 2);
+            let f = g.fused();
+            assert_eq!(f.nodes.last().unwrap().outputs, [y]);
+            assert_eq!(f.nodes.last().unwrap().inputs.len(), 4);
+        }
+    }
+
+    /// The sum waits for both sides, whichever is named first and whichever is computed first.
+    #[test]
+    fn the_addend_is_computed_before() {
+        for swapped in [false, true] {
+            for late in [false, true] {
+                let mut g = Graph::new();
+                let x = clip(&mut g);
+                // A softmax cannot take an addend, so that the convolution must.
+                let early =
+                    if late { conv(&mut g, x, 1, true) } else { g.softmax(x, &Default::default()).unwrap() };
+                let other =
+                    if late { g.softmax(x, &Default::default()).unwrap() } else { conv(&mut g, x, 1, true) };
+                let (a, b) = if swapped { (other, early) } else { (early, other) };
+                let y = g.add(a, b).unwrap();
+                let y = g.activation(y, Activation::Tanh).unwrap();
+                g.output("y", y).unwrap();
+                check(&g, 2);
+                assert_eq!(g.fused().nodes[1].op.name(), "conv3d");
+            }
+        }
+    }
+
+    /// Of two convolutions the later takes the sum, as a downsampled shortcut does.
+    #[test]
+    fn the_later_of_two_takes_the_sum() {
+        let mut g = Graph::new();
+        let x = clip(&mut g);
+        let a = conv(&mut g, x, 1, false);
+        let b = conv(&mut g, x, 2, false);
+        let y = g.add(a, b).unwrap();
+        let z = conv(&mut g, x, 3, false);
+        let y = g.add(y, z).unwrap();
+        g.output("y", y).unwrap();
+        check(&g, 3);
+        let f = g.fused();
+        let inputs: Vec<usize> = f.nodes.iter().map(|n| n.inputs.len()).collect();
+        assert_eq!(inputs, [2, 3, 3]);
+    }
+
+    #[test]
+    fn sums_that_must_stay() {
+        // Read by something else, or given out.
+        let mut g = Graph::new();
+        let x = clip(&mut g);
+        let y = conv(&mut g, x, 1, false);
+        let s = g.add(y, x).unwrap();
+        let t = g.binary(s, y, Binary::Mul).unwrap();
+        g.output("t", t).unwrap();
+        check(&g, 3);
+        let mut g = Graph::new();
+        let x = clip(&mut g);
+        let y = conv(&mut g, x, 1, false);
+        let s = g.add(y, x).unwrap();
+        g.output("y", y).unwrap();
+        g.output("s", s).unwrap();
+        check(&g, 2);
+        // Twice the same.
+        let mut g = Graph::new();
+        let x = clip(&mut g);
+        let y = conv(&mut g, x, 1, false);
+        let s = g.add(y, y).unwrap();
+        g.output("s", s).unwrap();
+        check(&g, 2);
+        // Repeated along an axis, on either side.
+        for shape in [&[4][..], &[1, 2, 3, 4, 1], &[2, 2, 3, 4, 4]] {
+            let mut g = Graph::new();
+            let x = clip(&mut g);
+            let y = conv(&mut g, x, 1, false);
+            let c = g.input("c", shape).unwrap();
+            let s = g.add(c, y).unwrap();
+            g.output("s", s).unwrap();
+            check(&g, 2);
+        }
+        // Not a sum; after an activation.
+        for activation in [None, Some(Activation::Relu)] {
+            let mut g = Graph::new();
+            let x = clip(&mut g);
+            let y = conv(&mut g, x, 1, false);
+            let s = match activation {
+                None => g.binary(y, x, Binary::Sub).unwrap(),
+                Some(a) => {
+                    let y = g.activation(y, a).unwrap();
+                    g.add(y, x).unwrap()
+                }
+            };
+            g.output("s", s).unwrap();
+            check(&g, 2);
+        }
+    }
+
+    #[test]
+    fn two_dimensions_fuse_through_their_views() {
+        let mut g = Graph::new();
+        let x = g.input("x", &[2, 5, 6, 4]).unwrap();
+        let w = g.constant("w", numbers(&[3, 3, 4, 4], 1));
+        let a = Conv2d { padding: [[1; 2]; 2], ..Conv2d::default() };
+        let y = g.conv2d(x, w, None, &a).unwrap();
+        let y = batch_norm(&mut g, y, true);
+        let y = g.add(x, y).unwrap();
+        let y = g.relu(y).unwrap();
+        g.output("y", y).unwrap();
+        // A view, the convolution, a view.
+        check(&g, 3);
+        // A view that makes other channels of them is no reason to fold.
+        let mut g = Graph::new();
+        let x = clip(&mut g);
+        let y = conv(&mut g, x, 1, true);
+        let y = g.reshape(y, &[12, 8]).unwrap();
+        let y = batch_norm(&mut g, y, true);
+        g.output("y", y).unwrap();
+        check(&g, 3);
+    }
+
+    #[test]
+    fn a_batch_norm_folds_only_into_constants_read_by_it_alone() {
+        let mut g = Graph::new();
+        let x = clip(&mut g);
+        let y = conv(&mut g, x, 1, true);
+        let z = batch_norm(&mut g, y, true);
+        let s = g.add(z, y).unwrap();
+        g.output("s", s).unwrap();
+        // The sum takes the batch normalisation's place in no node: it is no product.
+        check(&g, 3);
+        let mut g = Graph::new();
+        let x = clip(&mut g);
+        let w = g.input("w", &[1, 1, 1, 4, 4]).unwrap();
+        let y = g.conv3d(x, w, None, &Conv3d::default()).unwrap();
+        let y = batch_norm(&mut g, y, true);
+        g.output("y", y).unwrap();
+        check(&g, 2);
+        let mut g = Graph::new();
+        let x = g.input("x", &[3, 4]).unwrap();
+        let w = g.constant("w", numbers(&[4, 6], 1));
+        let y = g.linear(x, w, None).unwrap();
+        let y = batch_norm(&mut g, y, true);
+        let r = g.input("r", &[3, 6]).unwrap();
+        let y = g.add(r, y).unwrap();
+        let y = g.activation(y, Activation::Gelu).unwrap();
+        g.output("y", y).unwrap();
+        check(&g, 1);
+    }
+
+    /// Weights that two layers share are folded for one and stay for the other.
+    #[test]
+    fn shared_weights_stay() {
+        let mut g = Graph::new();
+        let x = clip(&mut g);
+        let w = g.constant("w", numbers(&[3, 3, 3, 4, 4], 1));
+        let y = g.conv3d(x, w, None, &Conv3d::padded([1; 3])).unwrap();
+        let y = batch_norm(&mut g, y, true);
+        let y = g.conv3d(y, w, None, &Conv3d::padded([1; 3])).unwrap();
+        g.output("y", y).unwrap();
+        check(&g, 2);
+    }
+
+    fn linear() -> (Graph, Value) {
         let mut g = Graph::new();
         let x = g.input("x", &[2, 4]).unwrap();
         let w = g.constant("w", Tensor::from_fn(&[4, 3], |i| i as f32 - 5.0).unwrap());

@@ -19,6 +19,7 @@
 //! ```
 
 mod activation;
+mod affine;
 mod arena;
 mod cpu;
 mod diff;
@@ -36,6 +37,7 @@ use crate::shape::Shape;
 use crate::tensor::{DType, Tensor};
 
 pub use activation::Activation;
+pub use affine::ChannelAffine;
 pub use diff::{Difference, first_difference};
 pub use engine::{Engine, Outputs, Plan, PlanOptions, Precision, Progress, Timing};
 pub use gpu_plan::{GpuPlan, MemorySummary};

@@ -53,6 +53,31 @@ impl Attributes {
         })
     }
 
+    /// Takes a `padding` that is the name of a rule: `same` or `causal`, see [`PaddingRule`], or `valid`, none at all.
+    ///
+    /// # Errors
+    /// [`crate::ErrorKind::BadInput`] for another name.
+    pub(super) fn padding_rule(&self) -> Result<(Option<PaddingRule>, Attributes)> {
+        let Some(name) = self.0.get("padding").and_then(Json::as_str) else {
+            return Ok((None, self.clone()));
+        };
+        let rule = match name {
+            "same" => Some(PaddingRule::Same),
+            "causal" => Some(PaddingRule::Causal),
+            "valid" => None,
+            _ => {
+                return Err(Error::bad_input(format!(
+                    "attribute `padding`: no rule `{name}`; there are same, valid and causal"
+                )));
+            }
+        };
+        let mut rest = self.clone();
+        if let Some(attributes) = rest.0.as_object_mut() {
+            attributes.remove("padding");
+        }
+        Ok((rule, rest))
+    }
+
     /// Checks that there are none.
     ///
     /// # Errors
@@ -109,6 +134,38 @@ impl PaddingMode {
             )));
         }
         Ok(())
+    }
+}
+
+/// Padding that follows from the lengths of input and window.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum PaddingRule {
+    /// `⌈length / stride⌉` windows, the padding on both sides and an odd element behind: TensorFlow's SAME, and PyTorch's
+    /// for a stride of 1.
+    Same,
+    /// Along the first axis all padding before, so that no window sees what comes after its last tap's position;
+    /// along the others as [`PaddingRule::Same`].
+    Causal,
+}
+
+impl PaddingRule {
+    /// Padding before and after each axis. Takes any numbers, so that the operator's own check can refuse them.
+    pub(super) fn padding<const N: usize>(
+        self,
+        length: [usize; N],
+        kernel: [usize; N],
+        stride: [usize; N],
+        dilation: [usize; N],
+    ) -> [[usize; 2]; N] {
+        std::array::from_fn(|a| {
+            let reach = kernel[a].saturating_sub(1).saturating_mul(dilation[a]);
+            if self == PaddingRule::Causal && a == 0 {
+                return [reach, 0];
+            }
+            let last = (length[a].saturating_sub(1) / stride[a].max(1)).saturating_mul(stride[a]);
+            let all = last.saturating_add(reach).saturating_add(1).saturating_sub(length[a]);
+            [all / 2, all - all / 2]
+        })
     }
 }
 

@@ -158,6 +158,10 @@ impl Op for Binary {
         outputs[0].shape.elements() as u64
     }
 
+    fn is_sum(&self) -> bool {
+        *self == Binary::Add
+    }
+
     fn record(&self, r: &mut Recorder<'_>) -> Result<()> {
         let shape = r.output(0).clone();
         let count = shape.elements();

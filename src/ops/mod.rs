@@ -27,7 +27,7 @@ pub mod softmax;
 pub mod vector_quantize;
 
 use crate::error::{Error, Result};
-use crate::graph::{Graph, Value};
+use crate::graph::{Graph, TensorType, Value};
 use crate::tensor::Tensor;
 
 pub use activation::ActivationOp;
@@ -35,7 +35,7 @@ pub use attention::{Attention, Over};
 pub use attributes::{Attributes, Padding, PaddingMode};
 pub use batch_norm::BatchNorm;
 pub use binary::Binary;
-pub use composed::Conv2d;
+pub use composed::{Conv1d, Conv2d};
 pub use concat::Concat;
 pub use conv3d::Conv3d;
 pub use embedding::Embedding;
@@ -57,6 +57,7 @@ pub const CATALOG: &[&Door] = &[
     &attention::DOOR,
     &batch_norm::DOOR,
     &binary::DOOR,
+    &composed::conv1d::DOOR,
     &composed::conv2d::DOOR,
     &concat::DOOR,
     &conv3d::DOOR,
@@ -158,6 +159,8 @@ pub enum Layout {
     Activation,
     /// `[Cout, Cin/groups, kT, kH, kW]` there, `[kT, kH, kW, Cin/groups, Cout]` here.
     ConvWeight,
+    /// `[Cin, Cout/groups, kT, kH, kW]` there, `[kT, kH, kW, Cin, Cout/groups]` here.
+    ConvTransposeWeight,
     /// `[Out, In]` there, `[In, Out]` here.
     LinearWeight,
 }
@@ -170,6 +173,7 @@ impl Layout {
                 Some(std::iter::once(0).chain(2..rank).chain(std::iter::once(1)).collect())
             }
             Layout::ConvWeight if rank >= 3 => Some((2..rank).chain([1, 0]).collect()),
+            Layout::ConvTransposeWeight if rank >= 3 => Some((2..rank).chain([0, 1]).collect()),
             Layout::LinearWeight if rank == 2 => Some(vec![1, 0]),
             _ => None,
         }
@@ -202,6 +206,16 @@ fn pad_columns(weight: &Tensor, columns: usize) -> Result<Tensor> {
     Tensor::new(&shape, data)
 }
 
+/// That the addend, the last input if there is one, is as long as the output.
+fn check_addend(addend: bool, inputs: &[TensorType], output: &TensorType) -> Result<()> {
+    match inputs.last() {
+        Some(last) if addend && last.shape != output.shape => {
+            Err(Error::bad_input(format!("the addend must be {}, its shape is {}", output.shape, last.shape)))
+        }
+        _ => Ok(()),
+    }
+}
+
 /// The inputs of a normalisation with its optional weight and bias: inputs are told by their place, so a bias cannot
 /// stand without a weight.
 fn with_affine(op: &str, inputs: &[Value], weight: Option<Value>, bias: Option<Value>) -> Result<Vec<Value>> {
@@ -218,12 +232,14 @@ mod tests {
     #[test]
     fn torch_layouts_turn_back() {
         let t = crate::Tensor::from_fn(&[2, 3, 4, 5, 6], |i| i as f32).unwrap();
-        for layout in [Layout::Activation, Layout::ConvWeight] {
+        for layout in [Layout::Activation, Layout::ConvWeight, Layout::ConvTransposeWeight] {
             let here = t.permute(&layout.from_torch(5).unwrap()).unwrap();
             let back = here.permute(&layout.to_torch(5).unwrap()).unwrap();
             assert_eq!(back.f32s().unwrap(), t.f32s().unwrap());
         }
         let weight = t.permute(&Layout::ConvWeight.from_torch(5).unwrap()).unwrap();
         assert_eq!(&**weight.shape(), [4, 5, 6, 3, 2]);
+        let weight = t.permute(&Layout::ConvTransposeWeight.from_torch(5).unwrap()).unwrap();
+        assert_eq!(&**weight.shape(), [4, 5, 6, 2, 3]);
     }
 }

@@ -1,4 +1,4 @@
-use crate::{PICTURE, VIDEO, WEIGHT, Wrong};
+use crate::{PICTURE, TOKENS, VIDEO, WEIGHT, Wrong};
 
 pub(crate) const WRONG: &[Wrong] = &[
     ("conv3d", &[VIDEO, WEIGHT], r#"{"stride": 0}"#, "stride"),
@@ -9,6 +9,34 @@ pub(crate) const WRONG: &[Wrong] = &[
     ("conv3d", &[&[1, 4, 6, 8, 5], WEIGHT], "{}", "channels"),
     ("conv3d", &[&[4, 6, 8, 6], WEIGHT], "{}", "[N, T, H, W, C]"),
     ("conv3d", &[VIDEO, WEIGHT, &[5]], "{}", "bias"),
+    ("conv3d", &[VIDEO, WEIGHT], r#"{"padding": "full"}"#, "no rule `full`"),
+    ("conv3d", &[VIDEO, WEIGHT], r#"{"padding": "same", "stride": 0}"#, "stride 0"),
+    ("conv3d", &[&[4, 6, 8, 6], WEIGHT], r#"{"padding": "causal"}"#, "[N, T, H, W, C]"),
+    (
+        "conv3d",
+        &[VIDEO, WEIGHT],
+        r#"{"padding": 4, "padding_mode": "reflect"}"#,
+        "axis T of 4 elements: at most 3",
+    ),
+    (
+        "conv3d",
+        &[VIDEO, WEIGHT],
+        r#"{"padding": [0, 0, [1, 9]], "padding_mode": "circular"}"#,
+        "attribute `padding`",
+    ),
+    (
+        "conv3d",
+        &[VIDEO, WEIGHT],
+        r#"{"padding": [[0, 0], [0, 0], [1, 9]], "padding_mode": "circular"}"#,
+        "axis W",
+    ),
+    ("conv3d", &[VIDEO, WEIGHT], r#"{"padding_mode": "symmetric"}"#, "attribute `padding_mode`"),
+    ("conv1d", &[TOKENS, &[3, 8, 4]], r#"{"stride": [1, 2]}"#, "one for each of W"),
+    ("conv1d", &[PICTURE, &[3, 8, 4]], "{}", "[N, W, C]"),
+    ("conv1d", &[TOKENS, &[7, 8, 4]], "{}", "along W"),
+    ("conv1d", &[TOKENS, &[3, 4, 4]], "{}", "channels"),
+    ("conv2d", &[PICTURE, &[3, 3, 6, 4]], r#"{"padding": "causal"}"#, "causal is for convolutions over time"),
+    ("conv2d", &[VIDEO, &[3, 3, 6, 4]], r#"{"padding": "same"}"#, "[N, H, W, C]"),
     ("conv2d", &[PICTURE, &[3, 3, 6, 4]], r#"{"stride": [1, 2, 1]}"#, "one for each of H, W"),
     ("conv2d", &[PICTURE, &[3, 3, 6, 4]], r#"{"padding": [[1, 1]]}"#, "attribute `padding`"),
     ("conv2d", &[VIDEO, &[3, 3, 6, 4]], "{}", "[N, H, W, C]"),

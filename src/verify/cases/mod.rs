@@ -5,6 +5,7 @@ mod attention;
 mod batch_norm;
 mod binary;
 mod concat;
+mod conv1d;
 mod conv2d;
 mod conv3d;
 mod embedding;
@@ -29,6 +30,7 @@ pub fn all() -> Vec<Case> {
         batch_norm::cases(),
         binary::cases(),
         concat::cases(),
+        conv1d::cases(),
         conv2d::cases(),
         conv3d::cases(),
         embedding::cases(),
