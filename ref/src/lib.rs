@@ -10,6 +10,7 @@ pub mod batch_norm;
 pub mod binary;
 pub mod concat;
 pub mod conv3d;
+pub mod conv_transpose3d;
 pub mod embedding;
 pub mod group_norm;
 pub mod linear;

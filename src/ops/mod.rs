@@ -13,6 +13,7 @@ pub mod binary;
 pub mod composed;
 pub mod concat;
 pub mod conv3d;
+pub mod conv_transpose3d;
 pub mod embedding;
 pub mod group_norm;
 pub mod linear;
@@ -35,8 +36,9 @@ pub use attention::{Attention, Over};
 pub use attributes::{Attributes, Padding, PaddingMode};
 pub use batch_norm::BatchNorm;
 pub use binary::Binary;
-pub use composed::{Conv1d, Conv2d};
+pub use composed::{Conv1d, Conv2d, ConvTranspose1d, ConvTranspose2d};
 pub use concat::Concat;
+pub use conv_transpose3d::ConvTranspose3d;
 pub use conv3d::Conv3d;
 pub use embedding::Embedding;
 pub use group_norm::GroupNorm;
@@ -59,8 +61,11 @@ pub const CATALOG: &[&Door] = &[
     &binary::DOOR,
     &composed::conv1d::DOOR,
     &composed::conv2d::DOOR,
+    &composed::conv_transpose1d::DOOR,
+    &composed::conv_transpose2d::DOOR,
     &concat::DOOR,
     &conv3d::DOOR,
+    &conv_transpose3d::DOOR,
     &embedding::DOOR,
     &group_norm::DOOR,
     &linear::DOOR,

@@ -1,5 +1,8 @@
 use crate::{PICTURE, TOKENS, VIDEO, WEIGHT, Wrong};
 
+/// Of a transposed convolution, `[kT, kH, kW, Cin, Cout/groups]`.
+const TRANSPOSED: &[usize] = &[3, 3, 3, 6, 4];
+
 pub(crate) const WRONG: &[Wrong] = &[
     ("conv3d", &[VIDEO, WEIGHT], r#"{"stride": 0}"#, "stride"),
     ("conv3d", &[VIDEO, WEIGHT], r#"{"dilation": [1, 1, 0]}"#, "dilation"),
@@ -42,6 +45,26 @@ pub(crate) const WRONG: &[Wrong] = &[
     ("conv2d", &[VIDEO, &[3, 3, 6, 4]], "{}", "[N, H, W, C]"),
     ("conv2d", &[PICTURE, WEIGHT], "{}", "[kH, kW, Cin/groups, Cout]"),
     ("conv2d", &[PICTURE, &[7, 3, 6, 4]], "{}", "along H"),
+    ("conv_transpose3d", &[VIDEO, TRANSPOSED], r#"{"stride": 0}"#, "stride 0 along T"),
+    ("conv_transpose3d", &[VIDEO, TRANSPOSED], r#"{"stride": [1, 40000, 1]}"#, "stride 40000 along H"),
+    ("conv_transpose3d", &[VIDEO, TRANSPOSED], r#"{"stride": 2000}"#, "product"),
+    ("conv_transpose3d", &[VIDEO, TRANSPOSED], r#"{"dilation": [1, 1, 0]}"#, "dilation 0 along W"),
+    ("conv_transpose3d", &[VIDEO, TRANSPOSED], r#"{"groups": 4}"#, "groups 4"),
+    ("conv_transpose3d", &[VIDEO, TRANSPOSED], r#"{"groups": 0}"#, "groups 0"),
+    ("conv_transpose3d", &[VIDEO, TRANSPOSED], r#"{"output_padding": [1, 0, 0]}"#, "1 along T"),
+    ("conv_transpose3d", &[VIDEO, TRANSPOSED], r#"{"stride": 2, "output_padding": 2}"#, "output_padding 2"),
+    ("conv_transpose3d", &[VIDEO, TRANSPOSED], r#"{"padding": 3}"#, "leaves nothing of 6"),
+    ("conv_transpose3d", &[VIDEO, TRANSPOSED], r#"{"padding": "same"}"#, "attribute `padding`"),
+    ("conv_transpose3d", &[VIDEO, TRANSPOSED], r#"{"dilation": 900000000}"#, "too large"),
+    ("conv_transpose3d", &[VIDEO, TRANSPOSED, &[5]], "{}", "bias must be [4]"),
+    ("conv_transpose3d", &[VIDEO, WEIGHT, &[4]], r#"{"groups": 2}"#, "bias must be [8]"),
+    ("conv_transpose3d", &[&[1, 4, 6, 8, 5], TRANSPOSED], "{}", "the weight takes 6 channels"),
+    ("conv_transpose3d", &[PICTURE, TRANSPOSED], "{}", "[N, T, H, W, C]"),
+    ("conv_transpose2d", &[PICTURE, &[3, 3, 6, 4]], r#"{"stride": [1, 2, 1]}"#, "one for each of H, W"),
+    ("conv_transpose2d", &[VIDEO, &[3, 3, 6, 4]], "{}", "[N, H, W, C]"),
+    ("conv_transpose2d", &[PICTURE, TRANSPOSED], "{}", "[kH, kW, Cin, Cout/groups]"),
+    ("conv_transpose1d", &[PICTURE, &[3, 6, 4]], "{}", "[N, W, C]"),
+    ("conv_transpose1d", &[TOKENS, &[3, 8, 4]], r#"{"padding": [[9, 0]]}"#, "along W leaves nothing"),
     ("pad", &[&[3, 4]], r#"{"padding": [[1, 1], [0, 0], [1, 0]]}"#, "padding has 3 entries"),
     ("pad", &[&[3, 4]], r#"{"padding": [[-1, 0]]}"#, "attribute `padding"),
     ("pad", &[&[3, 4]], r#"{"padding": [1, 1]}"#, "attribute `padding"),

@@ -1,4 +1,4 @@
-use kinetograph::ops::{Conv3d, Pad, PaddingMode};
+use kinetograph::ops::{Conv3d, ConvTranspose3d, Pad, PaddingMode};
 use kinetograph::verify::Case;
 use proptest::prelude::*;
 
@@ -83,5 +83,33 @@ fn paddings_of_any_attributes() {
         let padding = possible(mode, padding, shape).to_vec();
         let a = Pad { padding, mode, value };
         Case::new("pad/drawn", &[&shape], move |g, v| g.pad(v[0], &a)).exact_on_integers()
+    });
+}
+
+#[test]
+fn transposed_convolutions_of_any_attributes() {
+    let strategy = (
+        (three(1..=4), three(1..=4), pairs(2), three(1..=3), three(0..=3), three(1..=4)),
+        (1usize..=2, 1usize..=3, 1usize..=4, 1usize..=6, any::<bool>(), any::<bool>()),
+    );
+    hold(&strategy, |((kernel, stride, cut, dilation, more, lengths), (n, groups, i, o, bias, constant))| {
+        let output_padding: [usize; 3] = std::array::from_fn(|a| more[a].min(stride[a].max(dilation[a]) - 1));
+        // As much is cut off as leaves an output.
+        let padding = std::array::from_fn(|a| {
+            let whole = (lengths[a] - 1) * stride[a] + (kernel[a] - 1) * dilation[a] + 1 + output_padding[a];
+            let before = cut[a][0].min(whole - 1);
+            [before, cut[a][1].min(whole - 1 - before)]
+        });
+        let a = ConvTranspose3d { stride, padding, output_padding, dilation, groups, ..Default::default() };
+        let [t, h, w] = lengths;
+        let x = [n, t, h, w, i * groups];
+        let weight = [kernel[0], kernel[1], kernel[2], i * groups, o];
+        let out = [o * groups];
+        let shapes: &[&[usize]] = if bias { &[&x, &weight, &out] } else { &[&x, &weight] };
+        let case = Case::new("conv_transpose3d/drawn", shapes, move |g, v| {
+            g.conv_transpose3d(v[0], v[1], v.get(2).copied(), &a)
+        });
+        let case = if constant { case.weights_from(1) } else { case };
+        case.exact_on_integers()
     });
 }

@@ -110,6 +110,44 @@ def conv2d():
     return c
 
 
+def transposed(rank):
+    c = Cases(f"conv_transpose{rank}d")
+    conv = [F.conv_transpose1d, F.conv_transpose2d, F.conv_transpose3d][rank - 1]
+    inner = lambda values: list(values[3 - rank:])
+
+    def add(name, cin, cout, kernel, bias=True, n=1, padding=(0, 0, 0), groups=1, **a):
+        """Lengths and attributes for T, H, W, of which the last `rank` count; [before, after] is cut off afterwards."""
+        x, w = rand(n, cin, *inner((2, 2, 3))), rand(cin, cout // groups, *inner(kernel))
+        b = [rand(cout)] if bias else []
+        padding, a = inner(padding), {k: inner(v) for k, v in a.items()}
+        cut = isinstance(padding[0], list)
+        y = conv(x.double(), w.double(), *[t.double() for t in b], padding=0 if cut else padding, groups=groups, **a)
+        if cut:
+            y = F.pad(y, [-p for p in pairs(padding)])
+        c.add(name, [x, w] + b, y, padding=padding, groups=groups, **a)
+
+    add("plain", 3, 5, (2, 3, 2), n=2)
+    add("twice", 4, 3, (2, 4, 4), stride=(1, 2, 2), padding=(0, 1, 1))
+    add("output-padding", 2, 4, (3, 3, 3), stride=(2, 2, 3), padding=(1, 1, 1), output_padding=(0, 1, 2))
+    add("dilation", 2, 3, (2, 3, 2), bias=False, stride=(2, 2, 4), dilation=(3, 2, 2), output_padding=(2, 1, 1))
+    add("groups", 6, 9, (2, 2, 3), groups=3, stride=(1, 3, 2))
+    add("depthwise", 4, 4, (2, 4, 4), groups=4, stride=(1, 2, 2), padding=(0, 1, 1))
+    add("cut", 2, 5, (2, 3, 3), stride=(2, 1, 2), padding=([1, 0], [0, 2], [2, 1]))
+    return c
+
+
+def conv_transpose1d():
+    return transposed(1)
+
+
+def conv_transpose2d():
+    return transposed(2)
+
+
+def conv_transpose3d():
+    return transposed(3)
+
+
 def pad():
     c = Cases("pad", exact=True)
 
@@ -133,4 +171,4 @@ def pad():
     return c
 
 
-FAMILY = [conv3d, conv1d, conv2d, pad]
+FAMILY = [conv3d, conv1d, conv2d, conv_transpose3d, conv_transpose1d, conv_transpose2d, pad]

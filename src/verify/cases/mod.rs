@@ -8,6 +8,9 @@ mod concat;
 mod conv1d;
 mod conv2d;
 mod conv3d;
+mod conv_transpose1d;
+mod conv_transpose2d;
+mod conv_transpose3d;
 mod embedding;
 mod group_norm;
 mod linear;
@@ -33,6 +36,9 @@ pub fn all() -> Vec<Case> {
         conv1d::cases(),
         conv2d::cases(),
         conv3d::cases(),
+        conv_transpose1d::cases(),
+        conv_transpose2d::cases(),
+        conv_transpose3d::cases(),
         embedding::cases(),
         group_norm::cases(),
         linear::cases(),
