@@ -28,6 +28,11 @@
 
 alias Elem = f32; // tune: Elem
 
+// The channels that conv3d_depthwise computes at a time: two where their number is no multiple of four.
+const WIDTH: u32 = 4u; // tune: WIDTH
+alias Wide = vec4<f32>; // tune: Wide
+alias WideElem = vec4<Elem>; // tune: WideElem
+
 struct Params {
     first_group: u32,
     batch: u32,
@@ -67,15 +72,16 @@ override SLOPE: f32 = 0.0;
 
 @group(0) @binding(0) var<uniform> params: Params;
 @group(0) @binding(1) var<storage, read> input: array<Elem>;
-@group(0) @binding(1) var<storage, read> input4: array<vec4<Elem>>;
+@group(0) @binding(1) var<storage, read> input_wide: array<WideElem>;
 @group(0) @binding(2) var<storage, read> weight_scalar: array<Elem>;
 @group(0) @binding(2) var<storage, read> weight: array<vec4<Elem>>;
+@group(0) @binding(2) var<storage, read> weight_wide: array<WideElem>;
 @group(0) @binding(3) var<storage, read> bias: array<Elem>;
-@group(0) @binding(3) var<storage, read> bias4: array<vec4<Elem>>;
+@group(0) @binding(3) var<storage, read> bias_wide: array<WideElem>;
 @group(0) @binding(4) var<storage, read> addend: array<Elem>;
-@group(0) @binding(4) var<storage, read> addend4: array<vec4<Elem>>;
+@group(0) @binding(4) var<storage, read> addend_wide: array<WideElem>;
 @group(0) @binding(5) var<storage, read_write> output: array<Elem>;
-@group(0) @binding(5) var<storage, read_write> output4: array<vec4<Elem>>;
+@group(0) @binding(5) var<storage, read_write> output_wide: array<WideElem>;
 
 // An output position: where its window begins, and its sample's first element plus the group's first channel.
 // Signed coordinates wrap below zero to huge unsigned ones, so that one comparison finds both borders.
@@ -218,8 +224,8 @@ fn conv3d_uniform(
     matmul_uniform(problem(), group % row_tiles * 32u, group / row_tiles % column_tiles * 4u, lane);
 }
 
-// 64 invocations, each four channels of a few positions side by side along W, which share the loads of weights. The
-// channels of a position run fastest. The number of channels must be a multiple of four.
+// 64 invocations, each WIDTH channels of a few positions side by side along W, which share the loads of weights. The
+// channels of a position run fastest; their number must be a multiple of WIDTH.
 const DEPTHWISE_OUTPUTS: u32 = 4u;
 
 @compute @workgroup_size(64)
@@ -228,19 +234,19 @@ fn conv3d_depthwise(
     @builtin(num_workgroups) workgroups: vec3<u32>,
     @builtin(local_invocation_index) lane: u32,
 ) {
-    let channels4 = params.out_c / 4u;
+    let channels = params.out_c / WIDTH;
     let blocks = (params.out_w + DEPTHWISE_OUTPUTS - 1u) / DEPTHWISE_OUTPUTS;
     let i = linear_group(params.first_group, workgroup, workgroups) * 64u + lane;
-    let line = i / (channels4 * blocks);
+    let line = i / (channels * blocks);
     if line >= params.batch * params.out_t * params.out_h {
         return;
     }
-    let channel = i % channels4;
-    let out_w = i / channels4 % blocks * DEPTHWISE_OUTPUTS;
+    let channel = i % channels;
+    let out_w = i / channels % blocks * DEPTHWISE_OUTPUTS;
     let h = line % params.out_h * params.stride_h - params.pad_h;
     let t = line / params.out_h % params.out_t * params.stride_t - params.pad_t;
     let sample = line / params.out_h / params.out_t * params.in_t;
-    var sums: array<vec4<f32>, DEPTHWISE_OUTPUTS>;
+    var sums: array<Wide, DEPTHWISE_OUTPUTS>;
     for (var a = 0u; a < params.kernel_t; a++) {
         let at_t = padded(PADDING_MODE, t + a * params.dilation_t, params.in_t);
         if at_t >= params.in_t {
@@ -254,14 +260,14 @@ fn conv3d_depthwise(
             let row = ((sample + at_t) * params.in_h + at_h) * params.in_w;
             let taps = (a * params.kernel_h + b) * params.kernel_w;
             for (var d = 0u; d < params.kernel_w; d++) {
-                let weights = vec4<f32>(weight[(taps + d) * channels4 + channel]);
+                let weights = Wide(weight_wide[(taps + d) * channels + channel]);
                 let first = out_w * params.stride_w - params.pad_w + d * params.dilation_w;
                 // unroll
                 for (var k = 0u; k < DEPTHWISE_OUTPUTS; k++) {
                     let at_w = padded(PADDING_MODE, first + k * params.stride_w, params.in_w);
                     let inside = at_w < params.in_w;
-                    let x = vec4<f32>(input4[select(0u, (row + at_w) * channels4 + channel, inside)]);
-                    sums[k] += select(vec4<f32>(), x, inside) * weights;
+                    let x = Wide(input_wide[select(0u, (row + at_w) * channels + channel, inside)]);
+                    sums[k] += select(Wide(), x, inside) * weights;
                 }
             }
         }
@@ -269,19 +275,19 @@ fn conv3d_depthwise(
     // unroll
     for (var k = 0u; k < DEPTHWISE_OUTPUTS; k++) {
         if out_w + k < params.out_w {
-            let at = (line * params.out_w + out_w + k) * channels4 + channel;
+            let at = (line * params.out_w + out_w + k) * channels + channel;
             var y = sums[k];
             if HAS_BIAS != 0u {
-                y += vec4<f32>(bias4[channel]);
+                y += Wide(bias_wide[channel]);
             }
             if HAS_ADDEND != 0u {
-                y += vec4<f32>(addend4[at]);
+                y += Wide(addend_wide[at]);
             }
             // unroll
-            for (var j = 0u; j < 4u; j++) {
+            for (var j = 0u; j < WIDTH; j++) {
                 y[j] = activate(ACTIVATION, SLOPE, y[j]);
             }
-            output4[at] = vec4<Elem>(y);
+            output_wide[at] = WideElem(y);
         }
     }
 }

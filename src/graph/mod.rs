@@ -25,6 +25,8 @@ mod cpu;
 mod diff;
 mod engine;
 mod fuse;
+#[cfg(test)]
+mod fuse_tests;
 mod gpu_plan;
 mod op;
 mod record;

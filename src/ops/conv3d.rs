@@ -333,7 +333,9 @@ impl Op for Conv3d {
         let (group_in, group_out) = (g.input[4] / self.groups, g.output[4] / self.groups);
         let rows: usize = g.output[..4].iter().product();
         let taps: usize = g.kernel.iter().product();
-        let depthwise = group_in == 1 && group_out == 1 && self.groups % 4 == 0;
+        // How many channels conv3d_depthwise computes at a time, if it can.
+        let width =
+            [4, 2].into_iter().find(|w| self.groups.is_multiple_of(*w) && group_in == 1 && group_out == 1);
         let vectors = r.is_packed(1) || group_out % 4 == 0;
         let step = [4, 2, 1].into_iter().find(|s| group_in % s == 0).unwrap_or(1);
         let family = match r.traits().family {
@@ -341,22 +343,25 @@ impl Op for Conv3d {
             _ if !vectors || group_out < 4 => Family::Direct,
             family => family,
         };
-        let (entry, groups, turns) = match family {
-            _ if depthwise && r.traits().family != Family::Direct => {
+        let depthwise = width.filter(|_| r.traits().family != Family::Direct);
+        let (entry, groups, turns) = match (family, depthwise) {
+            (_, Some(width)) => {
                 let [kt, kh, kw] = g.kernel;
                 let blocks = rows / g.output[3] * g.output[3].div_ceil(DEPTHWISE_OUTPUTS);
-                let groups = (blocks * self.groups / 4).div_ceil(64);
+                let groups = (blocks * self.groups / width).div_ceil(64);
                 ("conv3d_depthwise", groups, kt * (1 + kh * (1 + kw)))
             }
-            Family::Tiled => {
+            (Family::Tiled, _) => {
                 let tiles = rows.div_ceil(64) * group_out.div_ceil(64) * self.groups;
                 ("conv3d_tiled", tiles, (taps * group_in).div_ceil(16))
             }
-            Family::Uniform => {
+            (Family::Uniform, _) => {
                 let tiles = rows.div_ceil(32) * group_out.div_ceil(16) * self.groups;
                 ("conv3d_uniform", tiles, taps * (group_in / step + 1))
             }
-            Family::Direct => ("conv3d_direct", (rows * g.output[4]).div_ceil(64), taps * (group_in + 1)),
+            (Family::Direct, _) => {
+                ("conv3d_direct", (rows * g.output[4]).div_ceil(64), taps * (group_in + 1))
+            }
         };
         // One group's columns as they lie in memory, in elements or, for vec4 entry points, in vec4s.
         let padded = if r.is_packed(1) { group_out.next_multiple_of(4) } else { group_out };
@@ -410,6 +415,9 @@ impl Op for Conv3d {
             .groups(groups as u64);
         if entry == "conv3d_uniform" {
             dispatch = dispatch.tune("UNIFORM_STEP", format!("{step}u"));
+        }
+        if depthwise == Some(2) {
+            dispatch = dispatch.tune("WIDTH", "2u").tune("Wide", "vec2<f32>").tune("WideElem", "vec2<Elem>");
         }
         r.dispatch(dispatch);
         Ok(())

@@ -325,7 +325,7 @@ impl Op for ConvTranspose3d {
         let phases: usize = self.stride.iter().product();
         let rows: usize = n * (0..3).map(|a| output[a].div_ceil(self.stride[a])).product::<usize>();
         let taps = self.most_taps([kt, kh, kw]);
-        let step = [4, 2, 1].into_iter().find(|s| group_in % s == 0).unwrap_or(1);
+        let step = [4, 2, 1].into_iter().find(|s| group_in.is_multiple_of(*s)).unwrap_or(1);
         let family = match r.traits().family {
             // A few output channels leave most of a tile empty.
             _ if !r.is_packed(1) || group_out < 4 => Family::Direct,

@@ -109,6 +109,7 @@ pub(super) fn cases() -> Vec<Case> {
     let depthwise = |channels| Conv3d { groups: channels, ..same.clone() };
     list.extend([
         case("depthwise-vec4", [2, 3, 6, 9, 12], [3, 3, 3], 12, depthwise(12)),
+        case("depthwise-vec2", [1, 3, 5, 6, 54], [3, 3, 3], 54, depthwise(54)),
         case("depthwise-narrow", [1, 3, 7, 2, 16], [3, 5, 3], 16, depthwise(16)),
         case(
             "depthwise-stride",
