@@ -1,26 +1,37 @@
-// conv3d: 3D convolution (cross-correlation) with bias and activation.
+// conv3d: 3D convolution (cross-correlation) with bias, addend and activation.
 //
-//   out[n, t, h, w, o] = act( bias[o] + Σ_{i, a, b, c} in[n, t·st − pt + a·dt, h·sh − ph + b·dh, w·sw − pw + c·dw, i]
-//                                                     · weight[a, b, c, i, o] )      zero outside the input
+//   out[n, t, h, w, o] = act( addend[n, t, h, w, o] + bias[o]
+//                             + Σ_{i, a, b, c} in[n, t·st − pt + a·dt, h·sh − ph + b·dh, w·sw − pw + c·dw, i]
+//                                            · weight[a, b, c, i, o] )
+//
+// Outside the input lies what PADDING_MODE says (lib/padding.wgsl); the constant is zero.
 //
 // Layouts, last axis contiguous:
 //   input  [N, T, H, W, Cin]
 //   weight [kT, kH, kW, Cin/groups, Cout], columns of one group after the other; the tiled and uniform entry
 //          points read rows of vec4, each group's columns padded to a multiple of four
 //   bias   [Cout], looked at if HAS_BIAS
-//   output [N, T', H', W', Cout]
+//   addend and output [N, T', H', W', Cout], the addend looked at if HAS_ADDEND
 // Dispatch: a row of workgroups, see each entry point.
-// Source: torch.nn.functional.conv3d, with the padding before each axis (pt, ph, pw) given by itself.
+// Source: torch.nn.functional.conv3d and torch.nn.Conv3d's padding_mode, with the padding before each axis
+// (pt, ph, pw) given by itself.
 //
 // Ladder: conv3d_direct (one output an invocation) → conv3d_tiled (implicit GEMM in workgroup memory, for GPUs)
 // and conv3d_uniform (implicit GEMM without barriers, for adapters on a processor). The host folds what it can
-// into longer segments first: a 1×1×1 convolution becomes one plain matrix product.
+// into longer segments first: a 1×1×1 convolution becomes one plain matrix product. conv3d_depthwise is for groups of
+// one channel in and out, where there is no matrix product to make.
 
 #import index
 #import activation
 #import matmul
+#import padding
 
 alias Elem = f32; // tune: Elem
+
+// The channels that conv3d_depthwise computes at a time: two where their number is no multiple of four.
+const WIDTH: u32 = 4u; // tune: WIDTH
+alias Wide = vec4<f32>; // tune: Wide
+alias WideElem = vec4<Elem>; // tune: WideElem
 
 struct Params {
     first_group: u32,
@@ -54,15 +65,23 @@ struct Params {
 }
 
 override HAS_BIAS: u32 = 0u;
+override HAS_ADDEND: u32 = 0u;
+override PADDING_MODE: u32 = 0u;
 override ACTIVATION: u32 = 0u;
 override SLOPE: f32 = 0.0;
 
 @group(0) @binding(0) var<uniform> params: Params;
 @group(0) @binding(1) var<storage, read> input: array<Elem>;
+@group(0) @binding(1) var<storage, read> input_wide: array<WideElem>;
 @group(0) @binding(2) var<storage, read> weight_scalar: array<Elem>;
 @group(0) @binding(2) var<storage, read> weight: array<vec4<Elem>>;
+@group(0) @binding(2) var<storage, read> weight_wide: array<WideElem>;
 @group(0) @binding(3) var<storage, read> bias: array<Elem>;
-@group(0) @binding(4) var<storage, read_write> output: array<Elem>;
+@group(0) @binding(3) var<storage, read> bias_wide: array<WideElem>;
+@group(0) @binding(4) var<storage, read> addend: array<Elem>;
+@group(0) @binding(4) var<storage, read> addend_wide: array<WideElem>;
+@group(0) @binding(5) var<storage, read_write> output: array<Elem>;
+@group(0) @binding(5) var<storage, read_write> output_wide: array<WideElem>;
 
 // An output position: where its window begins, and its sample's first element plus the group's first channel.
 // Signed coordinates wrap below zero to huge unsigned ones, so that one comparison finds both borders.
@@ -103,9 +122,9 @@ fn tap_of(tap: u32) -> Tap {
 }
 
 fn start(row: Row, tap: Tap) -> u32 {
-    let t = row.t + tap.t;
-    let h = row.h + tap.h;
-    let w = row.w + tap.w;
+    let t = padded(PADDING_MODE, row.t + tap.t, params.in_t);
+    let h = padded(PADDING_MODE, row.h + tap.h, params.in_h);
+    let w = padded(PADDING_MODE, row.w + tap.w, params.in_w);
     let inside = t < params.in_t && h < params.in_h && w < params.in_w;
     return select(PADDING, row.sample + ((t * params.in_h + h) * params.in_w + w) * params.in_c, inside);
 }
@@ -115,7 +134,11 @@ fn finish(row: u32, channel: u32, sum: f32) {
     if HAS_BIAS != 0u {
         y += f32(bias[channel]);
     }
-    output[row * params.out_c + channel] = Elem(activate(ACTIVATION, SLOPE, y));
+    let at = row * params.out_c + channel;
+    if HAS_ADDEND != 0u {
+        y += f32(addend[at]);
+    }
+    output[at] = Elem(activate(ACTIVATION, SLOPE, y));
 }
 
 // Four channels of this group.
@@ -199,4 +222,72 @@ fn conv3d_uniform(
     let column_tiles = (params.group_out + 15u) / 16u;
     group_number = group / (row_tiles * column_tiles);
     matmul_uniform(problem(), group % row_tiles * 32u, group / row_tiles % column_tiles * 4u, lane);
+}
+
+// 64 invocations, each WIDTH channels of a few positions side by side along W, which share the loads of weights. The
+// channels of a position run fastest; their number must be a multiple of WIDTH.
+const DEPTHWISE_OUTPUTS: u32 = 4u;
+
+@compute @workgroup_size(64)
+fn conv3d_depthwise(
+    @builtin(workgroup_id) workgroup: vec3<u32>,
+    @builtin(num_workgroups) workgroups: vec3<u32>,
+    @builtin(local_invocation_index) lane: u32,
+) {
+    let channels = params.out_c / WIDTH;
+    let blocks = (params.out_w + DEPTHWISE_OUTPUTS - 1u) / DEPTHWISE_OUTPUTS;
+    let i = linear_group(params.first_group, workgroup, workgroups) * 64u + lane;
+    let line = i / (channels * blocks);
+    if line >= params.batch * params.out_t * params.out_h {
+        return;
+    }
+    let channel = i % channels;
+    let out_w = i / channels % blocks * DEPTHWISE_OUTPUTS;
+    let h = line % params.out_h * params.stride_h - params.pad_h;
+    let t = line / params.out_h % params.out_t * params.stride_t - params.pad_t;
+    let sample = line / params.out_h / params.out_t * params.in_t;
+    var sums: array<Wide, DEPTHWISE_OUTPUTS>;
+    for (var a = 0u; a < params.kernel_t; a++) {
+        let at_t = padded(PADDING_MODE, t + a * params.dilation_t, params.in_t);
+        if at_t >= params.in_t {
+            continue;
+        }
+        for (var b = 0u; b < params.kernel_h; b++) {
+            let at_h = padded(PADDING_MODE, h + b * params.dilation_h, params.in_h);
+            if at_h >= params.in_h {
+                continue;
+            }
+            let row = ((sample + at_t) * params.in_h + at_h) * params.in_w;
+            let taps = (a * params.kernel_h + b) * params.kernel_w;
+            for (var d = 0u; d < params.kernel_w; d++) {
+                let weights = Wide(weight_wide[(taps + d) * channels + channel]);
+                let first = out_w * params.stride_w - params.pad_w + d * params.dilation_w;
+                // unroll
+                for (var k = 0u; k < DEPTHWISE_OUTPUTS; k++) {
+                    let at_w = padded(PADDING_MODE, first + k * params.stride_w, params.in_w);
+                    let inside = at_w < params.in_w;
+                    let x = Wide(input_wide[select(0u, (row + at_w) * channels + channel, inside)]);
+                    sums[k] += select(Wide(), x, inside) * weights;
+                }
+            }
+        }
+    }
+    // unroll
+    for (var k = 0u; k < DEPTHWISE_OUTPUTS; k++) {
+        if out_w + k < params.out_w {
+            let at = (line * params.out_w + out_w + k) * channels + channel;
+            var y = sums[k];
+            if HAS_BIAS != 0u {
+                y += Wide(bias_wide[channel]);
+            }
+            if HAS_ADDEND != 0u {
+                y += Wide(addend_wide[at]);
+            }
+            // unroll
+            for (var j = 0u; j < WIDTH; j++) {
+                y[j] = activate(ACTIVATION, SLOPE, y[j]);
+            }
+            output_wide[at] = WideElem(y);
+        }
+    }
 }

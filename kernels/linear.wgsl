@@ -1,10 +1,10 @@
-// linear: y = act(x · weight + bias) over the last axis.
+// linear: y = act(x · weight + bias + addend) over the last axis.
 //
 // Layouts, last axis contiguous:
 //   input  [rows, In]
 //   weight [In, Out]; all entry points but the direct one read rows of vec4, Out padded to a multiple of four
 //   bias   [Out], looked at if HAS_BIAS
-//   output [rows, Out]
+//   addend and output [rows, Out], the addend looked at if HAS_ADDEND
 // Dispatch: a row of workgroups, see each entry point.
 // Source: torch.nn.functional.linear, with the weight transposed.
 //
@@ -27,6 +27,7 @@ struct Params {
 }
 
 override HAS_BIAS: u32 = 0u;
+override HAS_ADDEND: u32 = 0u;
 override ACTIVATION: u32 = 0u;
 override SLOPE: f32 = 0.0;
 
@@ -35,7 +36,8 @@ override SLOPE: f32 = 0.0;
 @group(0) @binding(2) var<storage, read> weight_scalar: array<Elem>;
 @group(0) @binding(2) var<storage, read> weight: array<vec4<Elem>>;
 @group(0) @binding(3) var<storage, read> bias: array<Elem>;
-@group(0) @binding(4) var<storage, read_write> output: array<Elem>;
+@group(0) @binding(4) var<storage, read> addend: array<Elem>;
+@group(0) @binding(5) var<storage, read_write> output: array<Elem>;
 
 struct Row {
     at: u32,
@@ -62,7 +64,11 @@ fn finish(row: u32, column: u32, sum: f32) {
     if HAS_BIAS != 0u {
         y += f32(bias[column]);
     }
-    output[row * params.out_c + column] = Elem(activate(ACTIVATION, SLOPE, y));
+    let at = row * params.out_c + column;
+    if HAS_ADDEND != 0u {
+        y += f32(addend[at]);
+    }
+    output[at] = Elem(activate(ACTIVATION, SLOPE, y));
 }
 
 fn store(row: u32, column: u32, sum: vec4<f32>) {

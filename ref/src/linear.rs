@@ -1,12 +1,13 @@
-//! The linear layer, `y = x·w + b` over the last axis.
+//! The linear layer, `y = x·w + b` over the last axis, with an addend.
 
 use rayon::prelude::*;
 
-/// `x` is `[rows, In]`, `w` is `[In, Out]`; gives `[rows, Out]` after `finish`.
+/// `x` is `[rows, In]`, `w` is `[In, Out]`, the bias `[Out]`, the addend `[rows, Out]`; gives `[rows, Out]` after
+/// `finish`, which is given each sum of all.
 pub fn linear(
     x: &[f32],
     w: &[f32],
-    bias: Option<&[f32]>,
+    [bias, addend]: [Option<&[f32]>; 2],
     [inputs, outputs]: [usize; 2],
     finish: impl Fn(f64) -> f64 + Sync,
 ) -> Vec<f32> {
@@ -14,7 +15,7 @@ pub fn linear(
     const COLUMNS: usize = 256;
     let rows = x.len() / inputs;
     let mut out = vec![0.0; rows * outputs];
-    for (x, out) in x.chunks(inputs).zip(out.chunks_mut(outputs)) {
+    for (row, (x, out)) in x.chunks(inputs).zip(out.chunks_mut(outputs)).enumerate() {
         out.par_chunks_mut(COLUMNS).enumerate().for_each(|(block, out)| {
             let first = block * COLUMNS;
             let mut sums = vec![0f64; out.len()];
@@ -24,7 +25,9 @@ pub fn linear(
                 }
             }
             for (j, (o, s)) in out.iter_mut().zip(&sums).enumerate() {
-                *o = finish(s + bias.map_or(0.0, |b| f64::from(b[first + j]))) as f32;
+                let bias = bias.map_or(0.0, |b| f64::from(b[first + j]));
+                let addend = addend.map_or(0.0, |a| f64::from(a[row * outputs + first + j]));
+                *o = finish(s + bias + addend) as f32;
             }
         });
     }
@@ -37,7 +40,10 @@ mod tests {
 
     #[test]
     fn two_by_two() {
-        let y = linear(&[1.0, 2.0, 3.0, 4.0], &[5.0, 6.0, 7.0, 8.0], Some(&[0.5, -0.5]), [2, 2], |s| s);
+        let (x, w, bias) = ([1.0, 2.0, 3.0, 4.0], [5.0, 6.0, 7.0, 8.0], [0.5, -0.5]);
+        let y = linear(&x, &w, [Some(&bias), None], [2, 2], |s| s);
         assert_eq!(y, [19.5, 21.5, 43.5, 49.5]);
+        let y = linear(&x, &w, [Some(&bias), Some(&[1.0, 2.0, 3.0, -50.0])], [2, 2], |s| s.max(0.0));
+        assert_eq!(y, [20.5, 23.5, 46.5, 0.0]);
     }
 }

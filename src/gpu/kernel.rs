@@ -49,6 +49,7 @@ pub const LIB: &[Kernel] = &[
     kernel!("lib/order"),
     kernel!("lib/select"),
     kernel!("lib/power"),
+    kernel!("lib/padding"),
     kernel!("lib/strided"),
     kernel!("lib/trigonometry"),
 ];

@@ -127,8 +127,8 @@ impl CpuPlan {
 fn check_memory(graph: &Graph, last: &[usize], options: &PlanOptions) -> Result<()> {
     let bytes = |v: usize| graph.values[v].ty.bytes();
     let mut alive: u64 = graph.inputs.iter().map(|v| bytes(v.index())).sum();
-    let weights: u64 =
-        (0..graph.values.len()).filter(|&v| graph.values[v].origin_is_constant()).map(bytes).sum();
+    let known = |v: &usize| matches!(graph.values[*v].origin, Origin::Constant(Some(_)));
+    let weights: u64 = (0..graph.values.len()).filter(known).map(bytes).sum();
     let mut peak = (0, "the inputs");
     for (i, node) in graph.nodes.iter().enumerate() {
         alive += node.outputs.iter().map(|v| bytes(v.index())).sum::<u64>();

@@ -48,7 +48,7 @@ pub type Progress = Arc<dyn Fn(&'static str, usize, usize) + Send + Sync>;
 pub struct PlanOptions {
     /// Storage of float tensors.
     pub precision: Precision,
-    /// Move activations into the operators before them.
+    /// Move activations, sums and batch normalisations into the operators before them.
     pub fuse: bool,
     /// Bytes that the plan may take on the device, if less than the device's own limit.
     pub memory_limit: Option<u64>,

@@ -1,126 +1,217 @@
 //! Fusion: fewer nodes that compute the same.
 
-use super::{Graph, Origin, Value};
+use std::sync::Arc;
+
+use super::{Graph, Node, Op, Origin, Value};
+use crate::tensor::Tensor;
 
 impl Graph {
-    /// The same graph in fewer nodes: views of constants become constants, which operators can then pack, and
-    /// activations move into the nodes before them. Names, inputs and outputs stay; a value that is a graph output
-    /// stays a node.
+    /// The same graph in fewer nodes, each step for what the ones before have left:
+    ///
+    /// 1. views of constants become constants, which operators can then pack;
+    /// 2. factors and summands of channels (a batch normalisation) move into the weights of the node before;
+    /// 3. sums of two tensors move into a node that computes one of them (the end of a residual block);
+    /// 4. activations move into the node before.
+    ///
+    /// A node takes in what reads its output only if nothing else does, seen through views. Names, inputs and outputs
+    /// stay; a value that is a graph output stays a node. Constants that nothing reads any more lose their values.
     #[must_use]
     pub(crate) fn fused(&self) -> Graph {
-        self.with_constant_views().with_inner_activations()
+        let mut fusion = Fusion::of(self.clone());
+        fusion.constant_views();
+        fusion.each(Fusion::channel_affine);
+        fusion.each(Fusion::sum);
+        fusion.each(Fusion::activation);
+        fusion.finish()
+    }
+}
+
+/// A graph on the way to fewer nodes. Nodes are known by their first place.
+struct Fusion {
+    graph: Graph,
+    /// For each value, how many inputs of nodes and graph outputs it is.
+    readers: Vec<usize>,
+    /// For each value, the node that computes it.
+    makers: Vec<Option<usize>>,
+    /// For each node, where it now stands: that of the node whose work it took over last, or nowhere if another has
+    /// taken its own.
+    places: Vec<Option<usize>>,
+}
+
+/// What a node reads, seen through views that nothing else reads.
+struct Source {
+    /// The node that computes it.
+    maker: usize,
+    /// The views in between, the last first.
+    views: Vec<usize>,
+}
+
+impl Source {
+    /// The node whose output is read: the last view or the maker.
+    fn end(&self) -> usize {
+        self.views.first().copied().unwrap_or(self.maker)
+    }
+}
+
+impl Fusion {
+    fn of(graph: Graph) -> Fusion {
+        let mut readers = vec![0; graph.values.len()];
+        let mut makers = vec![None; graph.values.len()];
+        for (i, node) in graph.nodes.iter().enumerate() {
+            node.inputs.iter().for_each(|v| readers[v.index()] += 1);
+            node.outputs.iter().for_each(|v| makers[v.index()] = Some(i));
+        }
+        graph.outputs.iter().for_each(|(_, v)| readers[v.index()] += 1);
+        let places = (0..graph.nodes.len()).map(Some).collect();
+        Fusion { graph, readers, makers, places }
     }
 
-    fn with_constant_views(&self) -> Graph {
-        let mut graph = self.clone();
-        graph.nodes.retain(|node| {
-            let [output] = node.outputs[..] else { return true };
-            if !node.op.is_view() || self.outputs.iter().any(|(_, o)| *o == output) {
-                return true;
+    fn finish(mut self) -> Graph {
+        for (value, readers) in self.graph.values.iter_mut().zip(&self.readers) {
+            if *readers == 0 && value.origin_is_constant() {
+                value.origin = Origin::Constant(None);
             }
-            let shape = &self.values[output.index()].ty.shape;
-            let seen = match &graph.values[node.inputs[0].index()].origin {
+        }
+        let nodes = std::mem::take(&mut self.graph.nodes).into_iter().zip(self.places);
+        let mut nodes: Vec<(usize, Node)> = nodes.filter_map(|(n, place)| Some((place?, n))).collect();
+        // Views that moved with their node stay behind it: the sort is stable.
+        nodes.sort_by_key(|(place, _)| *place);
+        self.graph.nodes = nodes.into_iter().map(|(_, n)| n).collect();
+        self.graph
+    }
+
+    /// Tries a step on every node, in order.
+    fn each(&mut self, step: impl Fn(&mut Fusion, usize) -> Option<()>) {
+        for i in 0..self.graph.nodes.len() {
+            if self.places[i].is_some() {
+                step(self, i);
+            }
+        }
+    }
+
+    fn constant_views(&mut self) {
+        let mut given_out = vec![false; self.graph.values.len()];
+        self.graph.outputs.iter().for_each(|(_, v)| given_out[v.index()] = true);
+        for i in 0..self.graph.nodes.len() {
+            let node = &self.graph.nodes[i];
+            let [output] = node.outputs[..] else { continue };
+            if !node.op.is_view() || given_out[output.index()] {
+                continue;
+            }
+            let source = node.inputs[0];
+            let shape = &self.graph.values[output.index()].ty.shape;
+            let seen = match &self.graph.values[source.index()].origin {
                 Origin::Constant(None) => Some(None),
                 Origin::Constant(Some(tensor)) => tensor.reshape(shape).ok().map(Some),
                 _ => None,
             };
             if let Some(seen) = seen {
-                graph.values[output.index()].origin = Origin::Constant(seen);
-                return false;
+                self.graph.values[output.index()].origin = Origin::Constant(seen);
+                self.readers[source.index()] -= 1;
+                self.makers[output.index()] = None;
+                self.places[i] = None;
             }
-            true
-        });
-        graph
-    }
-
-    /// The same graph with every activation that alone reads a node's output moved into that node, where the
-    /// operator can take it.
-    fn with_inner_activations(&self) -> Graph {
-        let mut graph = self.clone();
-        let readers = |v: Value| {
-            let nodes = self.nodes.iter().map(|n| n.inputs.iter().filter(|&&i| i == v).count());
-            nodes.sum::<usize>() + self.outputs.iter().filter(|(_, o)| *o == v).count()
-        };
-        let mut removed = vec![false; graph.nodes.len()];
-        for i in 0..graph.nodes.len() {
-            let Some(activation) = graph.nodes[i].op.as_activation() else { continue };
-            let source = graph.nodes[i].inputs[0];
-            if readers(source) != 1 {
-                continue;
-            }
-            let maker = graph.nodes[..i].iter().rposition(|n| n.outputs == [source]);
-            let Some(maker) = maker.filter(|&m| !removed[m]) else { continue };
-            let Some(op) = graph.nodes[maker].op.with_activation(activation) else { continue };
-            graph.nodes[maker].op = op;
-            graph.nodes[maker].outputs = graph.nodes[i].outputs.clone();
-            removed[i] = true;
         }
-        let mut gone = removed.into_iter();
-        graph.nodes.retain(|_| !gone.next().unwrap_or(false));
-        graph
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use crate::graph::{Activation, Graph};
-    use crate::tensor::Tensor;
-
-    fn linear() -> (Graph, super::Value) {
-        let mut g = Graph::new();
-        let x = g.input("x", &[2, 4]).unwrap();
-        let w = g.constant("w", Tensor::from_fn(&[4, 3], |i| i as f32 - 5.0).unwrap());
-        let y = g.linear(x, w, None).unwrap();
-        (g, y)
     }
 
-    #[test]
-    fn an_activation_moves_into_its_maker() {
-        let (mut g, y) = linear();
-        let z = g.activation(y, Activation::Relu).unwrap();
-        g.output("z", z).unwrap();
-        let f = g.fused();
-        assert_eq!(f.nodes.len(), 1);
-        assert_eq!(f.nodes[0].outputs, [z]);
+    /// What makes `value`, if nothing but one node reads it.
+    fn source(&self, mut value: Value) -> Option<Source> {
+        let mut views = Vec::new();
+        loop {
+            let maker = self.makers[value.index()].filter(|_| self.readers[value.index()] == 1)?;
+            let node = &self.graph.nodes[maker];
+            if node.outputs.len() != 1 {
+                return None;
+            }
+            if !node.op.is_view() {
+                return Some(Source { maker, views });
+            }
+            views.push(maker);
+            value = node.inputs[0];
+        }
     }
 
-    #[test]
-    fn a_value_read_twice_or_given_out_stays() {
-        let (mut g, y) = linear();
-        let z = g.activation(y, Activation::Relu).unwrap();
-        g.output("z", z).unwrap();
-        g.output("y", y).unwrap();
-        assert_eq!(g.fused().nodes.len(), 2);
-        let (mut g, y) = linear();
-        let z = g.activation(y, Activation::Relu).unwrap();
-        let s = g.add(y, z).unwrap();
-        g.output("s", s).unwrap();
-        assert_eq!(g.fused().nodes.len(), 3);
+    /// Lets `source` give what node `i` gave, so that nobody needs `i` any more.
+    fn take_over(&mut self, source: &Source, i: usize) {
+        let end = source.end();
+        self.graph.nodes[end].outputs = self.graph.nodes[i].outputs.clone();
+        self.makers[self.graph.nodes[i].outputs[0].index()] = Some(end);
+        self.places[i] = None;
     }
 
-    #[test]
-    fn a_view_of_a_constant_is_a_constant() {
-        let mut g = Graph::new();
-        let x = g.input("x", &[2, 4]).unwrap();
-        let w = g.constant("w", Tensor::from_fn(&[12], |i| i as f32).unwrap());
-        let w = g.reshape(w, &[2, 6]).unwrap();
-        let w = g.reshape(w, &[4, 3]).unwrap();
-        let y = g.linear(x, w, None).unwrap();
-        let y = g.reshape(y, &[6]).unwrap();
-        g.output("y", y).unwrap();
-        let f = g.fused();
-        assert_eq!(f.nodes.len(), 2);
-        assert!(f.values[w.index()].origin_is_constant());
-        assert_eq!(&**f.shape(f.nodes[0].inputs[1]), [4, 3]);
+    fn constant(&self, value: Value) -> Option<&Tensor> {
+        match &self.graph.values[value.index()].origin {
+            Origin::Constant(tensor) => tensor.as_ref(),
+            _ => None,
+        }
     }
 
-    /// Two activations in a row: the second finds the first's activation taken.
-    #[test]
-    fn only_one_activation_moves() {
-        let (mut g, y) = linear();
-        let z = g.activation(y, Activation::Relu).unwrap();
-        let z = g.activation(z, Activation::Tanh).unwrap();
-        g.output("z", z).unwrap();
-        assert_eq!(g.fused().nodes.len(), 2);
+    fn constants(&self, node: usize) -> Vec<Option<&Tensor>> {
+        self.graph.nodes[node].inputs.iter().map(|&v| self.constant(v)).collect()
+    }
+
+    fn channel_affine(&mut self, i: usize) -> Option<()> {
+        let node = &self.graph.nodes[i];
+        let affine = node.op.as_channel_affine(&self.constants(i))?;
+        let source = self.source(node.inputs[0])?;
+        let maker = &self.graph.nodes[source.maker];
+        // A view in between may have made other channels.
+        if self.graph.shape(maker.outputs[0]).last() != Some(&affine.scale.len()) {
+            return None;
+        }
+        let constants = maker.op.with_channel_affine(&self.constants(source.maker), &affine)?;
+        for v in self.graph.nodes[i].inputs.clone().iter().skip(1) {
+            self.readers[v.index()] -= 1;
+        }
+        let folded_into = self.graph.nodes[source.maker].name.clone();
+        let old = self.graph.nodes[source.maker].inputs.split_off(1);
+        old.iter().for_each(|v| self.readers[v.index()] -= 1);
+        for (index, tensor) in constants.into_iter().enumerate() {
+            let name = match old.get(index) {
+                Some(v) => self.graph.values[v.index()].name.clone(),
+                None => format!("{folded_into} bias"),
+            };
+            let value = self.graph.constant(&name, tensor);
+            self.readers.push(1);
+            self.makers.push(None);
+            self.graph.nodes[source.maker].inputs.push(value);
+        }
+        self.take_over(&source, i);
+        Some(())
+    }
+
+    fn sum(&mut self, i: usize) -> Option<()> {
+        let node = &self.graph.nodes[i];
+        let [a, b] = node.inputs[..] else { return None };
+        // What is repeated over an axis is not as long as the output.
+        let whole = |v: Value| self.graph.ty(v) == self.graph.ty(node.outputs[0]);
+        if !node.op.is_sum() || !whole(a) || !whole(b) {
+            return None;
+        }
+        let able = |value: Value, addend: Value| -> Option<(Source, Arc<dyn Op>, Value)> {
+            let source = self.source(value)?;
+            let op = self.graph.nodes[source.maker].op.with_addend()?;
+            Some((source, op, addend))
+        };
+        // The later one waits for the other in any case.
+        let candidates = [able(a, b), able(b, a)].into_iter().flatten();
+        let (source, op, addend) = candidates.max_by_key(|(source, ..)| self.places[source.maker])?;
+        self.graph.nodes[source.maker].op = op;
+        self.graph.nodes[source.maker].inputs.push(addend);
+        // Both are computed by now, and nobody read the one before.
+        for moved in source.views.iter().chain([&source.maker]) {
+            self.places[*moved] = Some(i);
+        }
+        self.take_over(&source, i);
+        Some(())
+    }
+
+    fn activation(&mut self, i: usize) -> Option<()> {
+        let node = &self.graph.nodes[i];
+        let activation = node.op.as_activation()?;
+        let source = self.source(node.inputs[0])?;
+        self.graph.nodes[source.maker].op = self.graph.nodes[source.maker].op.with_activation(activation)?;
+        self.take_over(&source, i);
+        Some(())
     }
 }

@@ -19,11 +19,14 @@
 //! ```
 
 mod activation;
+mod affine;
 mod arena;
 mod cpu;
 mod diff;
 mod engine;
 mod fuse;
+#[cfg(test)]
+mod fuse_tests;
 mod gpu_plan;
 mod op;
 mod record;
@@ -36,6 +39,7 @@ use crate::shape::Shape;
 use crate::tensor::{DType, Tensor};
 
 pub use activation::Activation;
+pub use affine::ChannelAffine;
 pub use diff::{Difference, first_difference};
 pub use engine::{Engine, Outputs, Plan, PlanOptions, Precision, Progress, Timing};
 pub use gpu_plan::{GpuPlan, MemorySummary};

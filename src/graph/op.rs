@@ -4,7 +4,7 @@ use std::fmt;
 use std::ops::RangeInclusive;
 use std::sync::Arc;
 
-use super::{Activation, Recorder, Traits};
+use super::{Activation, ChannelAffine, Recorder, Traits};
 use crate::error::{Error, Result};
 use crate::shape::Shape;
 use crate::tensor::{DType, Tensor};
@@ -302,6 +302,32 @@ pub trait Op: fmt::Debug + Send + Sync {
 
     /// The activation that this operator is, so that it can be given to the one before it.
     fn as_activation(&self) -> Option<Activation> {
+        None
+    }
+
+    /// This operator with one more input at the end, of the output's elements in the output's order, that is added to
+    /// what it gives (before an activation that comes later), where the kernel can do that in one go.
+    fn with_addend(&self) -> Option<Arc<dyn Op>> {
+        None
+    }
+
+    /// Whether this operator adds its two inputs, element by element, so that one of them may be computed by an
+    /// operator [`Op::with_addend`].
+    fn is_sum(&self) -> bool {
+        false
+    }
+
+    /// The constants that inputs 1, 2, … must become so that this operator gives `affine` of what it gives now, where
+    /// that is possible; there may be one more than before. `inputs` are known where they are constants.
+    fn with_channel_affine(&self, inputs: &[Option<&Tensor>], affine: &ChannelAffine) -> Option<Vec<Tensor>> {
+        let _ = (inputs, affine);
+        None
+    }
+
+    /// The factor and summand of each channel that this operator comes to, where it does with these inputs, known
+    /// where they are constants, so that they can be given to the one before it.
+    fn as_channel_affine(&self, inputs: &[Option<&Tensor>]) -> Option<ChannelAffine> {
+        let _ = inputs;
         None
     }
 

@@ -55,6 +55,31 @@ impl Attributes {
         })
     }
 
+    /// Takes a `padding` that is the name of a rule: `same` or `causal`, see [`PaddingRule`], or `valid`, none at all.
+    ///
+    /// # Errors
+    /// [`crate::ErrorKind::BadInput`] for another name.
+    pub(super) fn padding_rule(&self) -> Result<(Option<PaddingRule>, Attributes)> {
+        let Some(name) = self.0.get("padding").and_then(Json::as_str) else {
+            return Ok((None, self.clone()));
+        };
+        let rule = match name {
+            "same" => Some(PaddingRule::Same),
+            "causal" => Some(PaddingRule::Causal),
+            "valid" => None,
+            _ => {
+                return Err(Error::bad_input(format!(
+                    "attribute `padding`: no rule `{name}`; there are same, valid and causal"
+                )));
+            }
+        };
+        let mut rest = self.clone();
+        if let Some(attributes) = rest.0.as_object_mut() {
+            attributes.remove("padding");
+        }
+        Ok((rule, rest))
+    }
+
     /// Checks that there are none.
     ///
     /// # Errors
@@ -69,6 +94,82 @@ impl Attributes {
 
 /// Zeros (or, for a maximum, nothing) before and after each of the axes T, H, W.
 pub type Padding = [[usize; 2]; 3];
+
+/// What the padding around a tensor holds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
+#[serde(rename_all = "snake_case")]
+#[non_exhaustive]
+pub enum PaddingMode {
+    /// A constant; zero for a convolution, where PyTorch calls it `zeros`.
+    #[default]
+    #[serde(alias = "zeros")]
+    Constant,
+    /// The tensor reflected at its first and last elements, which do not come again: `c b a b c b a`.
+    Reflect,
+    /// The first and the last element: `a a a b c c c`.
+    Replicate,
+    /// The tensor from its other end: `b c a b c a b`.
+    Circular,
+}
+
+impl PaddingMode {
+    /// The number that `kernels/lib/padding.wgsl` knows it by.
+    pub(super) fn code(self) -> u32 {
+        match self {
+            PaddingMode::Constant => 0,
+            PaddingMode::Reflect => 1,
+            PaddingMode::Replicate => 2,
+            PaddingMode::Circular => 3,
+        }
+    }
+
+    /// That an axis has the elements that its padding wants.
+    pub(super) fn check(self, axis: &str, length: usize, padding: [usize; 2]) -> Result<()> {
+        let (what, most) = match self {
+            PaddingMode::Constant | PaddingMode::Replicate => return Ok(()),
+            PaddingMode::Reflect => ("reflect", length - 1),
+            PaddingMode::Circular => ("circular", length),
+        };
+        if padding.iter().any(|p| *p > most) {
+            return Err(Error::bad_input(format!(
+                "{what} padding {padding:?} along axis {axis} of {length} elements: at most {most} is possible"
+            )));
+        }
+        Ok(())
+    }
+}
+
+/// Padding that follows from the lengths of input and window.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum PaddingRule {
+    /// `⌈length / stride⌉` windows, the padding on both sides and an odd element behind: TensorFlow's SAME, and PyTorch's
+    /// for a stride of 1.
+    Same,
+    /// Along the first axis all padding before, so that no window sees what comes after its last tap's position;
+    /// along the others as [`PaddingRule::Same`].
+    Causal,
+}
+
+impl PaddingRule {
+    /// Padding before and after each axis. Takes any numbers, so that the operator's own check can refuse them.
+    pub(super) fn padding<const N: usize>(
+        self,
+        length: [usize; N],
+        kernel: [usize; N],
+        stride: [usize; N],
+        dilation: [usize; N],
+    ) -> [[usize; 2]; N] {
+        std::array::from_fn(|a| {
+            let reach = kernel[a].saturating_sub(1).saturating_mul(dilation[a]);
+            if self == PaddingRule::Causal && a == 0 {
+                return [reach, 0];
+            }
+            let last = (length[a].saturating_sub(1) / stride[a].max(1)).saturating_mul(stride[a]);
+            let all = last.saturating_add(reach).saturating_add(1).saturating_sub(length[a]);
+            [all / 2, all - all / 2]
+        })
+    }
+}
 
 #[derive(Deserialize)]
 #[serde(untagged)]

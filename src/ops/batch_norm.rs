@@ -11,7 +11,8 @@ use super::{Door, Layout, Port};
 use crate::error::{Error, Result};
 use crate::gpu::Kernel;
 use crate::graph::{
-    Activation, Bound, Dispatch, Graph, Op, Operand, Recorder, TensorType, UNIT_ROUNDOFF, Value,
+    Activation, Bound, ChannelAffine, Dispatch, Graph, Op, Operand, Recorder, TensorType, UNIT_ROUNDOFF,
+    Value,
 };
 use crate::tensor::Tensor;
 use crate::{kernel, params};
@@ -146,6 +147,27 @@ impl Op for BatchNorm {
     fn with_activation(&self, activation: Activation) -> Option<Arc<dyn Op>> {
         let free = self.activation == Activation::Identity;
         free.then(|| Arc::new(BatchNorm { activation, ..self.clone() }) as Arc<dyn Op>)
+    }
+
+    fn as_channel_affine(&self, inputs: &[Option<&Tensor>]) -> Option<ChannelAffine> {
+        if self.activation != Activation::Identity {
+            return None;
+        }
+        let constants: Option<Vec<&[f32]>> =
+            inputs[1..].iter().map(|t| t.and_then(|t| t.f32s().ok())).collect();
+        let constants = constants?;
+        let (mean, variance) = (constants[0], constants[1]);
+        let (weight, bias) = (constants.get(2), constants.get(3));
+        let scale = |(c, v): (usize, &f32)| {
+            weight.map_or(1.0, |w| f64::from(w[c])) / (f64::from(*v) + f64::from(self.eps)).sqrt()
+        };
+        let scale: Vec<f64> = variance.iter().enumerate().map(scale).collect();
+        let shift = scale
+            .iter()
+            .enumerate()
+            .map(|(c, k)| bias.map_or(0.0, |b| f64::from(b[c])) - f64::from(mean[c]) * k);
+        let shift = shift.collect();
+        Some(ChannelAffine { scale, shift })
     }
 
     fn record(&self, r: &mut Recorder<'_>) -> Result<()> {

@@ -331,6 +331,10 @@ impl Op for BinaryOp {
         free.then(|| Arc::new(BinaryOp { activation, ..*self }) as Arc<dyn Op>)
     }
 
+    fn is_sum(&self) -> bool {
+        self.function == Binary::Add && self.activation == Activation::Identity
+    }
+
     fn record(&self, r: &mut Recorder<'_>) -> Result<()> {
         let mut dims = r.output(0).to_vec();
         let mut count = r.output(0).elements();

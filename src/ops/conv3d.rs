@@ -6,15 +6,21 @@ use std::sync::Arc;
 use kinetograph_ref::conv3d as reference;
 use serde::Deserialize;
 
-use super::attributes::{each, padding};
-use super::{Door, Layout, Padding, Port};
-use crate::error::{Error, Result};
+use super::attributes::{PaddingRule, each, padding};
+use super::{Door, Layout, Padding, PaddingMode, Port};
+use crate::error::{At, Error, Result};
 use crate::gpu::Kernel;
-use crate::graph::{Activation, Bound, Dispatch, Family, Graph, Op, Operand, Recorder, TensorType, Value};
+use crate::graph::{
+    Activation, Bound, ChannelAffine, Dispatch, Family, Graph, Op, Operand, Recorder, TensorType, Value,
+};
+use crate::shape::Shape;
 use crate::tensor::Tensor;
 use crate::{kernel, params};
 
 static KERNEL: Kernel = kernel!("conv3d");
+
+/// Positions along W that an invocation of `conv3d_depthwise` computes.
+const DEPTHWISE_OUTPUTS: usize = 4;
 
 /// Attributes of a 3D convolution (cross-correlation), those of `torch.nn.functional.conv3d`. Three numbers are
 /// for the axes T, H, W.
@@ -26,9 +32,11 @@ pub struct Conv3d {
     /// Steps between windows.
     #[serde(deserialize_with = "each")]
     pub stride: [usize; 3],
-    /// Zeros before and after each axis.
+    /// Positions outside the input before and after each axis; see also [`Conv3d::same`] and [`Conv3d::causal`].
     #[serde(deserialize_with = "padding")]
     pub padding: Padding,
+    /// What lies there. What is reflected or comes from the other end is at most the whole axis.
+    pub padding_mode: PaddingMode,
     /// Steps between the taps of a window.
     #[serde(deserialize_with = "each")]
     pub dilation: [usize; 3],
@@ -37,6 +45,10 @@ pub struct Conv3d {
     /// Set by the planner when it moves an activation into the convolution.
     #[serde(skip)]
     pub activation: Activation,
+    /// Set by the planner when it moves a sum into the convolution: a last input, as long as the output, is added
+    /// before the activation.
+    #[serde(skip)]
+    pub addend: bool,
 }
 
 impl Default for Conv3d {
@@ -44,9 +56,11 @@ impl Default for Conv3d {
         Conv3d {
             stride: [1; 3],
             padding: [[0; 2]; 3],
+            padding_mode: PaddingMode::Constant,
             dilation: [1; 3],
             groups: 1,
             activation: Activation::Identity,
+            addend: false,
         }
     }
 }
@@ -57,10 +71,46 @@ impl Conv3d {
         Conv3d { padding: padding.map(|p| [p; 2]), ..Conv3d::default() }
     }
 
+    /// With so much padding that an axis gives `⌈length / stride⌉` windows, an odd position behind: TensorFlow's
+    /// `SAME`, which for strides beyond 1 depends on the lengths, and PyTorch's `same`, which is for a stride of 1.
+    /// `x` and `weight` are the shapes of the inputs; stride and dilation must be set before.
+    ///
+    /// # Errors
+    /// [`crate::ErrorKind::BadInput`] when one of them has not five axes.
+    pub fn same(self, x: &Shape, weight: &Shape) -> Result<Self> {
+        self.ruled(PaddingRule::Same, x, weight)
+    }
+
+    /// As [`Conv3d::same`], but with all padding of the axis T before it: no output sees a later frame.
+    ///
+    /// # Errors
+    /// As [`Conv3d::same`].
+    pub fn causal(self, x: &Shape, weight: &Shape) -> Result<Self> {
+        self.ruled(PaddingRule::Causal, x, weight)
+    }
+
+    fn ruled(self, rule: PaddingRule, x: &Shape, weight: &Shape) -> Result<Self> {
+        let [_, t, h, w, _] = x.dims("the input", "[N, T, H, W, C]")?;
+        let [kt, kh, kw, _, _] = weight.dims("the weight", "[kT, kH, kW, Cin/groups, Cout]")?;
+        let padding = rule.padding([t, h, w], [kt, kh, kw], self.stride, self.dilation);
+        Ok(Conv3d { padding, ..self })
+    }
+
+    /// How many inputs there are without the addend.
+    fn own_inputs(&self, inputs: usize) -> usize {
+        inputs - usize::from(self.addend)
+    }
+
     fn reference_attributes(&self) -> reference::Conv3d {
         reference::Conv3d {
             stride: self.stride,
             padding: self.padding,
+            outside: match self.padding_mode {
+                PaddingMode::Constant => reference::Outside::Zeros,
+                PaddingMode::Reflect => reference::Outside::Reflection,
+                PaddingMode::Replicate => reference::Outside::Ends,
+                PaddingMode::Circular => reference::Outside::Repetition,
+            },
             dilation: self.dilation,
             groups: self.groups,
         }
@@ -95,8 +145,16 @@ pub const DOOR: Door = Door {
         Port::optional("bias", Layout::Plain),
     ],
     output: Layout::Activation,
-    attributes: "stride=1, padding=0, dilation=1, groups=1",
-    build: |g, v, a| Ok(vec![g.conv3d(v[0], v[1], v.get(2).copied(), &a.read()?)?]),
+    attributes: "stride=1, padding=0 (same, valid, causal), padding_mode=constant (reflect, replicate, circular), \
+                 dilation=1, groups=1",
+    build: |g, v, a| {
+        let (rule, a) = a.padding_rule()?;
+        let mut attributes: Conv3d = a.read()?;
+        if let Some(rule) = rule {
+            attributes = attributes.ruled(rule, g.shape(v[0]), g.shape(v[1])).at("conv3d")?;
+        }
+        Ok(vec![g.conv3d(v[0], v[1], v.get(2).copied(), &attributes)?])
+    },
 };
 
 params! {
@@ -169,7 +227,8 @@ impl Op for Conv3d {
     }
 
     fn arity(&self) -> RangeInclusive<usize> {
-        2..=3
+        let addend = usize::from(self.addend);
+        2 + addend..=3 + addend
     }
 
     fn infer(&self, inputs: &[TensorType]) -> Result<Vec<TensorType>> {
@@ -186,7 +245,7 @@ impl Op for Conv3d {
                 self.groups
             ));
         }
-        if let Some(bias) = inputs.get(2)
+        if let Some(bias) = inputs[..self.own_inputs(inputs.len())].get(2)
             && *bias.shape != [cout]
         {
             return error(format!("the bias must be [{cout}], its shape is {}", bias.shape));
@@ -194,6 +253,7 @@ impl Op for Conv3d {
         let mut out = [n, 0, 0, 0, cout];
         for (axis, (length, kernel)) in [(t, kt), (h, kh), (w, kw)].into_iter().enumerate() {
             let name = ["T", "H", "W"][axis];
+            self.padding_mode.check(name, length, self.padding[axis])?;
             out[axis + 1] = super::attributes::windows(
                 name,
                 length,
@@ -203,15 +263,19 @@ impl Op for Conv3d {
                 self.dilation[axis],
             )?;
         }
-        Ok(vec![TensorType::float(&out)?])
+        let out = TensorType::float(&out)?;
+        super::check_addend(self.addend, inputs, &out)?;
+        Ok(vec![out])
     }
 
     fn reference(&self, inputs: &[Tensor]) -> Result<Vec<Tensor>> {
         let x = inputs[0].shape().dims("the input", "[N, T, H, W, C]")?;
         let w: [usize; 5] = inputs[1].shape().dims("the weight", "[kT, kH, kW, Cin/groups, Cout]")?;
-        let bias = inputs.get(2).map(Tensor::f32s).transpose()?;
+        let (own, addend) = inputs.split_at(self.own_inputs(inputs.len()));
+        let after =
+            [own.get(2).map(Tensor::f32s).transpose()?, addend.first().map(Tensor::f32s).transpose()?];
         let c = self.reference_attributes();
-        let y = reference::conv3d(inputs[0].f32s()?, x, inputs[1].f32s()?, w, bias, &c, |s| {
+        let y = reference::conv3d(inputs[0].f32s()?, x, inputs[1].f32s()?, w, after, &c, |s| {
             self.activation.apply(s)
         });
         let out: [usize; 3] = std::array::from_fn(|a| c.output_length(a, x[a + 1], w[a]));
@@ -234,6 +298,16 @@ impl Op for Conv3d {
     fn with_activation(&self, activation: Activation) -> Option<Arc<dyn Op>> {
         let free = self.activation == Activation::Identity;
         free.then(|| Arc::new(Conv3d { activation, ..self.clone() }) as Arc<dyn Op>)
+    }
+
+    fn with_addend(&self) -> Option<Arc<dyn Op>> {
+        let free = self.activation == Activation::Identity && !self.addend;
+        free.then(|| Arc::new(Conv3d { addend: true, ..self.clone() }) as Arc<dyn Op>)
+    }
+
+    fn with_channel_affine(&self, inputs: &[Option<&Tensor>], affine: &ChannelAffine) -> Option<Vec<Tensor>> {
+        let free = self.activation == Activation::Identity && !self.addend;
+        affine.after_product(inputs, |i| i % affine.scale.len()).filter(|_| free)
     }
 
     /// Pads each group's columns to a multiple of four.
@@ -259,6 +333,9 @@ impl Op for Conv3d {
         let (group_in, group_out) = (g.input[4] / self.groups, g.output[4] / self.groups);
         let rows: usize = g.output[..4].iter().product();
         let taps: usize = g.kernel.iter().product();
+        // How many channels conv3d_depthwise computes at a time, if it can.
+        let width =
+            [4, 2].into_iter().find(|w| self.groups.is_multiple_of(*w) && group_in == 1 && group_out == 1);
         let vectors = r.is_packed(1) || group_out % 4 == 0;
         let step = [4, 2, 1].into_iter().find(|s| group_in % s == 0).unwrap_or(1);
         let family = match r.traits().family {
@@ -266,16 +343,25 @@ impl Op for Conv3d {
             _ if !vectors || group_out < 4 => Family::Direct,
             family => family,
         };
-        let (entry, groups, turns) = match family {
-            Family::Tiled => {
+        let depthwise = width.filter(|_| r.traits().family != Family::Direct);
+        let (entry, groups, turns) = match (family, depthwise) {
+            (_, Some(width)) => {
+                let [kt, kh, kw] = g.kernel;
+                let blocks = rows / g.output[3] * g.output[3].div_ceil(DEPTHWISE_OUTPUTS);
+                let groups = (blocks * self.groups / width).div_ceil(64);
+                ("conv3d_depthwise", groups, kt * (1 + kh * (1 + kw)))
+            }
+            (Family::Tiled, _) => {
                 let tiles = rows.div_ceil(64) * group_out.div_ceil(64) * self.groups;
                 ("conv3d_tiled", tiles, (taps * group_in).div_ceil(16))
             }
-            Family::Uniform => {
+            (Family::Uniform, _) => {
                 let tiles = rows.div_ceil(32) * group_out.div_ceil(16) * self.groups;
                 ("conv3d_uniform", tiles, taps * (group_in / step + 1))
             }
-            Family::Direct => ("conv3d_direct", (rows * g.output[4]).div_ceil(64), taps * (group_in + 1)),
+            (Family::Direct, _) => {
+                ("conv3d_direct", (rows * g.output[4]).div_ceil(64), taps * (group_in + 1))
+            }
         };
         // One group's columns as they lie in memory, in elements or, for vec4 entry points, in vec4s.
         let padded = if r.is_packed(1) { group_out.next_multiple_of(4) } else { group_out };
@@ -311,20 +397,27 @@ impl Op for Conv3d {
             weight_group: n(columns)?,
             ..Conv3dParams::default()
         };
-        let bias = r.inputs() > 2;
+        let own = self.own_inputs(r.inputs());
+        let given = |at: usize, is: bool| if is { Operand::Input(at) } else { Operand::Absent };
         let mut dispatch = Dispatch::new(&KERNEL, entry, &params)
-            .constant("HAS_BIAS", u32::from(bias))
+            .constant("HAS_BIAS", u32::from(own > 2))
+            .constant("HAS_ADDEND", u32::from(self.addend))
+            .constant("PADDING_MODE", self.padding_mode.code())
             .activation(self.activation)
             .bind([
                 Operand::Input(0),
                 Operand::Input(1),
-                if bias { Operand::Input(2) } else { Operand::Absent },
+                given(2, own > 2),
+                given(own, self.addend),
                 Operand::Output(0),
             ])
             .turns(turns)
             .groups(groups as u64);
-        if family == Family::Uniform {
+        if entry == "conv3d_uniform" {
             dispatch = dispatch.tune("UNIFORM_STEP", format!("{step}u"));
+        }
+        if depthwise == Some(2) {
+            dispatch = dispatch.tune("WIDTH", "2u").tune("Wide", "vec2<f32>").tune("WideElem", "vec2<Elem>");
         }
         r.dispatch(dispatch);
         Ok(())

@@ -8,7 +8,9 @@ use kinetograph_ref::linear as reference;
 use super::{Door, Layout, Port};
 use crate::error::{Error, Result};
 use crate::gpu::Kernel;
-use crate::graph::{Activation, Bound, Dispatch, Family, Graph, Op, Operand, Recorder, TensorType, Value};
+use crate::graph::{
+    Activation, Bound, ChannelAffine, Dispatch, Family, Graph, Op, Operand, Recorder, TensorType, Value,
+};
 use crate::tensor::Tensor;
 use crate::{kernel, params};
 
@@ -22,6 +24,16 @@ const FEW_ROWS: usize = 4;
 pub struct Linear {
     /// Set by the planner when it moves an activation into the layer.
     pub activation: Activation,
+    /// Set by the planner when it moves a sum into the layer: a last input, as long as the output, is added before the
+    /// activation.
+    pub addend: bool,
+}
+
+impl Linear {
+    /// How many inputs there are without the addend.
+    fn own_inputs(&self, inputs: usize) -> usize {
+        inputs - usize::from(self.addend)
+    }
 }
 
 impl Graph {
@@ -67,7 +79,8 @@ impl Op for Linear {
     }
 
     fn arity(&self) -> RangeInclusive<usize> {
-        2..=3
+        let addend = usize::from(self.addend);
+        2 + addend..=3 + addend
     }
 
     fn infer(&self, inputs: &[TensorType]) -> Result<Vec<TensorType>> {
@@ -78,7 +91,7 @@ impl Op for Linear {
         if last != rows {
             return Err(Error::bad_input(format!("the input has {last} channels, the weight takes {rows}")));
         }
-        if let Some(bias) = inputs.get(2)
+        if let Some(bias) = inputs[..self.own_inputs(inputs.len())].get(2)
             && *bias.shape != [columns]
         {
             return Err(Error::bad_input(format!(
@@ -86,13 +99,17 @@ impl Op for Linear {
                 bias.shape
             )));
         }
-        Ok(vec![TensorType::float(&[outer, &[columns]].concat())?])
+        let out = TensorType::float(&[outer, &[columns]].concat())?;
+        super::check_addend(self.addend, inputs, &out)?;
+        Ok(vec![out])
     }
 
     fn reference(&self, inputs: &[Tensor]) -> Result<Vec<Tensor>> {
         let [rows, columns] = inputs[1].shape().dims("the weight", "[In, Out]")?;
-        let bias = inputs.get(2).map(Tensor::f32s).transpose()?;
-        let y = reference::linear(inputs[0].f32s()?, inputs[1].f32s()?, bias, [rows, columns], |s| {
+        let (own, addend) = inputs.split_at(self.own_inputs(inputs.len()));
+        let after =
+            [own.get(2).map(Tensor::f32s).transpose()?, addend.first().map(Tensor::f32s).transpose()?];
+        let y = reference::linear(inputs[0].f32s()?, inputs[1].f32s()?, after, [rows, columns], |s| {
             self.activation.apply(s)
         });
         let mut shape = inputs[0].shape().to_vec();
@@ -104,7 +121,8 @@ impl Op for Linear {
 
     fn bounds(&self, inputs: &[Tensor], reference: &[Tensor]) -> Result<Vec<Bound>> {
         let magnitudes: Vec<Tensor> = inputs.iter().map(Tensor::abs).collect::<Result<_>>()?;
-        let sums = Linear::default().reference(&magnitudes)?;
+        let plain = Linear { activation: Activation::Identity, ..self.clone() };
+        let sums = plain.reference(&magnitudes)?;
         let terms = inputs[1].shape()[0];
         Ok(vec![Bound::sum(terms, &sums[0])?.activated(self.activation, &reference[0])?])
     }
@@ -115,7 +133,17 @@ impl Op for Linear {
 
     fn with_activation(&self, activation: Activation) -> Option<Arc<dyn Op>> {
         let free = self.activation == Activation::Identity;
-        free.then(|| Arc::new(Linear { activation }) as Arc<dyn Op>)
+        free.then(|| Arc::new(Linear { activation, ..self.clone() }) as Arc<dyn Op>)
+    }
+
+    fn with_addend(&self) -> Option<Arc<dyn Op>> {
+        let free = self.activation == Activation::Identity && !self.addend;
+        free.then(|| Arc::new(Linear { addend: true, ..self.clone() }) as Arc<dyn Op>)
+    }
+
+    fn with_channel_affine(&self, inputs: &[Option<&Tensor>], affine: &ChannelAffine) -> Option<Vec<Tensor>> {
+        let free = self.activation == Activation::Identity && !self.addend;
+        affine.after_product(inputs, |i| i % affine.scale.len()).filter(|_| free)
     }
 
     /// Pads the columns to a multiple of four.
@@ -147,14 +175,17 @@ impl Op for Linear {
             weight_row: r.u32("channels", if family == Family::Direct { row } else { row / 4 })?,
             ..LinearParams::default()
         };
-        let bias = r.inputs() > 2;
+        let own = self.own_inputs(r.inputs());
+        let given = |at: usize, is: bool| if is { Operand::Input(at) } else { Operand::Absent };
         let mut dispatch = Dispatch::new(&KERNEL, entry, &params)
-            .constant("HAS_BIAS", u32::from(bias))
+            .constant("HAS_BIAS", u32::from(own > 2))
+            .constant("HAS_ADDEND", u32::from(self.addend))
             .activation(self.activation)
             .bind([
                 Operand::Input(0),
                 Operand::Input(1),
-                if bias { Operand::Input(2) } else { Operand::Absent },
+                given(2, own > 2),
+                given(own, self.addend),
                 Operand::Output(0),
             ])
             .turns(turns)

@@ -34,6 +34,7 @@ pub mod cast;
 pub mod composed;
 pub mod concat;
 pub mod conv3d;
+pub mod conv_transpose3d;
 pub mod cumulative;
 pub mod ema_codebook;
 pub mod embedding;
@@ -48,6 +49,7 @@ pub mod matmul;
 pub mod median;
 pub mod norm;
 pub mod one_hot;
+pub mod pad;
 pub mod permute;
 pub mod perplexity;
 pub mod pool3d;
@@ -72,23 +74,24 @@ pub mod vector_quantize;
 pub mod window_attention;
 
 use crate::error::{Error, Result};
-use crate::graph::{Graph, Value};
+use crate::graph::{Graph, TensorType, Value};
 use crate::tensor::Tensor;
 
 pub use activation::ActivationOp;
 pub use affine_grid::AffineGrid;
 pub use arg_reduce::{ArgReduce, Extreme};
 pub use attention::{Attention, Over};
-pub use attributes::{Attributes, Padding};
+pub use attributes::{Attributes, Padding, PaddingMode};
 pub use batch_norm::BatchNorm;
 pub use binary::{Binary, BinaryOp};
 pub use bincount::Bincount;
 pub use cast::{Cast, Kind};
 pub use composed::{
-    BlurPool, Conv2d, ConvGru, ConvLstm, Direction, Einsum, Gru, Lstm, NonLocal, Recurrent, RecurrentWeights,
-    Weighting,
+    BlurPool, Conv1d, Conv2d, ConvGru, ConvLstm, ConvTranspose1d, ConvTranspose2d, Direction, Einsum, Gru,
+    Lstm, NonLocal, Recurrent, RecurrentWeights, Weighting,
 };
 pub use concat::Concat;
+pub use conv_transpose3d::ConvTranspose3d;
 pub use conv3d::Conv3d;
 pub use cumulative::{Cumulation, Cumulative};
 pub use ema_codebook::{EmaCodebook, EmaCodebookOutputs};
@@ -104,6 +107,7 @@ pub use matmul::Matmul;
 pub use median::Median;
 pub use norm::{Norm, NormMode};
 pub use one_hot::OneHot;
+pub use pad::Pad;
 pub use permute::Permute;
 pub use perplexity::Perplexity;
 pub use pool3d::{Pool, Pool3d};
@@ -139,9 +143,12 @@ pub const CATALOG: &[&Door] = &[
     &cast::DOOR,
     &composed::attention_probabilities::DOOR,
     &composed::blur_pool::DOOR,
+    &composed::conv1d::DOOR,
     &composed::conv2d::DOOR,
     &composed::conv_gru::DOOR,
     &composed::conv_lstm::DOOR,
+    &composed::conv_transpose1d::DOOR,
+    &composed::conv_transpose2d::DOOR,
     &composed::einsum::DOOR,
     &composed::expand::DOOR,
     &composed::flip::DOOR,
@@ -161,6 +168,7 @@ pub const CATALOG: &[&Door] = &[
     &composed::straight_through::DOOR,
     &concat::DOOR,
     &conv3d::DOOR,
+    &conv_transpose3d::DOOR,
     &cumulative::DOOR,
     &ema_codebook::DOOR,
     &embedding::DOOR,
@@ -175,6 +183,7 @@ pub const CATALOG: &[&Door] = &[
     &median::DOOR,
     &norm::DOOR,
     &one_hot::DOOR,
+    &pad::DOOR,
     &permute::DOOR,
     &perplexity::DOOR,
     &pool3d::DOOR,
@@ -283,6 +292,8 @@ pub enum Layout {
     Activation,
     /// `[Cout, Cin/groups, kT, kH, kW]` there, `[kT, kH, kW, Cin/groups, Cout]` here.
     ConvWeight,
+    /// `[Cin, Cout/groups, kT, kH, kW]` there, `[kT, kH, kW, Cin, Cout/groups]` here.
+    ConvTransposeWeight,
     /// `[Out, In]` there, `[In, Out]` here.
     LinearWeight,
 }
@@ -295,6 +306,7 @@ impl Layout {
                 Some(std::iter::once(0).chain(2..rank).chain(std::iter::once(1)).collect())
             }
             Layout::ConvWeight if rank >= 3 => Some((2..rank).chain([1, 0]).collect()),
+            Layout::ConvTransposeWeight if rank >= 3 => Some((2..rank).chain([0, 1]).collect()),
             Layout::LinearWeight if rank == 2 => Some(vec![1, 0]),
             _ => None,
         }
@@ -327,6 +339,16 @@ fn pad_columns(weight: &Tensor, columns: usize) -> Result<Tensor> {
     Tensor::new(&shape, data)
 }
 
+/// That the addend, the last input if there is one, is as long as the output.
+fn check_addend(addend: bool, inputs: &[TensorType], output: &TensorType) -> Result<()> {
+    match inputs.last() {
+        Some(last) if addend && last.shape != output.shape => {
+            Err(Error::bad_input(format!("the addend must be {}, its shape is {}", output.shape, last.shape)))
+        }
+        _ => Ok(()),
+    }
+}
+
 /// The inputs of a normalisation with its optional weight and bias: inputs are told by their place, so a bias cannot
 /// stand without a weight.
 fn with_affine(op: &str, inputs: &[Value], weight: Option<Value>, bias: Option<Value>) -> Result<Vec<Value>> {
@@ -343,12 +365,14 @@ mod tests {
     #[test]
     fn torch_layouts_turn_back() {
         let t = crate::Tensor::from_fn(&[2, 3, 4, 5, 6], |i| i as f32).unwrap();
-        for layout in [Layout::Activation, Layout::ConvWeight] {
+        for layout in [Layout::Activation, Layout::ConvWeight, Layout::ConvTransposeWeight] {
             let here = t.permute(&layout.from_torch(5).unwrap()).unwrap();
             let back = here.permute(&layout.to_torch(5).unwrap()).unwrap();
             assert_eq!(back.f32s().unwrap(), t.f32s().unwrap());
         }
         let weight = t.permute(&Layout::ConvWeight.from_torch(5).unwrap()).unwrap();
         assert_eq!(&**weight.shape(), [4, 5, 6, 3, 2]);
+        let weight = t.permute(&Layout::ConvTransposeWeight.from_torch(5).unwrap()).unwrap();
+        assert_eq!(&**weight.shape(), [4, 5, 6, 2, 3]);
     }
 }

@@ -2,10 +2,11 @@
 
 use serde::Deserialize;
 
-use crate::error::{At, Result};
+use crate::error::{At, Error, Result};
 use crate::graph::{Graph, Value};
-use crate::ops::attributes::{each, padding};
-use crate::ops::{Conv3d, Door, Layout, Port};
+use crate::ops::attributes::{PaddingRule, each, padding};
+use crate::ops::{Conv3d, Door, Layout, PaddingMode, Port};
+use crate::shape::Shape;
 
 /// Attributes of a 2D convolution (cross-correlation), those of `torch.nn.functional.conv2d`. Two numbers are for the
 /// axes H, W.
@@ -15,9 +16,11 @@ pub struct Conv2d {
     /// Steps between windows.
     #[serde(deserialize_with = "each")]
     pub stride: [usize; 2],
-    /// Zeros before and after each axis.
+    /// Positions outside the input before and after each axis; see also [`Conv2d::same`].
     #[serde(deserialize_with = "padding")]
     pub padding: [[usize; 2]; 2],
+    /// What lies there.
+    pub padding_mode: PaddingMode,
     /// Steps between the taps of a window.
     #[serde(deserialize_with = "each")]
     pub dilation: [usize; 2],
@@ -27,7 +30,27 @@ pub struct Conv2d {
 
 impl Default for Conv2d {
     fn default() -> Self {
-        Conv2d { stride: [1; 2], padding: [[0; 2]; 2], dilation: [1; 2], groups: 1 }
+        Conv2d {
+            stride: [1; 2],
+            padding: [[0; 2]; 2],
+            padding_mode: PaddingMode::Constant,
+            dilation: [1; 2],
+            groups: 1,
+        }
+    }
+}
+
+impl Conv2d {
+    /// With the padding of [`Conv3d::same`]; `x` and `weight` are the shapes of the inputs, stride and dilation must be
+    /// set before.
+    ///
+    /// # Errors
+    /// [`crate::ErrorKind::BadInput`] when one of them has not four axes.
+    pub fn same(self, x: &Shape, weight: &Shape) -> Result<Self> {
+        let [_, h, w, _] = x.dims("the input", "[N, H, W, C]")?;
+        let [kh, kw, _, _] = weight.dims("the weight", "[kH, kW, Cin/groups, Cout]")?;
+        let padding = PaddingRule::Same.padding([h, w], [kh, kw], self.stride, self.dilation);
+        Ok(Conv2d { padding, ..self })
     }
 }
 
@@ -46,6 +69,7 @@ impl Graph {
         let attributes = Conv3d {
             stride: [1, a.stride[0], a.stride[1]],
             padding: [[0; 2], a.padding[0], a.padding[1]],
+            padding_mode: a.padding_mode,
             dilation: [1, a.dilation[0], a.dilation[1]],
             groups: a.groups,
             ..Conv3d::default()
@@ -66,6 +90,20 @@ pub const DOOR: Door = Door {
         Port::optional("bias", Layout::Plain),
     ],
     output: Layout::Activation,
-    attributes: "stride=1, padding=0, dilation=1, groups=1",
-    build: |g, v, a| Ok(vec![g.conv2d(v[0], v[1], v.get(2).copied(), &a.read()?)?]),
+    attributes: "stride=1, padding=0 (same, valid), padding_mode=constant (reflect, replicate, circular), dilation=1, \
+                 groups=1",
+    build: |g, v, a| {
+        let (rule, a) = a.padding_rule()?;
+        let mut attributes: Conv2d = a.read()?;
+        match rule {
+            Some(PaddingRule::Causal) => {
+                return Err(Error::bad_input("attribute `padding`: causal is for convolutions over time"));
+            }
+            Some(PaddingRule::Same) => {
+                attributes = attributes.same(g.shape(v[0]), g.shape(v[1])).at("conv2d")?;
+            }
+            None => {}
+        }
+        Ok(vec![g.conv2d(v[0], v[1], v.get(2).copied(), &attributes)?])
+    },
 };

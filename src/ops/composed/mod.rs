@@ -21,6 +21,13 @@ pub mod stack;
 pub mod straight_through;
 
 pub use blur_pool::BlurPool;
+pub mod conv1d;
+pub mod conv_transpose1d;
+pub mod conv_transpose2d;
+
+pub use conv_transpose1d::ConvTranspose1d;
+pub use conv_transpose2d::ConvTranspose2d;
+pub use conv1d::Conv1d;
 pub use conv2d::Conv2d;
 pub use einsum::Einsum;
 pub use non_local::{NonLocal, Weighting};

@@ -1,6 +1,7 @@
+use super::super::Fill;
 use super::Case;
-use crate::graph::Activation;
-use crate::ops::{Conv3d, Padding};
+use crate::graph::{Activation, Graph, Value};
+use crate::ops::{BatchNorm, Conv3d, Padding, PaddingMode};
 
 /// `[N, T, H, W, C]`, `[kT, kH, kW]`, output channels; the weight's shape follows.
 fn case(name: &str, input: [usize; 5], kernel: [usize; 3], cout: usize, a: Conv3d) -> Case {
@@ -15,6 +16,39 @@ fn with(name: &str, x: [usize; 5], k: [usize; 3], cout: usize, a: Conv3d, f: Act
     });
     let case = case.weights_from(1);
     if matches!(f, Activation::Identity | Activation::Relu) { case.exact_on_integers() } else { case }
+}
+
+/// A convolution that keeps its input's shape, and what `end` makes of the input and it.
+fn residual(
+    name: &str,
+    x: [usize; 5],
+    k: [usize; 3],
+    a: Conv3d,
+    end: impl Fn(&mut Graph, Value, Value) -> crate::Result<Value> + Send + Sync + 'static,
+) -> Case {
+    let weight = [k[0], k[1], k[2], x[4] / a.groups, x[4]];
+    Case::new(format!("conv3d/{name}"), &[&x, &weight, &[x[4]]], move |g, v| {
+        let y = g.conv3d(v[0], v[1], Some(v[2]), &a)?;
+        end(g, v[0], y)
+    })
+    .weights_from(1)
+    .exact_on_integers()
+}
+
+/// A convolution without bias, a batch normalisation, the input added where the shape is the same, an activation.
+fn batch_norm(name: &str, x: [usize; 5], k: [usize; 3], cout: usize, a: Conv3d) -> Case {
+    let weight = [k[0], k[1], k[2], x[4] / a.groups, cout];
+    let shapes: [&[usize]; 6] = [&x, &weight, &[cout], &[cout], &[cout], &[cout]];
+    Case::new(format!("conv3d/{name}"), &shapes, move |g, v| {
+        let y = g.conv3d(v[0], v[1], None, &a)?;
+        let mut y = g.batch_norm(y, [v[2], v[3]], Some(v[4]), Some(v[5]), &BatchNorm::default())?;
+        if g.shape(y) == g.shape(v[0]) {
+            y = g.add(y, v[0])?;
+        }
+        g.activation(y, Activation::Silu)
+    })
+    .weights_from(1)
+    .between(3, 0.25, 4.0)
 }
 
 fn padded(padding: Padding) -> Conv3d {
@@ -54,6 +88,80 @@ pub(super) fn cases() -> Vec<Case> {
         case("columns-of-a-tile-and-one", [1, 1, 3, 11, 5], [1, 1, 1], 65, Conv3d::default()),
         case("rows-of-a-tile-and-one", [1, 1, 5, 13, 5], [1, 1, 1], 16, Conv3d::default()),
     ];
+    for (name, padding_mode) in [
+        ("reflect", PaddingMode::Reflect),
+        ("replicate", PaddingMode::Replicate),
+        ("circular", PaddingMode::Circular),
+    ] {
+        let outside = |padding| Conv3d { padding, padding_mode, ..Conv3d::default() };
+        list.push(case(name, [2, 3, 5, 6, 6], [3, 3, 3], 10, outside([[1, 1]; 3])));
+        list.push(case(
+            &format!("{name}-far"),
+            [1, 4, 5, 3, 3],
+            [2, 3, 2],
+            8,
+            outside([[3, 2], [0, 4], [2, 1]]),
+        ));
+        list.push(case(&format!("{name}-depthwise"), [1, 3, 5, 6, 8], [3, 3, 3], 8, {
+            Conv3d { groups: 8, stride: [1, 2, 1], ..outside([[2, 1], [1, 2], [2, 2]]) }
+        }));
+    }
+    let depthwise = |channels| Conv3d { groups: channels, ..same.clone() };
+    list.extend([
+        case("depthwise-vec4", [2, 3, 6, 9, 12], [3, 3, 3], 12, depthwise(12)),
+        case("depthwise-vec2", [1, 3, 5, 6, 54], [3, 3, 3], 54, depthwise(54)),
+        case("depthwise-narrow", [1, 3, 7, 2, 16], [3, 5, 3], 16, depthwise(16)),
+        case(
+            "depthwise-stride",
+            [1, 5, 9, 11, 8],
+            [3, 3, 3],
+            8,
+            Conv3d { stride: [1, 2, 2], ..depthwise(8) },
+        ),
+        case("depthwise-dilated", [1, 7, 8, 9, 4], [2, 3, 2], 4, {
+            Conv3d { dilation: [2, 3, 4], padding: [[2, 0], [3, 4], [4, 5]], ..depthwise(4) }
+        }),
+        case(
+            "depthwise-pointwise",
+            [1, 2, 3, 5, 68],
+            [1, 1, 1],
+            68,
+            Conv3d { groups: 68, ..Conv3d::default() },
+        ),
+        with("depthwise-gelu", [1, 3, 5, 5, 12], [3, 3, 3], 12, depthwise(12), Activation::Gelu),
+        case("depthwise-twice-as-many", [1, 3, 5, 5, 4], [3, 3, 3], 8, depthwise(4)),
+        residual("residual", [2, 3, 5, 6, 10], [3, 3, 3], same.clone(), |g, x, y| g.add(y, x)),
+        residual("residual-relu", [1, 2, 5, 7, 70], [1, 1, 1], Conv3d::default(), |g, x, y| {
+            let y = g.add(x, y)?;
+            g.relu(y)
+        }),
+        residual("residual-depthwise", [1, 3, 5, 6, 12], [3, 3, 3], depthwise(12), |g, x, y| g.add(y, x)),
+        residual(
+            "residual-odd-groups",
+            [1, 2, 5, 6, 6],
+            [1, 3, 3],
+            Conv3d { groups: 2, padding: [[0, 0], [1, 1], [1, 1]], ..Conv3d::default() },
+            |g, x, y| g.add(y, x),
+        ),
+        batch_norm("batch-norm", [1, 3, 5, 6, 6], [3, 3, 3], 10, same.clone()),
+        batch_norm("batch-norm-residual", [1, 3, 5, 6, 12], [3, 3, 3], 12, same.clone()),
+        batch_norm("batch-norm-depthwise", [1, 3, 5, 6, 12], [3, 3, 3], 12, depthwise(12)),
+        Case::new("conv3d/nan", &[&[1, 2, 9, 9, 4], &[1, 1, 2, 4, 8]], |g, v| {
+            g.conv3d(v[0], v[1], None, &Conv3d::default())
+        })
+        .between(1, -1.0, 1.0)
+        .fills([Fill::SomeNan]),
+        Case::new("conv3d/depthwise-nan", &[&[1, 2, 9, 9, 8], &[1, 2, 2, 1, 8]], |g, v| {
+            g.conv3d(
+                v[0],
+                v[1],
+                None,
+                &Conv3d { groups: 8, padding: [[0; 2], [1; 2], [1; 2]], ..Conv3d::default() },
+            )
+        })
+        .between(1, -1.0, 1.0)
+        .fills([Fill::SomeNan]),
+    ]);
     for f in Activation::ALL.into_iter().skip(1) {
         list.push(with(f.name(), [1, 2, 5, 5, 6], [3, 3, 3], 10, same.clone(), f));
     }

@@ -27,6 +27,15 @@ pub(super) fn cases() -> Vec<Case> {
         });
         list.push(case.weights_from(1));
     }
+    for (name, rows, columns) in [("residual", 9, 12), ("residual-one-row", 1, 70), ("residual-odd", 35, 5)] {
+        let shapes: [&[usize]; 4] = [&[rows, 12], &[12, columns], &[columns], &[rows, columns]];
+        let case = Case::new(format!("linear/{name}"), &shapes, |g, v| {
+            let y = g.linear(v[0], v[1], Some(v[2]))?;
+            let y = g.add(v[3], y)?;
+            g.relu(y)
+        });
+        list.push(case.exact_on_integers());
+    }
     list.push(
         Case::new("linear/outer-axes-free-weight", &[&[2, 3, 5, 8], &[8, 12]], |g, v| {
             g.linear(v[0], v[1], None)

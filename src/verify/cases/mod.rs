@@ -11,10 +11,14 @@ mod bincount;
 mod blur_pool;
 mod cast;
 mod concat;
+mod conv1d;
 mod conv2d;
 mod conv3d;
 mod conv_gru;
 mod conv_lstm;
+mod conv_transpose1d;
+mod conv_transpose2d;
+mod conv_transpose3d;
 mod cumulative;
 mod einsum;
 mod ema_codebook;
@@ -37,6 +41,7 @@ mod median;
 mod non_local;
 mod norm;
 mod one_hot;
+mod pad;
 mod permute;
 mod perplexity;
 mod pixel_shuffle;
@@ -84,10 +89,14 @@ pub fn all() -> Vec<Case> {
         blur_pool::cases(),
         cast::cases(),
         concat::cases(),
+        conv1d::cases(),
         conv2d::cases(),
         conv3d::cases(),
         conv_gru::cases(),
         conv_lstm::cases(),
+        conv_transpose1d::cases(),
+        conv_transpose2d::cases(),
+        conv_transpose3d::cases(),
         cumulative::cases(),
         einsum::cases(),
         ema_codebook::cases(),
@@ -110,6 +119,7 @@ pub fn all() -> Vec<Case> {
         non_local::cases(),
         norm::cases(),
         one_hot::cases(),
+        pad::cases(),
         permute::cases(),
         perplexity::cases(),
         pixel_shuffle::cases(),
