@@ -5,12 +5,14 @@
 //! trust their arguments: the operators check them before.
 
 pub mod activation;
+pub mod adaptive_pool3d;
 pub mod affine_grid;
 pub mod arg_reduce;
 pub mod attention;
 pub mod batch_norm;
 pub mod binary;
 pub mod bincount;
+pub mod box_iou;
 pub mod cast;
 pub mod concat;
 pub mod conv3d;
@@ -24,9 +26,12 @@ pub mod grid_sample;
 pub mod group_norm;
 pub mod gru_cell;
 pub mod linear;
+pub mod local_response_norm;
 pub mod lstm_cell;
 pub mod matmul;
+pub mod max_unpool3d;
 pub mod median;
+pub mod nms;
 pub mod norm;
 pub mod one_hot;
 pub mod pad;
@@ -39,6 +44,8 @@ pub mod reduce;
 pub mod relative_scores;
 pub mod repeat;
 pub mod resize;
+pub mod roi_align;
+pub mod roi_pool;
 pub mod roll;
 pub mod scalar_quantize;
 pub mod scatter_add;

@@ -24,12 +24,14 @@ mod attributes;
 mod gates;
 
 pub mod activation;
+pub mod adaptive_pool3d;
 pub mod affine_grid;
 pub mod arg_reduce;
 pub mod attention;
 pub mod batch_norm;
 pub mod binary;
 pub mod bincount;
+pub mod box_iou;
 pub mod cast;
 pub mod composed;
 pub mod concat;
@@ -44,9 +46,12 @@ pub mod grid_sample;
 pub mod group_norm;
 pub mod gru_cell;
 pub mod linear;
+pub mod local_response_norm;
 pub mod lstm_cell;
 pub mod matmul;
+pub mod max_unpool3d;
 pub mod median;
+pub mod nms;
 pub mod norm;
 pub mod one_hot;
 pub mod pad;
@@ -60,6 +65,8 @@ pub mod relative_scores;
 pub mod repeat;
 pub mod reshape;
 pub mod resize;
+pub mod roi_align;
+pub mod roi_pool;
 pub mod roll;
 pub mod scalar_quantize;
 pub mod scatter_add;
@@ -74,14 +81,14 @@ pub mod vector_quantize;
 pub mod window_attention;
 
 use crate::error::{Error, Result};
-use crate::graph::{Graph, TensorType, Value};
-use crate::tensor::Tensor;
+use crate::graph::{Dispatch, Graph, TensorType, Value};
+use crate::tensor::{DType, Tensor};
 
 pub use activation::ActivationOp;
 pub use affine_grid::AffineGrid;
 pub use arg_reduce::{ArgReduce, Extreme};
 pub use attention::{Attention, Over};
-pub use attributes::{Attributes, Padding, PaddingMode};
+pub use attributes::{Attributes, Padding, PaddingMode, Pool};
 pub use batch_norm::BatchNorm;
 pub use binary::{Binary, BinaryOp};
 pub use bincount::Bincount;
@@ -90,6 +97,9 @@ pub use composed::{
     BlurPool, Conv1d, Conv2d, ConvGru, ConvLstm, ConvTranspose1d, ConvTranspose2d, Direction, Einsum, Gru,
     Lstm, NonLocal, Recurrent, RecurrentWeights, Weighting,
 };
+
+pub use adaptive_pool3d::{AdaptivePool, AdaptivePool1d, AdaptivePool2d, AdaptivePool3d};
+pub use box_iou::BoxIou;
 pub use concat::Concat;
 pub use conv_transpose3d::ConvTranspose3d;
 pub use conv3d::Conv3d;
@@ -102,15 +112,18 @@ pub use grid_sample::{Coordinates, GridSample, Sampling, SamplingPadding};
 pub use group_norm::GroupNorm;
 pub use gru_cell::{GruCell, Reset, Update};
 pub use linear::Linear;
+pub use local_response_norm::LocalResponseNorm;
 pub use lstm_cell::{LstmCell, LstmInputs};
 pub use matmul::Matmul;
+pub use max_unpool3d::{MaxUnpool, MaxUnpool1d, MaxUnpool2d, MaxUnpool3d};
 pub use median::Median;
+pub use nms::Nms;
 pub use norm::{Norm, NormMode};
 pub use one_hot::OneHot;
 pub use pad::Pad;
 pub use permute::Permute;
 pub use perplexity::Perplexity;
-pub use pool3d::{Pool, Pool3d};
+pub use pool3d::{Pool1d, Pool2d, Pool3d, Pooling};
 pub use quantile::{Quantile, QuantileInterpolation};
 pub use random::{Distribution, Random};
 pub use reduce::{Reduce, Reduction};
@@ -118,6 +131,8 @@ pub use relative_scores::RelativeScores;
 pub use repeat::Repeat;
 pub use reshape::Reshape;
 pub use resize::{Interpolation, Resize};
+pub use roi_align::RoiAlign;
+pub use roi_pool::RoiPool;
 pub use roll::Roll;
 pub use scalar_quantize::{ScalarCode, ScalarQuantize};
 pub use scatter_add::ScatterAdd;
@@ -134,13 +149,17 @@ pub use window_attention::WindowAttention;
 /// Every operator.
 pub const CATALOG: &[&Door] = &[
     &activation::DOOR,
+    &adaptive_pool3d::DOOR,
     &affine_grid::DOOR,
     &arg_reduce::DOOR,
     &attention::DOOR,
     &batch_norm::DOOR,
     &binary::DOOR,
     &bincount::DOOR,
+    &box_iou::DOOR,
     &cast::DOOR,
+    &composed::adaptive_pool1d::DOOR,
+    &composed::adaptive_pool2d::DOOR,
     &composed::attention_probabilities::DOOR,
     &composed::blur_pool::DOOR,
     &composed::conv1d::DOOR,
@@ -152,13 +171,18 @@ pub const CATALOG: &[&Door] = &[
     &composed::einsum::DOOR,
     &composed::expand::DOOR,
     &composed::flip::DOOR,
+    &composed::global_pool::DOOR,
     &composed::group_vector_quantize::DOOR,
     &composed::gru::DOOR,
     &composed::lstm::DOOR,
     &composed::masked_fill::DOOR,
+    &composed::max_unpool1d::DOOR,
+    &composed::max_unpool2d::DOOR,
     &composed::non_local::DOOR,
     &composed::pixel_shuffle::DOOR,
     &composed::pixel_unshuffle::DOOR,
+    &composed::pool1d::DOOR,
+    &composed::pool2d::DOOR,
     &composed::prelu::DOOR,
     &composed::prepend_tokens::DOOR,
     &composed::repeat_interleave::DOOR,
@@ -178,9 +202,12 @@ pub const CATALOG: &[&Door] = &[
     &group_norm::DOOR,
     &gru_cell::DOOR,
     &linear::DOOR,
+    &local_response_norm::DOOR,
     &lstm_cell::DOOR,
     &matmul::DOOR,
+    &max_unpool3d::DOOR,
     &median::DOOR,
+    &nms::DOOR,
     &norm::DOOR,
     &one_hot::DOOR,
     &pad::DOOR,
@@ -194,6 +221,8 @@ pub const CATALOG: &[&Door] = &[
     &repeat::DOOR,
     &reshape::DOOR,
     &resize::DOOR,
+    &roi_align::DOOR,
+    &roi_pool::DOOR,
     &roll::DOOR,
     &scalar_quantize::DOOR,
     &scatter_add::DOOR,
@@ -346,6 +375,61 @@ fn check_addend(addend: bool, inputs: &[TensorType], output: &TensorType) -> Res
             Err(Error::bad_input(format!("the addend must be {}, its shape is {}", output.shape, last.shape)))
         }
         _ => Ok(()),
+    }
+}
+
+/// A launch of a kernel that imports `lib/lanes.wgsl`, for four channels at a time.
+fn four_lanes(dispatch: Dispatch) -> Dispatch {
+    let aliases = [
+        ("Cell", "vec4<Elem>"),
+        ("Value", "vec4<f32>"),
+        ("Index", "vec4<i32>"),
+        ("Bits", "vec4<u32>"),
+        ("Flags", "vec4<bool>"),
+    ];
+    aliases.into_iter().fold(dispatch, |d, (name, value)| d.tune(name, value))
+}
+
+/// What features `[N, H, W, C]` under boxes `[K, 4]` become, `[K, H', W', C]`: the inputs are checked, a third being the
+/// numbers `[K]` of the boxes' samples.
+fn under_boxes(inputs: &[TensorType], output_size: [usize; 2]) -> Result<TensorType> {
+    /// Bins times bins fit 32 bits.
+    const MOST_BINS: usize = 1 << 15;
+    /// As far as boxes reach.
+    const MOST_CELLS: usize = 1 << 20;
+    let [n, h, w, c] = inputs[0].shape.dims("the input", "[N, H, W, C]")?;
+    let [boxes, coordinates] = inputs[1].shape.dims("the boxes", "[K, 4]")?;
+    if coordinates != 4 {
+        return Err(Error::bad_input(format!("the boxes have {coordinates} coordinates, not 4")));
+    }
+    for ((name, length), bins) in [("H", h), ("W", w)].into_iter().zip(output_size) {
+        if bins == 0 || bins > MOST_BINS {
+            return Err(Error::bad_input(format!(
+                "output_size {bins} along {name}: it must be given, 1 to {MOST_BINS}"
+            )));
+        }
+        if length > MOST_CELLS {
+            return Err(Error::bad_input(format!("{length} cells along {name}: at most {MOST_CELLS}")));
+        }
+    }
+    match inputs.get(2) {
+        None if n != 1 => {
+            return Err(Error::bad_input(format!("of which of the {n} samples each box is must be given")));
+        }
+        Some(samples) if *samples.shape != [boxes] => {
+            let given = &samples.shape;
+            return Err(Error::bad_input(format!(
+                "the samples' numbers must be [{boxes}], they are {given}"
+            )));
+        }
+        _ => {}
+    }
+    let types = [("input", DType::F32), ("boxes", DType::F32), ("samples' numbers", DType::I32)];
+    match inputs.iter().zip(types).find(|(input, (_, dtype))| input.dtype != *dtype) {
+        Some((input, (what, dtype))) => {
+            Err(Error::bad_input(format!("the {what} must be {dtype}, not {}", input.dtype)))
+        }
+        None => TensorType::float(&[boxes, output_size[0], output_size[1], c]),
     }
 }
 

@@ -3,6 +3,7 @@
 mod algebra;
 mod attention;
 mod convolution;
+mod detection;
 mod flow;
 mod movement;
 mod normalisation;
@@ -16,8 +17,8 @@ mod sampling;
 
 use kinetograph::graph::{Family, TensorType, Traits};
 use kinetograph::ops::{
-    ArgReduce, Attention, Binary, Cumulative, Distance, Gather, GroupNorm, Matmul, Norm, Pool3d, Quantile,
-    Reduce, ScatterAdd, Softmax, Unary,
+    AdaptivePool3d, ArgReduce, Attention, Binary, Cumulative, Distance, Gather, GroupNorm, LocalResponseNorm,
+    Matmul, Norm, Pool3d, Quantile, Reduce, RoiAlign, ScatterAdd, Softmax, Unary,
 };
 use kinetograph::ops::{Attributes, CATALOG};
 use kinetograph::verify::Case;
@@ -36,6 +37,7 @@ const FAMILIES: &[&[Wrong]] = &[
     algebra::WRONG,
     attention::WRONG,
     convolution::WRONG,
+    detection::WRONG,
     flow::WRONG,
     movement::WRONG,
     normalisation::WRONG,
@@ -193,6 +195,9 @@ fn loops_without_end_are_refused() {
     let whole = Pool3d::average([2, 200, 200]);
     for case in [
         Case::new("pool3d", &[&[1, 2, 200, 200, 1]], move |g, v| g.pool3d(v[0], &whole)),
+        Case::new("adaptive_pool3d", &[&[1, 1, 4000, 4000, 1]], |g, v| {
+            g.adaptive_pool3d(v[0], &AdaptivePool3d::average([1; 3]))
+        }),
         Case::new("attention", &[&[1, 32, 1], &[1, 60_001, 1], &[1, 60_001, 1]], |g, v| {
             g.attention([v[0], v[1], v[2]], None, &Attention::heads(1))
         }),
@@ -216,6 +221,12 @@ fn loops_without_end_are_refused() {
         })
         .indices(1, 0..=2),
         Case::new("softmax", &[&[6_000_000]], |g, v| g.softmax(v[0], &Softmax::default())),
+        Case::new("local_response_norm", &[&[2, 70_000]], |g, v| {
+            g.local_response_norm(v[0], &LocalResponseNorm { size: 70_000, ..Default::default() })
+        }),
+        Case::new("roi_align", &[&[1, 300, 300, 1], &[2, 4]], |g, v| {
+            g.roi_align(v[0], v[1], None, &RoiAlign { output_size: [7; 2], ..Default::default() })
+        }),
         Case::several("vector_quantize", &[&[1, 3], &[4_000_000, 3]], |g, v| {
             let (indices, quantized) = g.vector_quantize(v[0], v[1], Distance::Euclidean)?;
             Ok(vec![indices, quantized])

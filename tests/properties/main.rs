@@ -4,6 +4,7 @@
 mod algebra;
 mod attention;
 mod convolution;
+mod detection;
 mod movement;
 mod pointwise;
 mod pooling;

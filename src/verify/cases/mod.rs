@@ -1,6 +1,9 @@
 //! The named cases, one file an operator.
 
 mod activation;
+mod adaptive_pool1d;
+mod adaptive_pool2d;
+mod adaptive_pool3d;
 mod affine_grid;
 mod arg_reduce;
 mod attention;
@@ -9,6 +12,7 @@ mod batch_norm;
 mod binary;
 mod bincount;
 mod blur_pool;
+mod box_iou;
 mod cast;
 mod concat;
 mod conv1d;
@@ -27,17 +31,23 @@ mod expand;
 mod flip;
 mod gated;
 mod gather;
+mod global_pool;
 mod grid_sample;
 mod group_norm;
 mod group_vector_quantize;
 mod gru;
 mod gru_cell;
 mod linear;
+mod local_response_norm;
 mod lstm;
 mod lstm_cell;
 mod masked_fill;
 mod matmul;
+mod max_unpool1d;
+mod max_unpool2d;
+mod max_unpool3d;
 mod median;
+mod nms;
 mod non_local;
 mod norm;
 mod one_hot;
@@ -46,6 +56,8 @@ mod permute;
 mod perplexity;
 mod pixel_shuffle;
 mod pixel_unshuffle;
+mod pool1d;
+mod pool2d;
 mod pool3d;
 mod prelu;
 mod prepend_tokens;
@@ -57,6 +69,8 @@ mod repeat;
 mod repeat_interleave;
 mod residual_vector_quantize;
 mod resize;
+mod roi_align;
+mod roi_pool;
 mod roll;
 mod scalar_quantize;
 mod scatter_add;
@@ -79,6 +93,9 @@ use super::Case;
 pub fn all() -> Vec<Case> {
     [
         activation::cases(),
+        adaptive_pool1d::cases(),
+        adaptive_pool2d::cases(),
+        adaptive_pool3d::cases(),
         affine_grid::cases(),
         arg_reduce::cases(),
         attention::cases(),
@@ -87,6 +104,7 @@ pub fn all() -> Vec<Case> {
         binary::cases(),
         bincount::cases(),
         blur_pool::cases(),
+        box_iou::cases(),
         cast::cases(),
         concat::cases(),
         conv1d::cases(),
@@ -105,17 +123,23 @@ pub fn all() -> Vec<Case> {
         flip::cases(),
         gated::cases(),
         gather::cases(),
+        global_pool::cases(),
         grid_sample::cases(),
         group_norm::cases(),
         group_vector_quantize::cases(),
         gru::cases(),
         gru_cell::cases(),
         linear::cases(),
+        local_response_norm::cases(),
         lstm::cases(),
         lstm_cell::cases(),
         masked_fill::cases(),
         matmul::cases(),
+        max_unpool1d::cases(),
+        max_unpool2d::cases(),
+        max_unpool3d::cases(),
         median::cases(),
+        nms::cases(),
         non_local::cases(),
         norm::cases(),
         one_hot::cases(),
@@ -124,6 +148,8 @@ pub fn all() -> Vec<Case> {
         perplexity::cases(),
         pixel_shuffle::cases(),
         pixel_unshuffle::cases(),
+        pool1d::cases(),
+        pool2d::cases(),
         pool3d::cases(),
         prelu::cases(),
         prepend_tokens::cases(),
@@ -135,6 +161,8 @@ pub fn all() -> Vec<Case> {
         repeat_interleave::cases(),
         residual_vector_quantize::cases(),
         resize::cases(),
+        roi_align::cases(),
+        roi_pool::cases(),
         roll::cases(),
         scalar_quantize::cases(),
         scatter_add::cases(),
