@@ -12,7 +12,9 @@ mod reduction;
 mod sampling;
 
 use kinetograph::graph::{Family, TensorType, Traits};
-use kinetograph::ops::{Attention, Distance, GroupNorm, Norm, Pool3d, Reduce, Softmax};
+use kinetograph::ops::{
+    Attention, Distance, GroupNorm, Interpolation, Norm, Pool3d, Reduce, Resize, Softmax,
+};
 use kinetograph::ops::{Attributes, CATALOG};
 use kinetograph::verify::Case;
 use kinetograph::{DType, ErrorKind, Graph, Precision, Shape};
@@ -115,6 +117,9 @@ fn loops_without_end_are_refused() {
         }),
         Case::new("norm", &[&[6_000_000]], |g, v| g.norm(v[0], None, None, &Norm::default())),
         Case::new("reduce", &[&[16_000_000]], |g, v| g.reduce(v[0], &Reduce::default())),
+        Case::new("resize", &[&[1, 70_000, 1]], |g, v| {
+            g.resize(v[0], &Resize::to(Interpolation::Area, &[1]))
+        }),
         Case::new("softmax", &[&[6_000_000]], |g, v| g.softmax(v[0], &Softmax::default())),
         Case::several("vector_quantize", &[&[1, 3], &[4_000_000, 3]], |g, v| {
             let (indices, quantized) = g.vector_quantize(v[0], v[1], Distance::Euclidean)?;

@@ -58,6 +58,9 @@ pub(super) fn cases() -> Vec<Case> {
         ),
     ]);
     for padding in [Zeros, Border, Reflection] {
+        let name = format!("grid_sample/flow-{padding:?}").to_lowercase();
+        let flow = Case::new(name, &[&[2, 5, 9, 8], &[2, 5, 9, 2]], move |g, v| g.warp(v[0], v[1], padding));
+        list.push(flow.between(1, -3.0, 3.0).fills(ALL));
         for mode in [Bilinear, Nearest, Bicubic] {
             let name = |what: &str| format!("{mode:?}-{padding:?}-{what}").to_lowercase();
             // Whole pixels, so that nothing is rounded: beside the picture, far from it, and where it is taken whole.
