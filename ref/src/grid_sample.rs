@@ -73,11 +73,26 @@ pub fn defined(place: f64, padding: Padding) -> f64 {
     }
 }
 
+/// Where in the input a place lies once it is mirrored into it.
+fn mirrored(place: f64, length: usize, padding: Padding) -> f64 {
+    let length = length as f64;
+    let (low, span) = match padding {
+        Padding::ReflectCentres => (0.0, length - 1.0),
+        Padding::ReflectEdges => (-0.5, length),
+        Padding::Zeros | Padding::Border => return place,
+    };
+    if span == 0.0 {
+        return low;
+    }
+    let away = (place - low).rem_euclid(2.0 * span);
+    low + away.min(2.0 * span - away)
+}
+
 /// The elements and weights that a place is made of.
 pub fn taps(place: f64, length: usize, mode: Mode, padding: Padding) -> Vec<(usize, f64)> {
     let x = defined(place, padding);
     let all: Vec<(i64, f64)> = match mode {
-        Mode::Nearest => vec![(x.round_ties_even() as i64, 1.0)],
+        Mode::Nearest => vec![(mirrored(x, length, padding).round_ties_even() as i64, 1.0)],
         Mode::Linear => {
             let t = x - x.floor();
             vec![(x.floor() as i64, 1.0 - t), (x.floor() as i64 + 1, t)]
@@ -159,6 +174,8 @@ mod tests {
         assert_eq!(row(&places, Mode::Nearest, Padding::Border), [8.0, 6.0, 8.0, 6.0, 8.0, 6.0]);
         assert_eq!(row(&[0.5, 1.5, 2.5], Mode::Nearest, Padding::Border), [8.0, 6.0, 6.0]);
         assert_eq!(row(&[0.5, 1.0], Mode::Cubic, Padding::Border), [5.8125, 4.0]);
+        // −1.5 is mirrored to 0.5.
+        assert_eq!(row(&[-1.5, 3.5, -0.5], Mode::Nearest, Padding::ReflectEdges), [8.0, 6.0, 8.0]);
     }
 
     #[test]

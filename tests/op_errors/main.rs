@@ -17,8 +17,8 @@ mod sampling;
 
 use kinetograph::graph::{Family, TensorType, Traits};
 use kinetograph::ops::{
-    AdaptivePool3d, ArgReduce, Attention, Binary, Cumulative, Distance, Gather, GroupNorm, LocalResponseNorm,
-    Matmul, Norm, Pool3d, Quantile, Reduce, RoiAlign, ScatterAdd, Softmax, Unary,
+    AdaptivePool3d, ArgReduce, Attention, Binary, Cumulative, Distance, Gather, GroupNorm, Interpolation,
+    LocalResponseNorm, Matmul, Norm, Pool3d, Quantile, Reduce, Resize, RoiAlign, ScatterAdd, Softmax, Unary,
 };
 use kinetograph::ops::{Attributes, CATALOG};
 use kinetograph::verify::Case;
@@ -220,6 +220,9 @@ fn loops_without_end_are_refused() {
             g.scatter_add(v[0], v[1], v[2], &ScatterAdd::default())
         })
         .indices(1, 0..=2),
+        Case::new("resize", &[&[1, 70_000, 1]], |g, v| {
+            g.resize(v[0], &Resize::to(Interpolation::Area, &[1]))
+        }),
         Case::new("softmax", &[&[6_000_000]], |g, v| g.softmax(v[0], &Softmax::default())),
         Case::new("local_response_norm", &[&[2, 70_000]], |g, v| {
             g.local_response_norm(v[0], &LocalResponseNorm { size: 70_000, ..Default::default() })

@@ -66,6 +66,13 @@ def grid_sample():
                     grid = 3 * torch.rand(1, 2, 2, 3, 3) - 1.5
                     add(f"{mode}-{padding}-{align}-video", rand(1, 1, 3, 4, 2), grid, mode=mode,
                         padding_mode=padding, align_corners=align)
+            # Halfway between elements, exactly.
+            length = 5 if align else 4
+            places = torch.arange(-3.5, 7, 0.5)
+            along = 2 * places / (length - 1) - 1 if align else (2 * places + 1) / length - 1
+            grid = torch.stack([along, along.flip(0)], -1)[None, None]
+            add(f"nearest-{padding}-{align}-ties", rand(1, 1, length, length), grid, mode="nearest",
+                padding_mode=padding, align_corners=align)
     # OpenCV has its weights in steps of 1/32 of a pixel, and is right in single precision alone.
     modes = {"bilinear": cv2.INTER_LINEAR, "bicubic": cv2.INTER_CUBIC}
     paddings = {"zeros": (cv2.BORDER_CONSTANT, False), "border": (cv2.BORDER_REPLICATE, False),

@@ -57,10 +57,25 @@ pub(super) fn cases() -> Vec<Case> {
             GridSample { padding_mode: Reflection, align_corners: true, ..GridSample::default() },
         ),
     ]);
+    // Whole numbers are places halfway between elements, and nothing is rounded but these.
+    for (name, x, align_corners) in [("aligned", [1, 2, 6, 4], true), ("edges", [1, 3, 5, 4], false)] {
+        for padding_mode in [Border, Reflection] {
+            let a = GridSample { mode: Nearest, padding_mode, align_corners, ..GridSample::default() };
+            let name = format!("grid_sample/nearest-{padding_mode:?}-ties-{name}").to_lowercase();
+            list.push(
+                Case::new(name, &[&x, &[1, 9, 8, 2]], move |g, v| g.grid_sample(v[0], v[1], &a))
+                    .fills([Fill::Integers])
+                    .exact_on_integers(),
+            );
+        }
+    }
     for padding in [Zeros, Border, Reflection] {
+        let name = format!("grid_sample/flow-{padding:?}").to_lowercase();
+        let flow = Case::new(name, &[&[2, 5, 9, 8], &[2, 5, 9, 2]], move |g, v| g.warp(v[0], v[1], padding));
+        list.push(flow.between(1, -3.0, 3.0).fills(ALL));
         for mode in [Bilinear, Nearest, Bicubic] {
             let name = |what: &str| format!("{mode:?}-{padding:?}-{what}").to_lowercase();
-            // Whole pixels, so that nothing is rounded: beside the picture, far from it, and where it is taken whole.
+            // Whole pixels, so that no place is rounded: beside the picture, far from it, and where it is taken whole.
             list.push(
                 Case::new(
                     format!("grid_sample/{}", name("whole-pixels")),
