@@ -116,7 +116,7 @@ fn exponent<'de, D: Deserializer<'de>>(d: D) -> std::result::Result<f32, D::Erro
     })
 }
 
-/// What the kernel does, see there.
+/// What the kernel does, by the numbers that its header explains.
 struct Steps {
     centre: u32,
     term: u32,
@@ -221,7 +221,7 @@ impl Reduce {
                 }
                 let sum = total(&|x| (x - largest).exp());
                 let own = |x: f64| 2.0 * u * (3.0 + 3.0 * (x - largest).abs());
-                // What is flushed, of 0·∞ for x = −∞ too.
+                // −∞ adds nothing, where exp(−∞)·∞ would be NaN.
                 let finite = |x: f64| if x == f64::NEG_INFINITY { 0.0 } else { (x - largest).exp() * own(x) };
                 let off = total(&finite) / sum + of_sum + n * tiny;
                 off + 0.5f64.powi(21) + 6.0 * u * sum.ln() + 2.0 * u * reference::logsumexp(set).abs()
