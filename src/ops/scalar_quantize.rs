@@ -290,7 +290,7 @@ mod tests {
     #[test]
     fn the_codebook_holds_every_code() {
         // Every combination of sixteen values of three channels.
-        let value = |i: usize| (i / 3 >> (4 * (i % 3)) & 15) as f32 * 0.35 - 2.6;
+        let value = |i: usize| ((i / 3) >> (4 * (i % 3)) & 15) as f32 * 0.35 - 2.6;
         let x = Tensor::from_fn(&[4096, 3], value).unwrap();
         let paper = ScalarQuantize { mode: ScalarCode::FsqPaper, levels: vec![4, 3, 2] };
         for a in [ScalarQuantize::finite(&[8, 5, 4]), paper, ScalarQuantize::lookup_free()] {
