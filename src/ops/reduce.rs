@@ -199,7 +199,7 @@ impl Reduce {
                 let norm = powers.powf(1.0 / p);
                 let (below, above) = ((powers - off).max(0.0), powers + off);
                 // The exponent 1/p is rounded too.
-                let rounded = 2.0 * u * powers.ln().abs() / p;
+                let rounded = if powers > 0.0 { 2.0 * u * powers.ln().abs() / p } else { 0.0 };
                 (norm - below.powf(1.0 / p)).max(above.powf(1.0 / p) - norm)
                     + (power_error(powers, 1.0 / p) + rounded) * above.powf(1.0 / p)
                     + tiny
