@@ -116,7 +116,7 @@ fn exponent<'de, D: Deserializer<'de>>(d: D) -> std::result::Result<f32, D::Erro
     })
 }
 
-/// What the kernel does, see there.
+/// What the kernel does, by the numbers that its header explains.
 struct Steps {
     centre: u32,
     term: u32,
@@ -199,7 +199,7 @@ impl Reduce {
                 let norm = powers.powf(1.0 / p);
                 let (below, above) = ((powers - off).max(0.0), powers + off);
                 // The exponent 1/p is rounded too.
-                let rounded = 2.0 * u * powers.ln().abs() / p;
+                let rounded = if powers > 0.0 { 2.0 * u * powers.ln().abs() / p } else { 0.0 };
                 (norm - below.powf(1.0 / p)).max(above.powf(1.0 / p) - norm)
                     + (power_error(powers, 1.0 / p) + rounded) * above.powf(1.0 / p)
                     + tiny
@@ -221,7 +221,7 @@ impl Reduce {
                 }
                 let sum = total(&|x| (x - largest).exp());
                 let own = |x: f64| 2.0 * u * (3.0 + 3.0 * (x - largest).abs());
-                // What is flushed, of 0·∞ for x = −∞ too.
+                // −∞ adds nothing, where exp(−∞)·∞ would be NaN.
                 let finite = |x: f64| if x == f64::NEG_INFINITY { 0.0 } else { (x - largest).exp() * own(x) };
                 let off = total(&finite) / sum + of_sum + n * tiny;
                 off + 0.5f64.powi(21) + 6.0 * u * sum.ln() + 2.0 * u * reference::logsumexp(set).abs()

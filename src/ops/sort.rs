@@ -18,9 +18,10 @@ static KERNEL: Kernel = kernel!("sort");
 /// before it: the square of the length.
 const MOST_IN_GROUP: usize = 3072;
 
-/// Up to these lengths counting is faster than the barriers of a sort, on GPUs and on processors.
-const SHORT: usize = 64;
-const SHORT_ON_PROCESSORS: usize = 512;
+/// Up to this length counting is faster than the barriers of a sort, and from this on, where at most one in eight is
+/// kept, finding the last of them is faster than sorting all.
+const SHORT: usize = 256;
+const LONG: usize = 512;
 
 /// An axis in order, or the first `k` elements of it, with their places: `torch.sort` with `stable=True` and
 /// `torch.topk`.
@@ -141,7 +142,7 @@ impl Op for Sort {
     fn flops(&self, inputs: &[TensorType], outputs: &[TensorType]) -> u64 {
         let Ok(axis) = axis(self.dim, inputs[0].shape.rank()) else { return 0 };
         let [length, kept] = [&inputs[0], &outputs[0]].map(|t| t.shape[axis]);
-        let each = if length.min(kept) > MOST_IN_GROUP { length } else { length.min(MOST_IN_GROUP / 8) };
+        let each = if kept > MOST_IN_GROUP { length } else { length.min(MOST_IN_GROUP / 8) };
         inputs[0].shape.elements() as u64 * each as u64
     }
 
@@ -150,14 +151,9 @@ impl Op for Sort {
         let kept = self.kept(length);
         let (rows, count) = (outer * inner, r.input(0).elements());
         let digits = (usize::BITS - (length - 1).leading_zeros()).div_ceil(8) as usize;
-        let counted = match r.traits().family {
-            Family::Direct => length <= MOST_TURNS,
-            Family::Tiled => length <= SHORT,
-            Family::Uniform => length <= SHORT_ON_PROCESSORS,
-        };
-        // Where few are kept of many, finding the last of them is faster than sorting all.
-        let few = length > SHORT_ON_PROCESSORS && kept <= length / 8;
-        let (entry, groups, turns, sorted) = if counted || length.min(kept) > MOST_IN_GROUP {
+        let most_counted = if r.traits().family == Family::Direct { MOST_TURNS } else { SHORT };
+        let few = length > LONG && kept <= length / 8;
+        let (entry, groups, turns, sorted) = if length <= most_counted || kept > MOST_IN_GROUP {
             ("sort_rank", count.div_ceil(64), length, kept)
         } else if few || length > MOST_IN_GROUP {
             let turns = (5 + digits) * length.div_ceil(256) + 64 + network_turns(kept) + kept.div_ceil(256);
