@@ -20,6 +20,7 @@ pub mod models;
 pub mod nn;
 pub mod npy;
 pub mod ops;
+pub mod random;
 pub mod shape;
 pub mod tensor;
 pub mod verify;

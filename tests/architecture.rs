@@ -16,6 +16,7 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
     ("element", VOCABULARY),
     ("fs", VOCABULARY),
     ("npy", VOCABULARY),
+    ("random", VOCABULARY),
     ("weights", VOCABULARY),
     ("video", VOCABULARY),
     ("gpu", VOCABULARY),
