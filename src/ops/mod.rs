@@ -5,6 +5,7 @@
 //! To add one, see `docs/add-an-op.md`.
 
 mod attributes;
+mod gates;
 
 pub mod activation;
 pub mod attention;
@@ -15,7 +16,9 @@ pub mod concat;
 pub mod conv3d;
 pub mod embedding;
 pub mod group_norm;
+pub mod gru_cell;
 pub mod linear;
+pub mod lstm_cell;
 pub mod norm;
 pub mod permute;
 pub mod pool3d;
@@ -34,12 +37,14 @@ pub use attention::{Attention, Over};
 pub use attributes::{Attributes, Padding};
 pub use batch_norm::BatchNorm;
 pub use binary::Binary;
-pub use composed::Conv2d;
+pub use composed::{Conv2d, ConvGru, ConvLstm, Direction, Gru, Lstm, Recurrent, RecurrentWeights};
 pub use concat::Concat;
 pub use conv3d::Conv3d;
 pub use embedding::Embedding;
 pub use group_norm::GroupNorm;
+pub use gru_cell::{GruCell, Reset, Update};
 pub use linear::Linear;
+pub use lstm_cell::{LstmCell, LstmInputs};
 pub use norm::{Norm, NormMode};
 pub use permute::Permute;
 pub use pool3d::{Pool, Pool3d};
@@ -56,11 +61,17 @@ pub const CATALOG: &[&Door] = &[
     &batch_norm::DOOR,
     &binary::DOOR,
     &composed::conv2d::DOOR,
+    &composed::conv_gru::DOOR,
+    &composed::conv_lstm::DOOR,
+    &composed::gru::DOOR,
+    &composed::lstm::DOOR,
     &concat::DOOR,
     &conv3d::DOOR,
     &embedding::DOOR,
     &group_norm::DOOR,
+    &gru_cell::DOOR,
     &linear::DOOR,
+    &lstm_cell::DOOR,
     &norm::DOOR,
     &permute::DOOR,
     &pool3d::DOOR,

@@ -8,6 +8,7 @@ mod normalisation;
 mod pointwise;
 mod pooling;
 mod quantization;
+mod recurrent;
 mod reduction;
 
 use kinetograph::graph::{Family, TensorType, Traits};
@@ -34,6 +35,7 @@ const FAMILIES: &[&[Wrong]] = &[
     pointwise::WRONG,
     pooling::WRONG,
     quantization::WRONG,
+    recurrent::WRONG,
     reduction::WRONG,
 ];
 

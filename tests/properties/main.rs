@@ -3,6 +3,7 @@
 
 mod convolution;
 mod pooling;
+mod recurrent;
 
 use kinetograph::gpu::{Gpu, adapters, install_hint};
 use kinetograph::verify::{self, Case, Verdict};

@@ -7,9 +7,15 @@ mod binary;
 mod concat;
 mod conv2d;
 mod conv3d;
+mod conv_gru;
+mod conv_lstm;
 mod embedding;
 mod group_norm;
+mod gru;
+mod gru_cell;
 mod linear;
+mod lstm;
+mod lstm_cell;
 mod norm;
 mod permute;
 mod pool3d;
@@ -30,9 +36,15 @@ pub fn all() -> Vec<Case> {
         concat::cases(),
         conv2d::cases(),
         conv3d::cases(),
+        conv_gru::cases(),
+        conv_lstm::cases(),
         embedding::cases(),
         group_norm::cases(),
+        gru::cases(),
+        gru_cell::cases(),
         linear::cases(),
+        lstm::cases(),
+        lstm_cell::cases(),
         norm::cases(),
         permute::cases(),
         pool3d::cases(),
