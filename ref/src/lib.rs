@@ -18,6 +18,7 @@ pub mod lstm_cell;
 pub mod norm;
 pub mod permute;
 pub mod pool3d;
+pub mod random;
 pub mod reduce;
 pub mod slice;
 pub mod softmax;

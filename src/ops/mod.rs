@@ -22,6 +22,7 @@ pub mod lstm_cell;
 pub mod norm;
 pub mod permute;
 pub mod pool3d;
+pub mod random;
 pub mod reduce;
 pub mod reshape;
 pub mod slice;
@@ -48,6 +49,7 @@ pub use lstm_cell::{LstmCell, LstmInputs};
 pub use norm::{Norm, NormMode};
 pub use permute::Permute;
 pub use pool3d::{Pool, Pool3d};
+pub use random::{Distribution, Random};
 pub use reduce::{Reduce, Reduction};
 pub use reshape::Reshape;
 pub use slice::Slice;
@@ -75,6 +77,7 @@ pub const CATALOG: &[&Door] = &[
     &norm::DOOR,
     &permute::DOOR,
     &pool3d::DOOR,
+    &random::DOOR,
     &reduce::DOOR,
     &reshape::DOOR,
     &slice::DOOR,

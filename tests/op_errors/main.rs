@@ -8,6 +8,7 @@ mod normalisation;
 mod pointwise;
 mod pooling;
 mod quantization;
+mod random;
 mod recurrent;
 mod reduction;
 
@@ -35,6 +36,7 @@ const FAMILIES: &[&[Wrong]] = &[
     pointwise::WRONG,
     pooling::WRONG,
     quantization::WRONG,
+    random::WRONG,
     recurrent::WRONG,
     reduction::WRONG,
 ];

@@ -19,6 +19,7 @@ mod lstm_cell;
 mod norm;
 mod permute;
 mod pool3d;
+mod random;
 mod reduce;
 mod slice;
 mod softmax;
@@ -48,6 +49,7 @@ pub fn all() -> Vec<Case> {
         norm::cases(),
         permute::cases(),
         pool3d::cases(),
+        random::cases(),
         reduce::cases(),
         slice::cases(),
         softmax::cases(),
