@@ -29,7 +29,7 @@ const LONGEST_PERMUTATION: usize = u32::MAX as usize / 20;
 /// use kinetograph::random::Generator;
 /// let mut generator = Generator::new(0);
 /// assert_eq!(generator.uniform(&[2])?.f32s()?, [0.49625659, 0.7682218]);
-/// # kinetograph::Result::Ok(())
+/// # Ok::<(), kinetograph::Error>(())
 /// ```
 #[derive(Debug, Clone)]
 pub struct Generator {

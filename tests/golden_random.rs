@@ -5,8 +5,9 @@ use kinetograph::{Result, Tensor};
 use safetensors::{Dtype, SafeTensors};
 use serde_json::Value as Json;
 
-/// Units in the last place of the largest of a call's normal numbers; PyTorch's logarithm, cosine and sine are f32.
-const ULPS: f32 = 2.0;
+/// How far a normal number may be off, in units of the last place of the largest of its call: PyTorch's logarithm, cosine
+/// and sine are f32.
+const ULPS: f32 = 1.0;
 
 /// Makes one call, `[function, arguments…]`.
 fn draw(generator: &mut Generator, call: &[Json]) -> Result<Tensor> {

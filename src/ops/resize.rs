@@ -65,7 +65,8 @@ impl Interpolation {
 }
 
 /// Attributes of a resizing, those of `torch.nn.functional.interpolate`, along one, two or three axes in every mode.
-/// Either [`Resize::size`] or [`Resize::scale_factor`] must be given.
+/// [`Resize::size`] or [`Resize::scale_factor`] must be given; of both, the one gives the lengths and the other the
+/// steps, as in OpenCV's pyramids.
 ///
 /// Without [`Resize::antialias`] an output is made of the one, two or four elements around it along each axis, those
 /// beyond an end being the end itself; with it, of those under a filter as wide as the output, those beyond an end not
@@ -123,8 +124,8 @@ impl Resize {
         use Interpolation::{Cubic, Lanczos, Linear};
         let error = |text: String| Err(Error::bad_input(text));
         let mode = format!("{:?}", self.mode).to_lowercase();
-        if self.size.is_some() == self.scale_factor.is_some() {
-            return error("either size or scale_factor must be given".into());
+        if self.size.is_none() && self.scale_factor.is_none() {
+            return error("size or scale_factor must be given".into());
         }
         if self.recompute_scale_factor && self.size.is_some() {
             return error("recompute_scale_factor is for scale_factor, not for size".into());
@@ -165,15 +166,12 @@ impl Resize {
         let Some(entry) = (axis + count).checked_sub(3) else { return Ok(Axis::staying(1)) };
         let (name, from) = (["T", "H", "W"][axis], shape[entry + 1]);
         let factor = self.scale_factor.as_ref().map(|f| f[entry % f.len()]);
-        let to = match (&self.size, factor) {
-            (Some(size), _) => size[entry % size.len()],
-            (None, Some(factor)) if factor.is_finite() && factor > 0.0 => (from as f64 * factor) as usize,
-            (None, factor) => {
-                let factor = factor.unwrap_or_default();
-                return Err(Error::bad_input(format!(
-                    "scale_factor {factor} along {name}: a positive number"
-                )));
-            }
+        if let Some(factor) = factor.filter(|f| !(f.is_finite() && *f > 0.0)) {
+            return Err(Error::bad_input(format!("scale_factor {factor} along {name}: a positive number")));
+        }
+        let to = match &self.size {
+            Some(size) => size[entry % size.len()],
+            None => (from as f64 * factor.unwrap_or(1.0)) as usize,
         };
         for (what, length) in [("input", from), ("output", to)] {
             if length == 0 || length > LONGEST {

@@ -68,5 +68,17 @@ pub(crate) const WRONG: &[Wrong] = &[
     ("conv_gru", &[VIDEO, &[3, 3, 6, 15], &[3, 3, 5, 15], &[3, 3, 5, 5]], "{}", "must end in [5, 10]"),
     ("conv_gru", &[VIDEO, &[3, 3, 6, 15], &[3, 3, 5, 10], &[3, 3, 5, 10]], "{}", "must end in [5, 5]"),
     ("conv_gru", &[VIDEO, &[3, 3, 6, 15], &[3, 3, 5, 10], &[3, 2, 5, 5]], "{}", "a kernel of 3 by 2"),
-    ("conv_gru", &[VIDEO, &[3, 3, 6, 15], &[3, 3, 5, 10], &[1, 1, 5, 5]], r#"{"reset": "after"}"#, "reset"),
+    (
+        "conv_gru",
+        &[VIDEO, &[3, 3, 6, 15], &[3, 3, 5, 10], &[1, 1, 5, 5]],
+        r#"{"reset": "after"}"#,
+        "must end in [5, 15]",
+    ),
+    ("conv_gru", &[VIDEO, &[3, 3, 6, 15], &[3, 3, 5, 10]], "{}", "needs the candidate's weight"),
+    (
+        "conv_gru",
+        &[VIDEO, &[3, 3, 6, 15], &[3, 3, 5, 15], &[15], &[1, 6, 8, 5], &[15]],
+        r#"{"reset": "after"}"#,
+        "for reset before",
+    ),
 ];

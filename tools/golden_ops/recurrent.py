@@ -201,7 +201,8 @@ def conv_gru():
 
     def add(name, n, t, h, w, i, channels, optional="bias", reverse=False, **a):
         x = rand(n, i, t, h, w)
-        wi, wh = rand(3 * channels, i, 3, 5) * 0.3, rand(2 * channels, channels, 3, 3) * 0.3
+        before = a.get("reset", "before") == "before"
+        wi, wh = rand(3 * channels, i, 3, 5) * 0.3, rand((2 if before else 3) * channels, channels, 3, 3) * 0.3
         wn = rand(channels, channels, 5, 1) * 0.5
         count = ["none", "bias", "state"].index(optional)
         bias, h0 = rand(3 * channels), rand(n, channels, h, w)
@@ -211,16 +212,21 @@ def conv_gru():
         for k in reversed(range(t)) if reverse else range(t):
             gates = last(frames(x.double()[:, :, k], wi, *([bias] if count else [])))
             recurrent = last(frames(state, wh))
-            reset = gru_cell_of(gates, recurrent, last(state), reset_state=True).movedim(-1, 1)
-            new = gru_cell_of(gates, recurrent, last(state), last(frames(reset, wn)), reset="before", update=update)
+            if before:
+                reset = gru_cell_of(gates, recurrent, last(state), reset_state=True).movedim(-1, 1)
+                new = gru_cell_of(gates, recurrent, last(state), last(frames(reset, wn)), reset="before", update=update)
+            else:
+                new = gru_cell_of(gates, recurrent, last(state), update=update)
             state = steps[k] = new.movedim(-1, 1)
         flags = {**a, **({"reverse": True} if reverse else {})}
-        c.add(name, [x, wi, wh, wn] + [[], [bias], [bias, h0]][count], [torch.stack(steps, 2), state], **flags)
+        weights = [x, wi, wh] + ([wn] if before else [])
+        c.add(name, weights + [[], [bias], [bias, h0]][count], [torch.stack(steps, 2), state], **flags)
 
     add("plain", 2, 3, 4, 5, 2, 3)
     add("no-bias", 1, 2, 3, 4, 3, 4, optional="none")
     add("state", 1, 2, 4, 3, 2, 4, optional="state")
     add("keep-reverse", 1, 3, 3, 4, 2, 3, optional="state", reverse=True, update="keep")
+    add("after", 1, 3, 3, 4, 2, 4, reset="after", update="keep")
     return c
 
 

@@ -4,7 +4,7 @@ use serde::Deserialize;
 
 use super::recurrent::{self, CONV2D};
 use super::{Recurrent, RecurrentWeights};
-use crate::error::{At, Result};
+use crate::error::{At, Error, Result};
 use crate::graph::{Graph, Value};
 use crate::ops::gru_cell::{GruCell, Reset, Update};
 use crate::ops::{Door, Layout, Port};
@@ -71,32 +71,24 @@ pub const DOOR: Door = Door {
         Port::new("input", Layout::Activation),
         Port::new("weight_ih", Layout::ConvWeight),
         Port::new("weight_hh", Layout::ConvWeight),
-        Port::new("weight_candidate", Layout::ConvWeight),
+        Port::optional("weight_candidate", Layout::ConvWeight),
         Port::optional("bias", Layout::Plain),
         Port::optional("h0", Layout::Activation),
     ],
     output: Layout::Activation,
-    attributes: "update=replace (keep), reverse=false; the reset stands before the convolution: weight_hh is for r and z; \
-                 an optional input needs those before it",
+    attributes: "reset=before (after), update=replace (keep), reverse=false; with reset before, weight_hh is for r and z, \
+                 and weight_candidate is needed; h0 needs a bias before it",
     build: |g, v, a| {
-        let named: Named = a.read()?;
-        let attributes = ConvGru { update: named.update, reverse: named.reverse, ..ConvGru::default() };
-        let weights = recurrent::frame_weights(v[1], v[2], Some(v[3]), v.get(4).copied());
-        let y = g.conv_gru(v[0], &weights, v.get(5).copied(), &attributes)?;
+        let attributes: ConvGru = a.read()?;
+        let (candidate, rest) = match (attributes.reset, &v[3..]) {
+            (Reset::Before, [candidate, rest @ ..]) => (Some(*candidate), rest),
+            (_, rest) => (None, rest),
+        };
+        if rest.len() > 2 {
+            return Err(Error::bad_input("conv_gru: weight_candidate is for reset before"));
+        }
+        let weights = recurrent::frame_weights(v[1], v[2], candidate, rest.first().copied());
+        let y = g.conv_gru(v[0], &weights, rest.get(1).copied(), &attributes)?;
         Ok(vec![y.output, y.hidden[0]])
     },
 };
-
-#[derive(Deserialize)]
-#[serde(default, deny_unknown_fields)]
-struct Named {
-    update: Update,
-    reverse: bool,
-}
-
-impl Default for Named {
-    fn default() -> Self {
-        let ConvGru { update, reverse, .. } = ConvGru::default();
-        Named { update, reverse }
-    }
-}
