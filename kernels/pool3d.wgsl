@@ -7,15 +7,15 @@
 //                input if COUNT_PAD is 0; 0 where that number is
 // Taps beyond the padded input, where a last window of ceil mode hangs over, never count.
 //
-// Layouts: input [N, T, H, W, C] and output [N, T', H', W', C], channels contiguous; pool3d_vec4 reads and writes
-// four channels at a time, so C must be a multiple of four and is given in vec4s.
-// Dispatch: 64 outputs (or vec4s of outputs) a workgroup.
+// Layouts: input [N, T, H, W, C] and output [N, T', H', W', C], channels contiguous, one or four at a time
+// (lib/lanes.wgsl): C is given in cells. indices, of the output's shape, are (t·H + h)·W + w.
+// Dispatch: 64 cells of outputs a workgroup.
 // Source: torch.nn.functional.{max_pool3d, avg_pool3d}; Caffe's pooling layer is ceil mode without padding.
 //
-// Ladder: pool3d_direct → pool3d_vec4.
+// Ladder: pool3d_direct and pool3d_indices (where the largest elements lie, too) → the same, four channels at a time.
 
 #import index
-#import nan
+#import lanes
 
 alias Elem = f32; // tune: Elem
 
@@ -54,10 +54,9 @@ override ZERO_PAD: u32 = 0u;
 override COUNT_PAD: u32 = 1u;
 
 @group(0) @binding(0) var<uniform> params: Params;
-@group(0) @binding(1) var<storage, read> input_scalar: array<Elem>;
-@group(0) @binding(1) var<storage, read> input: array<vec4<Elem>>;
-@group(0) @binding(2) var<storage, read_write> output_scalar: array<Elem>;
-@group(0) @binding(2) var<storage, read_write> output: array<vec4<Elem>>;
+@group(0) @binding(1) var<storage, read> input: array<Cell>;
+@group(0) @binding(2) var<storage, read_write> output: array<Cell>;
+@group(0) @binding(3) var<storage, read_write> indices: array<Index>;
 
 // Where a window begins, in padded coordinates, and how many of its taps lie inside the padded input.
 struct Window {
@@ -99,25 +98,25 @@ fn inside(first: u32, taps: u32, dilation: u32, pad: u32, length: u32) -> vec2<u
 }
 
 // What a window of `all` taps, `some` of them inside the input, gives.
-fn finish(value: vec4<f32>, some: u32, all: u32) -> vec4<f32> {
+fn finish(value: Value, some: u32, all: u32) -> Value {
     if MODE == 0u {
         if ZERO_PAD != 0u && some < all {
-            return max_nan4(value, vec4<f32>());
+            return larger(value, Value());
         }
         return value;
     }
     let divisor = select(some, all, COUNT_PAD != 0u);
-    return select(value / f32(max(divisor, 1u)), vec4<f32>(), some == 0u);
+    return select(value / f32(max(divisor, 1u)), Value(), some == 0u);
 }
 
-fn combine(a: vec4<f32>, b: vec4<f32>) -> vec4<f32> {
+fn combine(a: Value, b: Value) -> Value {
     if MODE == 0u {
-        return max_nan4(a, b);
+        return larger(a, b);
     }
     return a + b;
 }
 
-// 64 invocations, one output element each.
+// 64 invocations, one cell of outputs each.
 @compute @workgroup_size(64)
 fn pool3d_direct(
     @builtin(workgroup_id) workgroup: vec3<u32>,
@@ -132,7 +131,7 @@ fn pool3d_direct(
     let t = inside(win.t, win.taps_t, params.dilation_t, params.pad_t, params.in_t);
     let h = inside(win.h, win.taps_h, params.dilation_h, params.pad_h, params.in_h);
     let w = inside(win.w, win.taps_w, params.dilation_w, params.pad_w, params.in_w);
-    var value = vec4<f32>(params.start);
+    var value = Value(params.start);
     for (var a = t.x; a < t.y; a++) {
         let at_t = win.t + a * params.dilation_t - params.pad_t;
         for (var b = h.x; b < h.y; b++) {
@@ -140,18 +139,17 @@ fn pool3d_direct(
             let row = win.sample + (at_t * params.in_h + at_h) * params.in_w;
             for (var d = w.x; d < w.y; d++) {
                 let at_w = win.w + d * params.dilation_w - params.pad_w;
-                let x = f32(input_scalar[(row + at_w) * params.in_c + i % params.in_c]);
-                value = combine(value, vec4<f32>(x));
+                value = combine(value, Value(input[(row + at_w) * params.in_c + i % params.in_c]));
             }
         }
     }
     let some = (t.y - t.x) * (h.y - h.x) * (w.y - w.x);
-    output_scalar[i] = Elem(finish(value, some, win.taps_t * win.taps_h * win.taps_w).x);
+    output[i] = Cell(finish(value, some, win.taps_t * win.taps_h * win.taps_w));
 }
 
-// 64 invocations, four channels of one position each.
+// The same for a maximum, which must begin with an element: −∞ has a place too. −1 is the place of no element.
 @compute @workgroup_size(64)
-fn pool3d_vec4(
+fn pool3d_indices(
     @builtin(workgroup_id) workgroup: vec3<u32>,
     @builtin(num_workgroups) workgroups: vec3<u32>,
     @builtin(local_invocation_index) lane: u32,
@@ -164,18 +162,22 @@ fn pool3d_vec4(
     let t = inside(win.t, win.taps_t, params.dilation_t, params.pad_t, params.in_t);
     let h = inside(win.h, win.taps_h, params.dilation_h, params.pad_h, params.in_h);
     let w = inside(win.w, win.taps_w, params.dilation_w, params.pad_w, params.in_w);
-    var value = vec4<f32>(params.start);
+    var value = Value(params.start);
+    var best = Index(-1);
     for (var a = t.x; a < t.y; a++) {
         let at_t = win.t + a * params.dilation_t - params.pad_t;
         for (var b = h.x; b < h.y; b++) {
             let at_h = win.h + b * params.dilation_h - params.pad_h;
-            let row = win.sample + (at_t * params.in_h + at_h) * params.in_w;
+            let row = (at_t * params.in_h + at_h) * params.in_w;
             for (var d = w.x; d < w.y; d++) {
-                let at_w = win.w + d * params.dilation_w - params.pad_w;
-                value = combine(value, vec4<f32>(input[(row + at_w) * params.in_c + i % params.in_c]));
+                let place = row + win.w + d * params.dilation_w - params.pad_w;
+                let x = Value(input[(win.sample + place) * params.in_c + i % params.in_c]);
+                let wins = beats(x, value) | (best < Index(0));
+                value = select(value, x, wins);
+                best = select(best, Index(i32(place)), wins);
             }
         }
     }
-    let some = (t.y - t.x) * (h.y - h.x) * (w.y - w.x);
-    output[i] = vec4<Elem>(finish(value, some, win.taps_t * win.taps_h * win.taps_w));
+    output[i] = Cell(value);
+    indices[i] = best;
 }

@@ -5,6 +5,7 @@
 //! trust their arguments: the operators check them before.
 
 pub mod activation;
+pub mod adaptive_pool3d;
 pub mod attention;
 pub mod batch_norm;
 pub mod binary;
@@ -13,6 +14,8 @@ pub mod conv3d;
 pub mod embedding;
 pub mod group_norm;
 pub mod linear;
+pub mod local_response_norm;
+pub mod max_unpool3d;
 pub mod norm;
 pub mod permute;
 pub mod pool3d;

@@ -53,38 +53,60 @@ impl Pool3d {
     }
 }
 
-/// `x` is `[N, T, H, W, C]`; gives `[N, T', H', W', C]`. `finish` is given the elements of a window and how many of
-/// its taps are padding.
-pub fn pool3d(
+/// What lies under a window.
+#[derive(Debug, Clone, Copy)]
+pub struct Window<'a> {
+    /// The elements inside the input.
+    pub elements: &'a [f64],
+    /// Where they lie: `(t·H + h)·W + w` of each.
+    pub places: &'a [usize],
+    /// How many of the taps are padding.
+    pub padding: usize,
+}
+
+/// `x` is `[N, T, H, W, C]`; gives `[N, T', H', W', C]` of what `finish` makes of each window.
+pub fn pool3d<R: Clone + Default + Send>(
     x: &[f32],
     [n, t, h, width, c]: [usize; 5],
     p: &Pool3d,
-    finish: impl Fn(&[f64], usize) -> f64 + Sync,
-) -> Vec<f32> {
+    finish: impl Fn(Window<'_>) -> R + Sync,
+) -> Vec<R> {
     let lengths = [t, h, width];
     let [out_t, out_h, out_w]: [usize; 3] = std::array::from_fn(|a| p.output_length(a, lengths[a]));
-    let mut out = vec![0.0; n * out_t * out_h * out_w * c];
+    let mut out = vec![R::default(); n * out_t * out_h * out_w * c];
     out.par_chunks_mut(c).enumerate().for_each(|(position, out)| {
         let o = [position / out_w / out_h % out_t, position / out_w % out_h, position % out_w];
         let sample = position / out_w / out_h / out_t;
         let [(in_t, pad_t), (in_h, pad_h), (in_w, pad_w)]: [_; 3] =
             std::array::from_fn(|axis| p.taps(axis, lengths[axis], o[axis] * p.stride[axis]));
-        // Where the taps inside the input have their first channel, and how many others are padding.
-        let mut pixels = Vec::new();
+        let mut places = Vec::new();
         for i_t in &in_t {
             for i_h in &in_h {
-                pixels.extend(in_w.iter().map(|i_w| (((sample * t + i_t) * h + i_h) * width + i_w) * c));
+                places.extend(in_w.iter().map(|i_w| (i_t * h + i_h) * width + i_w));
             }
         }
-        let padding = (in_t.len() + pad_t) * (in_h.len() + pad_h) * (in_w.len() + pad_w) - pixels.len();
+        let padding = (in_t.len() + pad_t) * (in_h.len() + pad_h) * (in_w.len() + pad_w) - places.len();
         let mut elements = Vec::new();
         for (channel, out) in out.iter_mut().enumerate() {
+            let at = |place: &usize| f64::from(x[(sample * t * h * width + place) * c + channel]);
             elements.clear();
-            elements.extend(pixels.iter().map(|at| f64::from(x[at + channel])));
-            *out = finish(&elements, padding) as f32;
+            elements.extend(places.iter().map(at));
+            *out = finish(Window { elements: &elements, places: &places, padding });
         }
     });
     out
+}
+
+/// The number of the first of the largest elements, or of the last that is NaN, as in PyTorch; nothing if there is no
+/// element.
+pub fn argmax(elements: &[f64]) -> Option<usize> {
+    let mut best = None;
+    for (i, x) in elements.iter().enumerate() {
+        if best.is_none_or(|b| x.is_nan() || *x > elements[b]) {
+            best = Some(i);
+        }
+    }
+    best
 }
 
 /// The largest element; NaN if any is, −∞ if there is none.
@@ -110,7 +132,7 @@ mod tests {
     #[test]
     fn the_three_ways_of_pooling_seven() {
         let x: Vec<f32> = (0..7).map(|i| i as f32).collect();
-        let pool = |p: &Pool3d| pool3d(&x, [1, 1, 1, 7, 1], p, |e, _| max(e));
+        let pool = |p: &Pool3d| pool3d(&x, [1, 1, 1, 7, 1], p, |w| max(w.elements));
         assert_eq!(pool(&along_w(2, 2, [0, 0], false)), [1.0, 3.0, 5.0]);
         assert_eq!(pool(&along_w(2, 2, [0, 0], true)), [1.0, 3.0, 5.0, 6.0]);
         assert_eq!(pool(&along_w(2, 2, [1, 1], false)), [0.0, 2.0, 4.0, 6.0]);
@@ -126,16 +148,28 @@ mod tests {
     #[test]
     fn elements_and_padding_are_counted_and_what_hangs_over_is_not() {
         let x = [1.0, 2.0, 3.0, 4.0];
-        let counts = |e: &[f64], padding: usize| (e.len() * 10 + padding) as f64;
+        let counts = |w: Window<'_>| w.elements.len() * 10 + w.padding;
         let y = pool3d(&x, [1, 1, 1, 4, 1], &along_w(3, 2, [1, 0], true), counts);
-        assert_eq!(y, [21.0, 30.0]);
+        assert_eq!(y, [21, 30]);
         let y = pool3d(&x, [1, 1, 1, 4, 1], &along_w(3, 3, [0, 0], true), counts);
-        assert_eq!(y, [30.0, 10.0]);
+        assert_eq!(y, [30, 10]);
     }
 
     #[test]
     fn nan_wins() {
         assert!(max(&[1.0, f64::NAN, 2.0]).is_nan());
         assert_eq!(max(&[-3.0, -2.0, -5.0]), -2.0);
+    }
+
+    #[test]
+    fn the_first_of_equals_and_the_last_nan_have_the_place() {
+        assert_eq!(argmax(&[1.0, 3.0, 3.0]), Some(1));
+        assert_eq!(argmax(&[f64::NEG_INFINITY; 2]), Some(0));
+        assert_eq!(argmax(&[1.0, f64::NAN, f64::NAN, 2.0]), Some(2));
+        assert_eq!(argmax(&[]), None);
+        let x = [1.0, 9.0, 5.0, 9.0, 0.0, 7.0];
+        let places = |w: Window<'_>| argmax(w.elements).map(|i| w.places[i]);
+        let y = pool3d(&x, [2, 1, 1, 3, 1], &along_w(2, 1, [0, 0], false), places);
+        assert_eq!(y, [Some(1), Some(1), Some(0), Some(2)]);
     }
 }

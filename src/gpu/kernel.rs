@@ -40,6 +40,7 @@ macro_rules! kernel {
 pub const LIB: &[Kernel] = &[
     kernel!("lib/activation"),
     kernel!("lib/index"),
+    kernel!("lib/lanes"),
     kernel!("lib/matmul"),
     kernel!("lib/moments"),
     kernel!("lib/nan"),

@@ -68,6 +68,19 @@ impl Attributes {
 /// Zeros (or, for a maximum, nothing) before and after each of the axes T, H, W.
 pub type Padding = [[usize; 2]; 3];
 
+/// What becomes of a window of a pooling.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
+#[serde(rename_all = "snake_case")]
+#[non_exhaustive]
+pub enum Pool {
+    /// Its largest element; NaN if any is. A window with no element at all, which dilation makes possible, gives
+    /// −∞.
+    #[default]
+    Max,
+    /// The mean of its elements.
+    Average,
+}
+
 #[derive(Deserialize)]
 #[serde(untagged)]
 enum OneOrEach {
@@ -86,6 +99,15 @@ enum AnyPadding {
 /// The names of the `N` innermost axes of space and time.
 fn axis_names<const N: usize>() -> String {
     ["T", "H", "W"][3usize.saturating_sub(N)..].join(", ")
+}
+
+/// What is given for the `N` last of the axes T, H, W, with `fill` for those before.
+pub(super) fn of_thw<T: Copy, const N: usize>(fill: T, values: [T; N]) -> [T; 3] {
+    let mut all = [fill; 3];
+    for (to, value) in all.iter_mut().rev().zip(values.into_iter().rev()) {
+        *to = value;
+    }
+    all
 }
 
 /// Reads `2` as `[2, 2, 2]`, one number for each of the `N` last of the axes T, H, W.

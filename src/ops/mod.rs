@@ -7,6 +7,7 @@
 mod attributes;
 
 pub mod activation;
+pub mod adaptive_pool3d;
 pub mod attention;
 pub mod batch_norm;
 pub mod binary;
@@ -16,6 +17,8 @@ pub mod conv3d;
 pub mod embedding;
 pub mod group_norm;
 pub mod linear;
+pub mod local_response_norm;
+pub mod max_unpool3d;
 pub mod norm;
 pub mod permute;
 pub mod pool3d;
@@ -26,12 +29,13 @@ pub mod softmax;
 pub mod vector_quantize;
 
 use crate::error::{Error, Result};
-use crate::graph::{Graph, Value};
+use crate::graph::{Dispatch, Graph, Value};
 use crate::tensor::Tensor;
 
 pub use activation::ActivationOp;
+pub use adaptive_pool3d::{AdaptivePool, AdaptivePool1d, AdaptivePool2d, AdaptivePool3d};
 pub use attention::{Attention, Over};
-pub use attributes::{Attributes, Padding};
+pub use attributes::{Attributes, Padding, Pool};
 pub use batch_norm::BatchNorm;
 pub use binary::Binary;
 pub use composed::Conv2d;
@@ -40,9 +44,11 @@ pub use conv3d::Conv3d;
 pub use embedding::Embedding;
 pub use group_norm::GroupNorm;
 pub use linear::Linear;
+pub use local_response_norm::LocalResponseNorm;
+pub use max_unpool3d::{MaxUnpool, MaxUnpool1d, MaxUnpool2d, MaxUnpool3d};
 pub use norm::{Norm, NormMode};
 pub use permute::Permute;
-pub use pool3d::{Pool, Pool3d};
+pub use pool3d::{Pool1d, Pool2d, Pool3d, Pooling};
 pub use reduce::{Reduce, Reduction};
 pub use reshape::Reshape;
 pub use slice::Slice;
@@ -52,17 +58,27 @@ pub use vector_quantize::{Distance, VectorQuantize};
 /// Every operator.
 pub const CATALOG: &[&Door] = &[
     &activation::DOOR,
+    &composed::adaptive_pool1d::DOOR,
+    &composed::adaptive_pool2d::DOOR,
+    &adaptive_pool3d::DOOR,
     &attention::DOOR,
     &batch_norm::DOOR,
     &binary::DOOR,
-    &composed::conv2d::DOOR,
     &concat::DOOR,
+    &composed::conv2d::DOOR,
     &conv3d::DOOR,
     &embedding::DOOR,
+    &composed::global_pool::DOOR,
     &group_norm::DOOR,
     &linear::DOOR,
+    &local_response_norm::DOOR,
+    &composed::max_unpool1d::DOOR,
+    &composed::max_unpool2d::DOOR,
+    &max_unpool3d::DOOR,
     &norm::DOOR,
     &permute::DOOR,
+    &composed::pool1d::DOOR,
+    &composed::pool2d::DOOR,
     &pool3d::DOOR,
     &reduce::DOOR,
     &reshape::DOOR,
@@ -197,6 +213,18 @@ fn pad_columns(weight: &Tensor, columns: usize) -> Result<Tensor> {
         data.extend(std::iter::repeat_n(0.0, padded - columns));
     }
     Tensor::new(&shape, data)
+}
+
+/// A launch of a kernel that imports `lib/lanes.wgsl`, for four channels at a time.
+fn four_lanes(dispatch: Dispatch) -> Dispatch {
+    let aliases = [
+        ("Cell", "vec4<Elem>"),
+        ("Value", "vec4<f32>"),
+        ("Index", "vec4<i32>"),
+        ("Bits", "vec4<u32>"),
+        ("Flags", "vec4<bool>"),
+    ];
+    aliases.into_iter().fold(dispatch, |d, (name, value)| d.tune(name, value))
 }
 
 /// The inputs of a normalisation with its optional weight and bias: inputs are told by their place, so a bias cannot

@@ -11,7 +11,9 @@ mod quantization;
 mod reduction;
 
 use kinetograph::graph::{Family, TensorType, Traits};
-use kinetograph::ops::{Attention, Distance, GroupNorm, Norm, Pool3d, Reduce, Softmax};
+use kinetograph::ops::{
+    AdaptivePool3d, Attention, Distance, GroupNorm, LocalResponseNorm, Norm, Pool3d, Reduce, Softmax,
+};
 use kinetograph::ops::{Attributes, CATALOG};
 use kinetograph::verify::Case;
 use kinetograph::{DType, ErrorKind, Graph, Precision, Shape};
@@ -105,6 +107,9 @@ fn loops_without_end_are_refused() {
     let whole = Pool3d::average([2, 200, 200]);
     for case in [
         Case::new("pool3d", &[&[1, 2, 200, 200, 1]], move |g, v| g.pool3d(v[0], &whole)),
+        Case::new("adaptive_pool3d", &[&[1, 1, 4000, 4000, 1]], |g, v| {
+            g.adaptive_pool3d(v[0], &AdaptivePool3d::average([1; 3]))
+        }),
         Case::new("attention", &[&[1, 32, 1], &[1, 60_001, 1], &[1, 60_001, 1]], |g, v| {
             g.attention([v[0], v[1], v[2]], None, &Attention::heads(1))
         }),
@@ -114,6 +119,9 @@ fn loops_without_end_are_refused() {
         Case::new("norm", &[&[6_000_000]], |g, v| g.norm(v[0], None, None, &Norm::default())),
         Case::new("reduce", &[&[16_000_000]], |g, v| g.reduce(v[0], &Reduce::default())),
         Case::new("softmax", &[&[6_000_000]], |g, v| g.softmax(v[0], &Softmax::default())),
+        Case::new("local_response_norm", &[&[2, 70_000]], |g, v| {
+            g.local_response_norm(v[0], &LocalResponseNorm { size: 70_000, ..Default::default() })
+        }),
         Case::several("vector_quantize", &[&[1, 3], &[4_000_000, 3]], |g, v| {
             let (indices, quantized) = g.vector_quantize(v[0], v[1], Distance::Euclidean)?;
             Ok(vec![indices, quantized])

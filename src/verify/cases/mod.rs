@@ -1,6 +1,9 @@
 //! The named cases, one file an operator.
 
 mod activation;
+mod adaptive_pool1d;
+mod adaptive_pool2d;
+mod adaptive_pool3d;
 mod attention;
 mod batch_norm;
 mod binary;
@@ -8,10 +11,17 @@ mod concat;
 mod conv2d;
 mod conv3d;
 mod embedding;
+mod global_pool;
 mod group_norm;
 mod linear;
+mod local_response_norm;
+mod max_unpool1d;
+mod max_unpool2d;
+mod max_unpool3d;
 mod norm;
 mod permute;
+mod pool1d;
+mod pool2d;
 mod pool3d;
 mod reduce;
 mod slice;
@@ -24,6 +34,9 @@ use super::Case;
 pub fn all() -> Vec<Case> {
     [
         activation::cases(),
+        adaptive_pool1d::cases(),
+        adaptive_pool2d::cases(),
+        adaptive_pool3d::cases(),
         attention::cases(),
         batch_norm::cases(),
         binary::cases(),
@@ -31,10 +44,17 @@ pub fn all() -> Vec<Case> {
         conv2d::cases(),
         conv3d::cases(),
         embedding::cases(),
+        global_pool::cases(),
         group_norm::cases(),
         linear::cases(),
+        local_response_norm::cases(),
+        max_unpool1d::cases(),
+        max_unpool2d::cases(),
+        max_unpool3d::cases(),
         norm::cases(),
         permute::cases(),
+        pool1d::cases(),
+        pool2d::cases(),
         pool3d::cases(),
         reduce::cases(),
         slice::cases(),

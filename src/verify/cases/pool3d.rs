@@ -14,6 +14,16 @@ fn case(name: &str, input: [usize; 5], a: Pool3d) -> Case {
     }
 }
 
+/// Elements and places. So few integers that most windows have several largest.
+fn with_indices(name: &str, input: [usize; 5], a: Pool3d) -> Case {
+    Case::several(format!("pool3d/indices-{name}"), &[&input], move |g, v| {
+        let (y, indices) = g.pool3d_with_indices(v[0], &a)?;
+        Ok(vec![y, indices])
+    })
+    .fills([Fill::Integers, Fill::Normal, NEGATIVE, Fill::SomeNan, Fill::Masked])
+    .exact_on_integers()
+}
+
 pub(super) fn cases() -> Vec<Case> {
     let ceil = |a: Pool3d| Pool3d { ceil_mode: true, ..a };
     let side_by_side = |mode: fn([usize; 3]) -> Pool3d, k: [usize; 3]| mode(k);
@@ -44,6 +54,7 @@ pub(super) fn cases() -> Vec<Case> {
             case(&name("causal"), [1, 5, 3, 4, 4], {
                 Pool3d { padding: [[2, 0], [0; 2], [0; 2]], ..new([3, 1, 1]).stride([1; 3]) }
             }),
+            case(&name("same"), [1, 5, 8, 7, 8], new([2, 3, 3]).stride([1, 2, 3]).same()),
             case(&name("one-element"), [1, 1, 1, 1, 5], side_by_side(new, [1; 3])),
         ]);
     }
@@ -66,7 +77,23 @@ pub(super) fn cases() -> Vec<Case> {
         case("max-masked", [1, 3, 6, 7, 8], Pool3d::max([1, 2, 1])).fills([Fill::Masked]),
         case("average-without-padding", [1, 5, 6, 7, 8], inside(three(Pool3d::average))),
         case("average-without-padding-ceil", [1, 6, 7, 8, 3], inside(ceil(three(Pool3d::average)))),
+        case("max-same-dilated-zeros", [1, 4, 8, 9, 3], {
+            zeros(Pool3d { dilation: [1, 2, 1], ..Pool3d::max([3; 3]).stride([2; 3]).same() })
+        })
+        .fills([Fill::Integers, Fill::Normal, Fill::SomeNan]),
         case("average-i3d-head", [1, 3, 7, 7, 16], Pool3d::average([2, 7, 7]).stride([1; 3])),
+        with_indices("two", [2, 4, 6, 4, 8], Pool3d::max([2; 3])),
+        with_indices("odd-channels", [1, 5, 6, 7, 5], three(Pool3d::max)),
+        with_indices("overlapping", [1, 3, 5, 6, 12], Pool3d::max([3; 3]).stride([1; 3]).padded([1; 3])),
+        with_indices("dilated-ceil", [1, 6, 7, 8, 3], {
+            ceil(Pool3d { dilation: [2, 2, 1], ..Pool3d::max([2, 3, 3]).stride([3, 2, 2]).padded([1; 3]) })
+        }),
+        with_indices("same", [1, 4, 7, 6, 4], Pool3d::max([3; 3]).stride([2; 3]).same()),
+        // The taps of the only window are two, both in the padding.
+        with_indices("no-element", [1, 1, 1, 1, 4], {
+            Pool3d { dilation: [1, 1, 2], ..Pool3d::max([1, 1, 2]).padded([0, 0, 1]) }
+        })
+        .trust_constant_reference(),
     ]);
     list
 }
