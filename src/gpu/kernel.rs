@@ -39,6 +39,7 @@ macro_rules! kernel {
 /// The import-only files of `kernels/lib`.
 pub const LIB: &[Kernel] = &[
     kernel!("lib/activation"),
+    kernel!("lib/boxes"),
     kernel!("lib/index"),
     kernel!("lib/lanes"),
     kernel!("lib/matmul"),

@@ -11,6 +11,7 @@ pub mod adaptive_pool3d;
 pub mod attention;
 pub mod batch_norm;
 pub mod binary;
+pub mod box_iou;
 pub mod composed;
 pub mod concat;
 pub mod conv3d;
@@ -19,18 +20,21 @@ pub mod group_norm;
 pub mod linear;
 pub mod local_response_norm;
 pub mod max_unpool3d;
+pub mod nms;
 pub mod norm;
 pub mod permute;
 pub mod pool3d;
 pub mod reduce;
 pub mod reshape;
+pub mod roi_align;
+pub mod roi_pool;
 pub mod slice;
 pub mod softmax;
 pub mod vector_quantize;
 
 use crate::error::{Error, Result};
-use crate::graph::{Dispatch, Graph, Value};
-use crate::tensor::Tensor;
+use crate::graph::{Dispatch, Graph, TensorType, Value};
+use crate::tensor::{DType, Tensor};
 
 pub use activation::ActivationOp;
 pub use adaptive_pool3d::{AdaptivePool, AdaptivePool1d, AdaptivePool2d, AdaptivePool3d};
@@ -38,6 +42,7 @@ pub use attention::{Attention, Over};
 pub use attributes::{Attributes, Padding, Pool};
 pub use batch_norm::BatchNorm;
 pub use binary::Binary;
+pub use box_iou::BoxIou;
 pub use composed::Conv2d;
 pub use concat::Concat;
 pub use conv3d::Conv3d;
@@ -46,11 +51,14 @@ pub use group_norm::GroupNorm;
 pub use linear::Linear;
 pub use local_response_norm::LocalResponseNorm;
 pub use max_unpool3d::{MaxUnpool, MaxUnpool1d, MaxUnpool2d, MaxUnpool3d};
+pub use nms::Nms;
 pub use norm::{Norm, NormMode};
 pub use permute::Permute;
 pub use pool3d::{Pool1d, Pool2d, Pool3d, Pooling};
 pub use reduce::{Reduce, Reduction};
 pub use reshape::Reshape;
+pub use roi_align::RoiAlign;
+pub use roi_pool::RoiPool;
 pub use slice::Slice;
 pub use softmax::Softmax;
 pub use vector_quantize::{Distance, VectorQuantize};
@@ -64,6 +72,7 @@ pub const CATALOG: &[&Door] = &[
     &attention::DOOR,
     &batch_norm::DOOR,
     &binary::DOOR,
+    &box_iou::DOOR,
     &concat::DOOR,
     &composed::conv2d::DOOR,
     &conv3d::DOOR,
@@ -75,6 +84,7 @@ pub const CATALOG: &[&Door] = &[
     &composed::max_unpool1d::DOOR,
     &composed::max_unpool2d::DOOR,
     &max_unpool3d::DOOR,
+    &nms::DOOR,
     &norm::DOOR,
     &permute::DOOR,
     &composed::pool1d::DOOR,
@@ -82,6 +92,8 @@ pub const CATALOG: &[&Door] = &[
     &pool3d::DOOR,
     &reduce::DOOR,
     &reshape::DOOR,
+    &roi_align::DOOR,
+    &roi_pool::DOOR,
     &slice::DOOR,
     &softmax::DOOR,
     &vector_quantize::DOOR,
@@ -225,6 +237,49 @@ fn four_lanes(dispatch: Dispatch) -> Dispatch {
         ("Flags", "vec4<bool>"),
     ];
     aliases.into_iter().fold(dispatch, |d, (name, value)| d.tune(name, value))
+}
+
+/// What features `[N, H, W, C]` under boxes `[K, 4]` become, `[K, H', W', C]`: the inputs are checked, a third being the
+/// numbers `[K]` of the boxes' samples.
+fn under_boxes(inputs: &[TensorType], output_size: [usize; 2]) -> Result<TensorType> {
+    /// Bins times bins fit 32 bits.
+    const MOST_BINS: usize = 1 << 15;
+    /// As far as boxes reach.
+    const MOST_CELLS: usize = 1 << 20;
+    let [n, h, w, c] = inputs[0].shape.dims("the input", "[N, H, W, C]")?;
+    let [boxes, coordinates] = inputs[1].shape.dims("the boxes", "[K, 4]")?;
+    if coordinates != 4 {
+        return Err(Error::bad_input(format!("the boxes have {coordinates} coordinates, not 4")));
+    }
+    for ((name, length), bins) in [("H", h), ("W", w)].into_iter().zip(output_size) {
+        if bins == 0 || bins > MOST_BINS {
+            return Err(Error::bad_input(format!(
+                "output_size {bins} along {name}: it must be given, 1 to {MOST_BINS}"
+            )));
+        }
+        if length > MOST_CELLS {
+            return Err(Error::bad_input(format!("{length} cells along {name}: at most {MOST_CELLS}")));
+        }
+    }
+    match inputs.get(2) {
+        None if n != 1 => {
+            return Err(Error::bad_input(format!("of which of the {n} samples each box is must be given")));
+        }
+        Some(samples) if *samples.shape != [boxes] => {
+            let given = &samples.shape;
+            return Err(Error::bad_input(format!(
+                "the samples' numbers must be [{boxes}], they are {given}"
+            )));
+        }
+        _ => {}
+    }
+    let types = [("input", DType::F32), ("boxes", DType::F32), ("samples' numbers", DType::I32)];
+    match inputs.iter().zip(types).find(|(input, (_, dtype))| input.dtype != *dtype) {
+        Some((input, (what, dtype))) => {
+            Err(Error::bad_input(format!("the {what} must be {dtype}, not {}", input.dtype)))
+        }
+        None => TensorType::float(&[boxes, output_size[0], output_size[1], c]),
+    }
 }
 
 /// The inputs of a normalisation with its optional weight and bias: inputs are told by their place, so a bias cannot

@@ -3,6 +3,7 @@
 mod algebra;
 mod attention;
 mod convolution;
+mod detection;
 mod movement;
 mod normalisation;
 mod pointwise;
@@ -12,7 +13,8 @@ mod reduction;
 
 use kinetograph::graph::{Family, TensorType, Traits};
 use kinetograph::ops::{
-    AdaptivePool3d, Attention, Distance, GroupNorm, LocalResponseNorm, Norm, Pool3d, Reduce, Softmax,
+    AdaptivePool3d, Attention, Distance, GroupNorm, LocalResponseNorm, Norm, Pool3d, Reduce, RoiAlign,
+    Softmax,
 };
 use kinetograph::ops::{Attributes, CATALOG};
 use kinetograph::verify::Case;
@@ -31,6 +33,7 @@ const FAMILIES: &[&[Wrong]] = &[
     algebra::WRONG,
     attention::WRONG,
     convolution::WRONG,
+    detection::WRONG,
     movement::WRONG,
     normalisation::WRONG,
     pointwise::WRONG,
@@ -121,6 +124,9 @@ fn loops_without_end_are_refused() {
         Case::new("softmax", &[&[6_000_000]], |g, v| g.softmax(v[0], &Softmax::default())),
         Case::new("local_response_norm", &[&[2, 70_000]], |g, v| {
             g.local_response_norm(v[0], &LocalResponseNorm { size: 70_000, ..Default::default() })
+        }),
+        Case::new("roi_align", &[&[1, 300, 300, 1], &[2, 4]], |g, v| {
+            g.roi_align(v[0], v[1], None, &RoiAlign { output_size: [7; 2], ..Default::default() })
         }),
         Case::several("vector_quantize", &[&[1, 3], &[4_000_000, 3]], |g, v| {
             let (indices, quantized) = g.vector_quantize(v[0], v[1], Distance::Euclidean)?;

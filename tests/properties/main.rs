@@ -2,6 +2,7 @@
 //! a family of operators.
 
 mod convolution;
+mod detection;
 mod pooling;
 
 use kinetograph::gpu::{Gpu, adapters, install_hint};

@@ -7,6 +7,7 @@ mod adaptive_pool3d;
 mod attention;
 mod batch_norm;
 mod binary;
+mod box_iou;
 mod concat;
 mod conv2d;
 mod conv3d;
@@ -18,12 +19,15 @@ mod local_response_norm;
 mod max_unpool1d;
 mod max_unpool2d;
 mod max_unpool3d;
+mod nms;
 mod norm;
 mod permute;
 mod pool1d;
 mod pool2d;
 mod pool3d;
 mod reduce;
+mod roi_align;
+mod roi_pool;
 mod slice;
 mod softmax;
 mod vector_quantize;
@@ -40,6 +44,7 @@ pub fn all() -> Vec<Case> {
         attention::cases(),
         batch_norm::cases(),
         binary::cases(),
+        box_iou::cases(),
         concat::cases(),
         conv2d::cases(),
         conv3d::cases(),
@@ -51,12 +56,15 @@ pub fn all() -> Vec<Case> {
         max_unpool1d::cases(),
         max_unpool2d::cases(),
         max_unpool3d::cases(),
+        nms::cases(),
         norm::cases(),
         permute::cases(),
         pool1d::cases(),
         pool2d::cases(),
         pool3d::cases(),
         reduce::cases(),
+        roi_align::cases(),
+        roi_pool::cases(),
         slice::cases(),
         softmax::cases(),
         vector_quantize::cases(),

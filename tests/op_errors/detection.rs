@@ -1,0 +1,27 @@
+use crate::{PICTURE, VIDEO, Wrong};
+
+pub(crate) const WRONG: &[Wrong] = &[
+    ("box_iou", &[&[3, 4], &[2, 5]], "{}", "the second boxes have 5 coordinates"),
+    ("box_iou", &[&[4], &[2, 4]], "{}", "the first boxes must be [K, 4]"),
+    ("box_iou", &[&[3, 4], &[2, 4]], r#"{"eps": 1}"#, "eps"),
+    ("nms", &[&[3, 4], &[3]], "{}", "iou_threshold"),
+    ("nms", &[&[3, 4], &[3]], r#"{"iou_threshold": 1.5}"#, "iou_threshold 1.5"),
+    ("nms", &[&[3, 5], &[3]], r#"{"iou_threshold": 0.5}"#, "[…, K, 4]"),
+    ("nms", &[&[4], &[3]], r#"{"iou_threshold": 0.5}"#, "[…, K, 4]"),
+    ("nms", &[&[2, 3, 4], &[3]], r#"{"iou_threshold": 0.5}"#, "the scores must be [2, 3]"),
+    ("nms", &[&[3, 4], &[3], &[2]], r#"{"iou_threshold": 0.5}"#, "the classes must be [3]"),
+    ("nms", &[&[3, 4], &[3], &[3]], r#"{"iou_threshold": 0.5}"#, "the classes must be i32"),
+    ("nms", &[&[4097, 4], &[4097]], r#"{"iou_threshold": 0.5}"#, "4097 boxes"),
+    ("roi_align", &[PICTURE, &[3, 4]], "{}", "output_size 0 along H"),
+    ("roi_align", &[PICTURE, &[3, 4]], r#"{"output_size": [2, 9999999]}"#, "along W"),
+    ("roi_align", &[PICTURE, &[3, 5]], r#"{"output_size": 2}"#, "5 coordinates"),
+    ("roi_align", &[VIDEO, &[3, 4]], r#"{"output_size": 2}"#, "[N, H, W, C]"),
+    ("roi_align", &[PICTURE, &[3, 4]], r#"{"output_size": 2, "spatial_scale": 0}"#, "spatial_scale 0"),
+    ("roi_align", &[&[2, 6, 8, 6], &[3, 4]], r#"{"output_size": 2}"#, "of which of the 2 samples"),
+    ("roi_align", &[PICTURE, &[3, 4], &[4]], r#"{"output_size": 2}"#, "must be [3]"),
+    ("roi_align", &[PICTURE, &[3, 4], &[3]], r#"{"output_size": 2}"#, "must be i32"),
+    ("roi_pool", &[PICTURE, &[3, 4]], "{}", "output_size 0 along H"),
+    ("roi_pool", &[PICTURE, &[3, 4]], r#"{"output_size": 2, "aligned": true}"#, "aligned"),
+    ("roi_pool", &[PICTURE, &[3, 4]], r#"{"output_size": 2, "spatial_scale": -1}"#, "spatial_scale -1"),
+    ("roi_pool", &[PICTURE, &[3]], r#"{"output_size": 2}"#, "[K, 4]"),
+];
