@@ -12,7 +12,8 @@
 // Dispatch: 64 cells of outputs a workgroup.
 // Source: torch.nn.functional.{max_pool3d, avg_pool3d}; Caffe's pooling layer is ceil mode without padding.
 //
-// Ladder: pool3d_direct and pool3d_indices (where the largest elements lie, too) → the same, four channels at a time.
+// Ladder: pool3d_direct and pool3d_indices (where the largest elements lie, too) → the same, four channels at a time →
+// pool3d_row (four neighbouring windows of stride 1 an invocation, which share the columns that they have in common).
 
 #import index
 #import lanes
@@ -114,6 +115,64 @@ fn combine(a: Value, b: Value) -> Value {
         return larger(a, b);
     }
     return a + b;
+}
+
+// 64 invocations, the cells of ROW neighbouring outputs each, for a stride of 1 without dilation along W: each column
+// of the windows is taken once, and goes to the windows that it is in.
+const ROW: u32 = 4u;
+
+@compute @workgroup_size(64)
+fn pool3d_row(
+    @builtin(workgroup_id) workgroup: vec3<u32>,
+    @builtin(num_workgroups) workgroups: vec3<u32>,
+    @builtin(local_invocation_index) lane: u32,
+) {
+    let i = linear_group(params.first_group, workgroup, workgroups) * 64u + lane;
+    if i >= params.count {
+        return;
+    }
+    let channel = i % params.in_c;
+    let pieces = (params.out_w + ROW - 1u) / ROW;
+    let first = i / params.in_c % pieces * ROW;
+    let position = i / params.in_c / pieces * params.out_w + first;
+    let win = window_of(position);
+    let t = inside(win.t, win.taps_t, params.dilation_t, params.pad_t, params.in_t);
+    let h = inside(win.h, win.taps_h, params.dilation_h, params.pad_h, params.in_h);
+    let columns = inside(first, params.kernel_w + ROW - 1u, 1u, params.pad_w, params.in_w);
+    var values = array<Value, ROW>();
+    // unroll
+    for (var k = 0u; k < ROW; k++) {
+        values[k] = Value(params.start);
+    }
+    for (var d = columns.x; d < columns.y; d++) {
+        let at_w = first + d - params.pad_w;
+        var column = Value(params.start);
+        for (var a = t.x; a < t.y; a++) {
+            let at_t = win.t + a * params.dilation_t - params.pad_t;
+            for (var b = h.x; b < h.y; b++) {
+                let at_h = win.h + b * params.dilation_h - params.pad_h;
+                let at = win.sample + (at_t * params.in_h + at_h) * params.in_w + at_w;
+                column = combine(column, Value(input[at * params.in_c + channel]));
+            }
+        }
+        // unroll
+        for (var k = 0u; k < ROW; k++) {
+            if d >= k && d < k + params.kernel_w {
+                values[k] = combine(values[k], column);
+            }
+        }
+    }
+    let plane = (t.y - t.x) * (h.y - h.x);
+    let all = win.taps_t * win.taps_h;
+    // unroll
+    for (var k = 0u; k < ROW; k++) {
+        if first + k < params.out_w {
+            let taps_w = taps(params.kernel_w, 1u, first + k, params.padded_w);
+            let w = inside(first + k, taps_w, 1u, params.pad_w, params.in_w);
+            let value = finish(values[k], plane * (w.y - w.x), all * taps_w);
+            output[(position + k) * params.in_c + channel] = Cell(value);
+        }
+    }
 }
 
 // 64 invocations, one cell of outputs each.

@@ -14,6 +14,12 @@ use crate::{kernel, params};
 
 static KERNEL: Kernel = kernel!("pool3d");
 
+/// As many neighbouring windows does an invocation of `pool3d_row` take.
+const ROW: usize = 4;
+
+/// So many invocations keep a GPU busy: with fewer, each had better take one window.
+const BUSY: usize = 1 << 16;
+
 /// Attributes of a pooling over the `N` last of the axes T, H, W, those of `torch.nn.functional.max_pool3d` and
 /// `avg_pool3d` and their like for fewer axes.
 ///
@@ -334,10 +340,19 @@ impl Op for Pool3d {
         let [_, out_t, out_h, out_w, _] = r.output(0).dims("the output", "[N, T, H, W, C]")?;
         let vectors = channels % 4 == 0 && r.traits().family != Family::Direct;
         let width = if vectors { 4 } else { 1 };
-        let count = r.output(0).elements() / width;
         let length = [in_t, in_h, in_w];
         let taps: [usize; 3] = std::array::from_fn(|a| self.kernel_size[a].min(length[a]));
-        let turns = taps[0] * (1 + taps[1] * (1 + taps[2]));
+        let cells = r.output(0).elements() / width;
+        // Columns of one element are no dearer to take again than to share.
+        let in_common = self.steps()[2] == 1 && self.dilation[2] == 1 && taps[2] > 1 && taps[0] * taps[1] > 1;
+        let enough = r.traits().family == Family::Uniform || cells / ROW >= BUSY;
+        let row = vectors && in_common && enough && !self.return_indices;
+        let (count, turns) = if row {
+            let columns = (self.kernel_size[2] + ROW - 1).min(in_w);
+            (cells / out_w * out_w.div_ceil(ROW), columns * (1 + taps[0] * (1 + taps[1])))
+        } else {
+            (cells, taps[0] * (1 + taps[1] * (1 + taps[2])))
+        };
         let n = |v: usize| r.u32("length", v);
         let [[pad_t, after_t], [pad_h, after_h], [pad_w, after_w]] =
             std::array::from_fn(|a| self.padding_of(a, length[a]));
@@ -372,7 +387,7 @@ impl Op for Pool3d {
         let (entry, outputs) = if self.return_indices {
             ("pool3d_indices", vec![Operand::Output(0), Operand::Output(1)])
         } else {
-            ("pool3d_direct", vec![Operand::Output(0)])
+            (if row { "pool3d_row" } else { "pool3d_direct" }, vec![Operand::Output(0)])
         };
         let mut dispatch = Dispatch::new(&KERNEL, entry, &params)
             .bind(std::iter::once(Operand::Input(0)).chain(outputs))

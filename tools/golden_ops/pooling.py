@@ -78,6 +78,8 @@ def pool3d():
     x[0, :2, 1] = math.nan
     x[0, 2:] = -math.inf
     indices("nan-and-infinity", x, 2, stride=1)
+    for pool in (maximum, average):
+        pool("neighbours", (1, 4, 3, 4, 7), 3, stride=1, padding=1)
     return c
 
 

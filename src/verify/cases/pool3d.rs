@@ -45,6 +45,16 @@ pub(super) fn cases() -> Vec<Case> {
             case(&name("three-by-two-ceil"), [1, 6, 7, 8, 5], ceil(three(new))),
             case(&name("same-asymmetric"), [1, 4, 8, 6, 8], same(new([3; 3]).stride([2; 3]))),
             case(&name("same-stride-one"), [1, 3, 5, 4, 6], new([3; 3]).stride([1; 3]).padded([1; 3])),
+            // Windows that are taken four at a time along W, with some left over.
+            case(&name("neighbours"), [1, 4, 5, 7, 8], new([3; 3]).stride([1; 3]).padded([1; 3])),
+            case(&name("neighbours-ceil"), [2, 5, 6, 9, 4], {
+                Pool3d { padding: [[0, 1], [1, 0], [2, 3]], ..ceil(new([2, 3, 5]).stride([2, 3, 1])) }
+            }),
+            case(
+                &name("neighbours-beyond"),
+                [1, 2, 3, 2, 4],
+                new([1, 2, 4]).stride([1; 3]).padded([0, 1, 2]),
+            ),
             case(&name("stride-beyond-kernel"), [1, 5, 9, 11, 4], new([1, 2, 2]).stride([2, 4, 3])),
             floats(case(&name("window-is-input"), [2, 3, 4, 5, 6], side_by_side(new, [3, 4, 5]))),
             floats(case(&name("window-beyond-input-ceil"), [2, 2, 3, 4, 4], ceil(new([3, 4, 5])))),
@@ -75,6 +85,12 @@ pub(super) fn cases() -> Vec<Case> {
             Fill::SomeNan,
         ]),
         case("max-masked", [1, 3, 6, 7, 8], Pool3d::max([1, 2, 1])).fills([Fill::Masked]),
+        case("max-zero-pad-neighbours", [1, 4, 5, 6, 8], {
+            zeros(Pool3d::max([3; 3]).stride([1; 3]).padded([1, 1, 1]))
+        }),
+        case("average-without-padding-neighbours", [1, 4, 5, 6, 8], {
+            inside(Pool3d::average([3; 3]).stride([1; 3]).padded([1; 3]))
+        }),
         case("average-without-padding", [1, 5, 6, 7, 8], inside(three(Pool3d::average))),
         case("average-without-padding-ceil", [1, 6, 7, 8, 3], inside(ceil(three(Pool3d::average)))),
         case("max-same-dilated-zeros", [1, 4, 8, 9, 3], {
