@@ -123,7 +123,7 @@ pub use one_hot::OneHot;
 pub use pad::Pad;
 pub use permute::Permute;
 pub use perplexity::Perplexity;
-pub use pool3d::{Pool, Pool1d, Pool2d, Pool3d, Pooling};
+pub use pool3d::{Pool1d, Pool2d, Pool3d, Pooling};
 pub use quantile::{Quantile, QuantileInterpolation};
 pub use random::{Distribution, Random};
 pub use reduce::{Reduce, Reduction};

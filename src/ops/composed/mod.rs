@@ -5,12 +5,19 @@ pub mod adaptive_pool1d;
 pub mod adaptive_pool2d;
 pub mod attention_probabilities;
 pub mod blur_pool;
+pub mod conv1d;
 pub mod conv2d;
+pub mod conv_gru;
+pub mod conv_lstm;
+pub mod conv_transpose1d;
+pub mod conv_transpose2d;
 pub mod einsum;
 pub mod expand;
 pub mod flip;
 pub mod global_pool;
 pub mod group_vector_quantize;
+pub mod gru;
+pub mod lstm;
 pub mod masked_fill;
 pub mod max_unpool1d;
 pub mod max_unpool2d;
@@ -21,6 +28,7 @@ pub mod pool1d;
 pub mod pool2d;
 pub mod prelu;
 pub mod prepend_tokens;
+mod recurrent;
 pub mod repeat_interleave;
 pub mod residual_vector_quantize;
 pub mod split;
@@ -31,27 +39,16 @@ use crate::error::{Error, Result};
 use crate::graph::{Graph, Value};
 
 pub use blur_pool::BlurPool;
-pub mod conv1d;
-pub mod conv_transpose1d;
-pub mod conv_transpose2d;
-
+pub use conv_gru::ConvGru;
+pub use conv_lstm::ConvLstm;
 pub use conv_transpose1d::ConvTranspose1d;
 pub use conv_transpose2d::ConvTranspose2d;
 pub use conv1d::Conv1d;
 pub use conv2d::Conv2d;
 pub use einsum::Einsum;
-pub use non_local::{NonLocal, Weighting};
-mod recurrent;
-
-pub mod conv_gru;
-pub mod conv_lstm;
-pub mod gru;
-pub mod lstm;
-
-pub use conv_gru::ConvGru;
-pub use conv_lstm::ConvLstm;
 pub use gru::Gru;
 pub use lstm::Lstm;
+pub use non_local::{NonLocal, Weighting};
 pub use recurrent::{Direction, Recurrent, RecurrentWeights};
 
 /// A view of `[N, H, W, C]` or `[N, W, C]`, as the number of axes says, with axes of length 1 for what lacks of

@@ -30,7 +30,7 @@ pub(super) fn cases() -> Vec<Case> {
         case("asymmetric", [1, 4, 6, 5, 4], {
             Pool3d { padding: [[1, 0], [0, 1], [0; 2]], ..Pool3d::max([2, 2, 1]) }
         }),
-        Case::new("max_unpool3d/usual-size", &[&[1, 2, 3, 4, 6]], |g, v| {
+        Case::new("max_unpool3d/indices-of-another-size", &[&[1, 2, 3, 4, 6]], |g, v| {
             let (y, indices) = g.pool3d_with_indices(v[0], &Pool3d::max([1; 3]))?;
             g.max_unpool3d(y, indices, &MaxUnpool3d::of([1, 2, 1]).output_size([2, 7, 4]))
         })

@@ -31,6 +31,8 @@ pub(super) fn cases() -> Vec<Case> {
         case("score-threshold", &[2, 90], false, Nms { score_threshold: Some(0.25), ..half }),
         case("nothing-left-out", &[50], false, Nms::at(1.0)),
         case("no-overlap-at-all", &[80], false, Nms::at(0.0)),
+        // As many as there may be: the loops are nearly as long as some drivers allow.
+        case("most-boxes", &[4096], false, Nms::at(0.9)).fills([Fill::Normal]),
         case("one-box", &[1], false, half).trust_constant_reference(),
         // Whole numbers, so that many pairs share just the half, which is exact and not more than that.
         Case::several("nms/at-the-threshold", &[&[60, 2], &[60, 2], &[60]], move |g, v| {
