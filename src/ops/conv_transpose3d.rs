@@ -135,9 +135,9 @@ fn classes(stride: usize, dilation: usize) -> [usize; 3] {
     [g, classes, inverse.unwrap_or(0)]
 }
 
-/// Each group's columns in packed weights, filled up where a vec4 entry point reads them.
-fn packed_columns(group_out: usize) -> usize {
-    if group_out < 4 { group_out } else { group_out.next_multiple_of(4) }
+/// Each group's columns in packed weights, filled up where a vec4 entry point reads them: not for many groups of few.
+fn packed_columns(group_out: usize, groups: usize) -> usize {
+    if group_out < 4 && groups > 1 { group_out } else { group_out.next_multiple_of(4) }
 }
 
 impl ConvTranspose3d {
@@ -297,7 +297,7 @@ impl Op for ConvTranspose3d {
         let [kt, kh, kw, cin, group_out] =
             constant.shape().dims("the weight", "[kT, kH, kW, Cin, Cout/groups]")?;
         let [ct, ch, cw] = std::array::from_fn(|a| classes(self.stride[a], self.dilation[a])[1]);
-        let (group_in, columns) = (cin / self.groups, packed_columns(group_out));
+        let (group_in, columns) = (cin / self.groups, packed_columns(group_out, self.groups));
         let weights = constant.f32s()?;
         let mut data = Vec::with_capacity(weights.len() / group_out * columns);
         let of_class = |classes: usize, kernel: usize| {
@@ -327,8 +327,10 @@ impl Op for ConvTranspose3d {
         let taps = self.most_taps([kt, kh, kw]);
         let step = [4, 2, 1].into_iter().find(|s| group_in.is_multiple_of(*s)).unwrap_or(1);
         let family = match r.traits().family {
-            // A few output channels leave most of a tile empty.
-            _ if !r.is_packed(1) || group_out < 4 => Family::Direct,
+            _ if !r.is_packed(1) => Family::Direct,
+            // A few output channels leave most of a tile empty; even so the uniform one is faster, if it fits at all.
+            Family::Uniform if self.groups == 1 => Family::Uniform,
+            _ if group_out < 4 => Family::Direct,
             family => family,
         };
         let (entry, groups, turns) = match family {
@@ -346,8 +348,8 @@ impl Op for ConvTranspose3d {
         };
         let columns = match (r.is_packed(1), family) {
             (false, _) => group_out,
-            (true, Family::Direct) => packed_columns(group_out),
-            (true, _) => packed_columns(group_out) / 4,
+            (true, Family::Direct) => packed_columns(group_out, self.groups),
+            (true, _) => packed_columns(group_out, self.groups) / 4,
         };
         let weight_row = if r.is_packed(1) { columns * self.groups } else { columns };
         let number = |v: usize| r.u32("length", v);
@@ -443,7 +445,9 @@ mod tests {
         let pack = |stride, dilation| {
             let c =
                 ConvTranspose3d { stride: [1, 1, stride], dilation: [1, 1, dilation], ..Default::default() };
-            c.pack(1, &weight).unwrap().unwrap().f32s().unwrap().to_vec()
+            let packed = c.pack(1, &weight).unwrap().unwrap();
+            // The one column is filled up to four.
+            packed.f32s().unwrap().iter().copied().step_by(4).collect::<Vec<_>>()
         };
         assert_eq!(pack(2, 1), [0.0, 2.0, 4.0, 1.0, 3.0]);
         assert_eq!(pack(6, 4), [0.0, 3.0, 1.0, 4.0, 2.0]);
