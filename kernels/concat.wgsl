@@ -3,6 +3,7 @@
 // Layouts: input [outer, row], output [outer, output_row], the input's part from `offset` of each row on; a row is
 // the joined axis and all axes after it.
 // Dispatch: concat_direct once for every input, 64 elements a workgroup.
+// Elem may be vectors of four elements; lengths, steps and counts are then in those.
 // Source: torch.cat.
 
 #import index

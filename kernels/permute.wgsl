@@ -3,6 +3,7 @@
 // Layouts: input contiguous; output contiguous, of shape `dims`, with `steps` from element to element of the input
 // along each of its axes. Both innermost axis first.
 // Dispatch: permute_direct, 64 elements a workgroup.
+// Elem may be vectors of four elements; lengths, steps and counts are then in those.
 // Source: torch.permute.
 
 #import index

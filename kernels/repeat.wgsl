@@ -5,6 +5,7 @@
 // Layouts: input contiguous, its axes `lengths` long with `steps` from element to element; output contiguous, of shape
 // `dims`. All innermost axis first.
 // Dispatch: repeat_direct, 64 elements a workgroup.
+// Elem may be vectors of four elements; lengths, steps and counts are then in those.
 // Source: torch.tile.
 
 #import index

@@ -5,6 +5,7 @@
 // Layouts: input and output contiguous, of shape `dims`, with `steps` from element to element along each axis; `back` is
 // less than the axis' length. All innermost axis first.
 // Dispatch: roll_direct, 64 elements a workgroup.
+// Elem may be vectors of four elements; lengths, steps and counts are then in those.
 // Source: torch.roll.
 
 #import index

@@ -4,6 +4,7 @@
 // `steps` from element to element of the input along each of its axes, modulo 2³² where they are negative. Both
 // innermost axis first.
 // Dispatch: slice_direct, 64 elements a workgroup.
+// Elem may be vectors of four elements; lengths, steps and counts are then in those.
 // Source: Python's x[start:stop:step].
 
 #import index

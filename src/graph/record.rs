@@ -230,6 +230,33 @@ impl Recorder<'_> {
         self.dispatches.push(dispatch);
     }
 
+    /// `Elem` of a kernel that only moves elements, which may be vectors of four.
+    pub fn moved(&self, dtype: DType, fours: bool) -> &'static str {
+        match (dtype, self.traits.precision, fours) {
+            (DType::I32, _, false) => "i32",
+            (DType::I32, _, true) => "vec4<i32>",
+            (_, Precision::F16, false) => "f16",
+            (_, Precision::F16, true) => "vec4<f16>",
+            (_, Precision::F32, false) => "f32",
+            (_, Precision::F32, true) => "vec4<f32>",
+        }
+    }
+
+    /// Whether a tensor's axes are walked in vectors of four: not in the plainest family, and if the last axis is
+    /// contiguous and all other steps are multiples of four. Lengths and steps are then made those of vectors.
+    pub fn in_fours(&self, dims: &mut [usize], steps: &mut [usize]) -> bool {
+        let (Some((last, _)), Some((step, outer))) = (dims.split_last_mut(), steps.split_last_mut()) else {
+            return false;
+        };
+        let whole = last.is_multiple_of(4) && *step == 1 && outer.iter().all(|s| s.is_multiple_of(4));
+        let fours = self.traits.family != Family::Direct && whole;
+        if fours {
+            *last /= 4;
+            outer.iter_mut().for_each(|s| *s /= 4);
+        }
+        fours
+    }
+
     /// Lengths or steps of a tensor's axes as `lib/strided.wgsl` wants them: innermost first, filled up.
     ///
     /// # Errors

@@ -9,7 +9,7 @@ use super::attributes::{any_element, axis};
 use super::{Door, Layout, Port};
 use crate::error::{Error, Result};
 use crate::gpu::Kernel;
-use crate::graph::{Dispatch, Graph, Op, Operand, Recorder, TensorType, Value};
+use crate::graph::{Dispatch, Family, Graph, Op, Operand, Recorder, TensorType, Value};
 use crate::shape::Shape;
 use crate::tensor::{DType, Tensor};
 use crate::{kernel, params};
@@ -123,17 +123,20 @@ impl Op for Concat {
         let mut offset = 0;
         for i in 0..r.inputs() {
             let row = self.row(r.input(i))?;
-            let count = r.input(i).elements();
+            let whole = [row, output_row, offset].iter().all(|n| n.is_multiple_of(4));
+            let fours = whole && r.traits().family != Family::Direct;
+            let width = if fours { 4 } else { 1 };
+            let count = r.input(i).elements() / width;
             let params = ConcatParams {
                 count: r.u32("elements", count)?,
-                row: r.u32("length", row)?,
-                output_row: r.u32("length", output_row)?,
-                offset: r.u32("length", offset)?,
+                row: r.u32("length", row / width)?,
+                output_row: r.u32("length", output_row / width)?,
+                offset: r.u32("length", offset / width)?,
                 ..Default::default()
             };
             r.dispatch(
                 Dispatch::new(&KERNEL, "concat_direct", &params)
-                    .elements(r.dtype(i))
+                    .tune("Elem", r.moved(r.dtype(i), fours))
                     .bind([Operand::Input(i), Operand::Output(0)])
                     .groups(count.div_ceil(64) as u64),
             );

@@ -95,17 +95,19 @@ impl Op for Permute {
 
     fn record(&self, r: &mut Recorder<'_>) -> Result<()> {
         let strides = r.input(0).strides();
-        let steps: Vec<usize> = self.order(r.input(0))?.into_iter().map(|a| strides[a]).collect();
-        let count = r.output(0).elements();
+        let mut steps: Vec<usize> = self.order(r.input(0))?.into_iter().map(|a| strides[a]).collect();
+        let mut dims = r.output(0).to_vec();
+        let fours = r.in_fours(&mut dims, &mut steps);
+        let count: usize = dims.iter().product();
         let params = PermuteParams {
             count: r.u32("elements", count)?,
-            dims: r.innermost_first(r.output(0), 1)?,
+            dims: r.innermost_first(&dims, 1)?,
             steps: r.innermost_first(&steps, 0)?,
             ..Default::default()
         };
         r.dispatch(
             Dispatch::new(&KERNEL, "permute_direct", &params)
-                .elements(r.dtype(0))
+                .tune("Elem", r.moved(r.dtype(0), fours))
                 .bind([Operand::Input(0), Operand::Output(0)])
                 .groups(count.div_ceil(64) as u64),
         );

@@ -100,17 +100,23 @@ impl Op for Repeat {
     }
 
     fn record(&self, r: &mut Recorder<'_>) -> Result<()> {
-        let count = r.output(0).elements();
+        let (mut lengths, mut steps) = (r.input(0).to_vec(), r.input(0).strides());
+        let mut dims = r.output(0).to_vec();
+        let fours = r.in_fours(&mut lengths, &mut steps);
+        if let Some(last) = dims.last_mut().filter(|_| fours) {
+            *last /= 4;
+        }
+        let count: usize = dims.iter().product();
         let params = RepeatParams {
             count: r.u32("elements", count)?,
-            dims: r.innermost_first(r.output(0), 1)?,
-            lengths: r.innermost_first(r.input(0), 1)?,
-            steps: r.innermost_first(&r.input(0).strides(), 0)?,
+            dims: r.innermost_first(&dims, 1)?,
+            lengths: r.innermost_first(&lengths, 1)?,
+            steps: r.innermost_first(&steps, 0)?,
             ..Default::default()
         };
         r.dispatch(
             Dispatch::new(&KERNEL, "repeat_direct", &params)
-                .elements(r.dtype(0))
+                .tune("Elem", r.moved(r.dtype(0), fours))
                 .bind([Operand::Input(0), Operand::Output(0)])
                 .groups(count.div_ceil(64) as u64),
         );

@@ -113,17 +113,19 @@ impl Op for Roll {
                 if shift > 0 { (length - far) % length } else { far }
             })
             .collect();
-        let count = shape.elements();
+        let (mut dims, mut steps) = (shape.to_vec(), shape.strides());
+        let fours = back.last() == Some(&0) && r.in_fours(&mut dims, &mut steps);
+        let count: usize = dims.iter().product();
         let params = RollParams {
             count: r.u32("elements", count)?,
-            dims: r.innermost_first(shape, 1)?,
-            steps: r.innermost_first(&shape.strides(), 0)?,
+            dims: r.innermost_first(&dims, 1)?,
+            steps: r.innermost_first(&steps, 0)?,
             back: r.innermost_first(&back, 0)?,
             ..Default::default()
         };
         r.dispatch(
             Dispatch::new(&KERNEL, "roll_direct", &params)
-                .elements(r.dtype(0))
+                .tune("Elem", r.moved(r.dtype(0), fours))
                 .bind([Operand::Input(0), Operand::Output(0)])
                 .groups(count.div_ceil(64) as u64),
         );

@@ -148,23 +148,30 @@ impl Op for Slice {
     fn record(&self, r: &mut Recorder<'_>) -> Result<()> {
         let ranges = self.ranges(r.input(0))?;
         let strides = r.input(0).strides();
-        let offset: usize = ranges.iter().zip(&strides).map(|((start, ..), s)| start * s).sum();
-        let steps: Vec<usize> = ranges
+        let mut offset: usize = ranges.iter().zip(&strides).map(|((start, ..), s)| start * s).sum();
+        let mut steps: Vec<usize> = ranges
             .iter()
             .zip(&strides)
             .map(|((_, count, step), s)| if *count == 1 { 0 } else { wrapped(step * *s as isize) })
             .collect();
-        let count = r.output(0).elements();
+        let mut dims = r.output(0).to_vec();
+        // A step that has wrapped round cannot be divided.
+        let forwards = ranges.iter().all(|(_, _, step)| *step > 0) && offset.is_multiple_of(4);
+        let fours = forwards && r.in_fours(&mut dims, &mut steps);
+        if fours {
+            offset /= 4;
+        }
+        let count: usize = dims.iter().product();
         let params = SliceParams {
             count: r.u32("elements", count)?,
             offset: r.u32("offset", offset)?,
-            dims: r.innermost_first(r.output(0), 1)?,
+            dims: r.innermost_first(&dims, 1)?,
             steps: r.innermost_first(&steps, 0)?,
             ..Default::default()
         };
         r.dispatch(
             Dispatch::new(&KERNEL, "slice_direct", &params)
-                .elements(r.dtype(0))
+                .tune("Elem", r.moved(r.dtype(0), fours))
                 .bind([Operand::Input(0), Operand::Output(0)])
                 .groups(count.div_ceil(64) as u64),
         );

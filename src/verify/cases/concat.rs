@@ -5,8 +5,11 @@ pub(super) fn cases() -> Vec<Case> {
     let two: [&[usize]; 2] = [&[2, 3, 4, 5], &[2, 3, 4, 7]];
     let five: [&[usize]; 5] = [&[2, 3, 5], &[2, 1, 5], &[2, 4, 5], &[2, 1, 5], &[2, 70, 5]];
     let outer: [&[usize]; 3] = [&[2, 33], &[1, 33], &[4, 33]];
-    let lists: [(&str, &[&[usize]], isize); 5] = [
+    let fours: [&[usize]; 3] = [&[2, 3, 5, 4], &[2, 3, 5, 7], &[2, 3, 5, 1]];
+    let lists: [(&str, &[&[usize]], isize); 7] = [
         ("channels", &two, -1),
+        ("some-of-fours", &fours, -1),
+        ("all-of-fours", &[&[3, 5, 8], &[3, 5, 12]], 2),
         ("outermost", &outer, 0),
         ("middle-of-five", &five, 1),
         ("one-input", &one, 1),

@@ -1,9 +1,10 @@
 use super::{super::Fill, Case};
 
 pub(super) fn cases() -> Vec<Case> {
-    let list: [(&str, &[usize], &[usize]); 6] = [
+    let list: [(&str, &[usize], &[usize]); 7] = [
         ("channels", &[3, 4, 5], &[1, 1, 3]),
         ("frames", &[2, 3, 4, 5], &[1, 2, 1, 1]),
+        ("fours", &[2, 3, 8], &[1, 2, 3]),
         ("every-axis", &[2, 3, 5], &[3, 2, 2]),
         ("new-axes", &[3, 5], &[2, 7, 1, 3]),
         ("scalar", &[], &[67]),

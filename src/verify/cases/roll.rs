@@ -4,8 +4,10 @@ use super::{super::Fill, Case};
 type Row = (&'static str, &'static [usize], &'static [isize], &'static [isize]);
 
 pub(super) fn cases() -> Vec<Case> {
-    let list: [Row; 5] = [
+    let list: [Row; 7] = [
         ("window", &[1, 4, 6, 7, 5], &[-2, -3, -3], &[1, 2, 3]),
+        ("window-of-fours", &[1, 4, 6, 7, 8], &[-2, -3, -3], &[1, 2, 3]),
+        ("fours-moved", &[3, 8], &[1], &[1]),
         ("forwards", &[7, 5], &[2], &[0]),
         ("round-and-round", &[3, 4, 5], &[11, -9], &[-1, 0]),
         ("nowhere", &[3, 4], &[0, 8], &[0, 1]),

@@ -10,10 +10,12 @@ fn slice(start: &[isize], stop: &[Option<isize>], step: &[isize]) -> Slice {
 }
 
 pub(super) fn cases() -> Vec<Case> {
-    let list: [(&str, &[usize], Slice); 10] = [
+    let list: [(&str, &[usize], Slice); 12] = [
         ("first-frames", &[6, 5, 4], slice(&[], &[Some(2)], &[])),
         ("last-channels", &[3, 5, 70], slice(&[0, 0, -66], &[], &[])),
         ("every-other-frame", &[2, 7, 3, 4, 5], slice(&[0, 1], &[], &[1, 2])),
+        ("half-the-channels", &[2, 3, 5, 16], slice(&[0, 0, 0, 8], &[], &[])),
+        ("channels-amid-fours", &[2, 3, 5, 16], slice(&[0, 0, 0, 2], &[None, None, None, Some(10)], &[])),
         ("crop", &[2, 9, 10, 3], slice(&[0, 2, 3], &[None, Some(-2), Some(8)], &[])),
         ("one-element-an-axis", &[4, 5, 40], slice(&[-1, 2], &[None, Some(3)], &[])),
         ("beyond-the-ends", &[4, 5, 6], slice(&[-100, 1], &[Some(100), Some(9)], &[1, 100])),
