@@ -67,6 +67,8 @@ struct Params {
 override STOPS: u32 = 0u;
 // Whether an iteration leaves its result in the other flow and dual field.
 override FLIPS: u32 = 0u;
+// Whether there is a dual field to begin with; it is zero else.
+override HAS_DUAL: u32 = 1u;
 
 @group(0) @binding(0) var<uniform> params: Params;
 // tvl1_begin
@@ -169,13 +171,17 @@ fn tvl1_begin(
     let constant = f32(warped[3u * i]) - gradient.x * at.x - gradient.y * at.y - f32(frame[i]);
     coefficients_out[i] = vec4<f32>(gradient, dot(gradient, gradient), constant);
     u_begin[i] = at;
-    let d = 4u * i;
-    p_begin[i] = vec4<f32>(
-        f32(dual_before[d]),
-        f32(dual_before[d + 1u]),
-        f32(dual_before[d + 2u]),
-        f32(dual_before[d + 3u]),
-    );
+    var own = vec4<f32>();
+    if HAS_DUAL != 0u {
+        let d = 4u * i;
+        own = vec4<f32>(
+            f32(dual_before[d]),
+            f32(dual_before[d + 1u]),
+            f32(dual_before[d + 2u]),
+            f32(dual_before[d + 3u]),
+        );
+    }
+    p_begin[i] = own;
 }
 
 @compute @workgroup_size(64)

@@ -45,14 +45,14 @@ pub enum Step {
 
 impl State {
     /// The state of pair `n` of warped frames `[N, H, W, 3]` (I₁, ∂x, ∂y), frames `[N, H, W]`, flows `[N, H, W, 2]` and
-    /// dual fields `[N, H, W, 4]`.
+    /// dual fields `[N, H, W, 4]`, zeros if not given.
     pub fn of_pair(
         n: usize,
         size: [usize; 2],
         warped: &[f32],
         frame: &[f32],
         flow: &[f32],
-        dual: &[f32],
+        dual: Option<&[f32]>,
     ) -> State {
         let pixels = size[0] * size[1];
         let at = n * pixels..(n + 1) * pixels;
@@ -70,7 +70,7 @@ impl State {
             data: gradients.zip(&terms).map(|([dx, dy], t)| [dx, dy, t.iter().sum()]).collect(),
             terms: terms.iter().map(|t| t.iter().map(|x| x.abs()).sum()).collect(),
             flow: at.clone().map(|i| [0, 1].map(|k| wide(flow[2 * i + k]))).collect(),
-            dual: at.map(|i| [0, 1, 2, 3].map(|k| wide(dual[4 * i + k]))).collect(),
+            dual: at.map(|i| [0, 1, 2, 3].map(|k| dual.map_or(0.0, |d| wide(d[4 * i + k])))).collect(),
         }
     }
 
@@ -186,7 +186,7 @@ mod tests {
     #[test]
     fn one_pixel_goes_towards_the_data() {
         let moved = |value: f32| {
-            let mut s = State::of_pair(0, [1, 1], &[value, 2.0, 0.0], &[0.0], &[0.0; 2], &[0.0; 4]);
+            let mut s = State::of_pair(0, [1, 1], &[value, 2.0, 0.0], &[0.0], &[0.0; 2], None);
             s.run(&SETTINGS, |_, _| {});
             s.flow[0][0]
         };
@@ -199,7 +199,7 @@ mod tests {
     #[test]
     fn it_stops_when_little_moves() {
         let mut steps = 0;
-        let mut s = State::of_pair(0, [1, 1], &[0.1, 2.0, 0.0], &[0.0], &[0.0; 2], &[0.0; 4]);
+        let mut s = State::of_pair(0, [1, 1], &[0.1, 2.0, 0.0], &[0.0], &[0.0; 2], None);
         let settings = Tvl1 { inner: 30, outer: 10, epsilon: 0.01, median: 3, ..SETTINGS };
         s.run(&settings, |step, _| steps += usize::from(step == Step::Iteration));
         // The first iteration brings ρ to 0, the second finds nothing to do.

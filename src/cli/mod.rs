@@ -4,6 +4,7 @@
 mod bench;
 mod demo;
 mod device;
+mod flow;
 mod models;
 mod op;
 mod output;
@@ -32,7 +33,8 @@ enum Command {
     Demo(demo::Demo),
     /// Run a network on a video.
     Run(run::Run),
-    // Its text is that of the struct, which has examples.
+    // Their text is that of the structs, which have examples.
+    Flow(flow::Flow),
     Op(op::OpCommand),
     /// Compare every kernel with its CPU reference on a device.
     Verify(verify::Verify),
@@ -123,6 +125,7 @@ pub(crate) fn main() -> ExitCode {
     let result = match Cli::parse().command {
         Command::Demo(c) => c.run(),
         Command::Run(c) => c.run(),
+        Command::Flow(c) => c.run(),
         Command::Op(c) => c.run(),
         Command::Verify(c) => c.run(),
         Command::Bench(c) => c.run(),

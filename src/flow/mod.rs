@@ -1,19 +1,23 @@
-//! Optical flow: files, measures and pictures.
+//! Optical flow: TV-L1, files, measures and pictures.
 //!
 //! A flow is a float tensor `[H, W, 2]`: how many pixels each pixel of the first frame moves, along x (to the right) and
 //! along y (down), so that `second(x + u, y + v) ≈ first(x, y)`. Where nothing is known both components are
 //! [`UNKNOWN`], as Middlebury's files have it.
 
+mod clip;
 mod file;
 mod measure;
 mod picture;
+mod tvl1;
 
 use crate::error::{Error, Result};
 use crate::tensor::Tensor;
 
+pub use clip::{FlowPlan, gray};
 pub use file::{read, write};
 pub use measure::{Measures, measure};
-pub use picture::{Coloring, arrows, picture, warp};
+pub use picture::{Coloring, arrows, longest, picture, warp};
+pub use tvl1::DualTvl1;
 
 /// Both components of the flow of a pixel of which nothing is known.
 pub const UNKNOWN: f32 = 1.666_666_8e9;

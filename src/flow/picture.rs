@@ -36,9 +36,10 @@ fn wheel() -> Vec<[f64; 3]> {
     colors
 }
 
-/// The length of the longest known motion.
-fn longest(flow: &[f32]) -> f32 {
-    flow.chunks_exact(2).filter(|p| is_known(p)).map(|p| p[0].hypot(p[1])).fold(0.0, f32::max)
+/// The length in pixels of the longest known motion in some flows.
+pub fn longest<'a>(flows: impl IntoIterator<Item = &'a Tensor>) -> f32 {
+    let values = flows.into_iter().filter_map(|f| f.f32s().ok()).flat_map(|v| v.chunks_exact(2));
+    values.filter(|p| is_known(p)).map(|p| p[0].hypot(p[1])).fold(0.0, f32::max)
 }
 
 /// The picture of a flow `[H, W, 2]`. `most` is the length in pixels that has full colour, the longest in the flow if not
@@ -51,7 +52,7 @@ pub fn picture(flow: &Tensor, coloring: Coloring, most: Option<f32>) -> Result<F
     if let Some(most) = most.filter(|m| !(m.is_finite() && *m > 0.0)) {
         return Err(Error::bad_input(format!("a longest motion of {most} pixels; it must be positive")));
     }
-    let most = match most.unwrap_or_else(|| longest(values)) {
+    let most = match most.unwrap_or_else(|| longest([flow])) {
         0.0 => 1.0,
         most => f64::from(most),
     };

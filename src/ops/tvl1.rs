@@ -89,7 +89,7 @@ impl Tvl1 {
 impl Graph {
     /// Adds the iterations of one warp of TV-L1 optical flow: `warped` `[N, H, W, 3]` is the second frame of each pair
     /// and its derivatives along x and y, sampled where `flow` leads; `frame` `[N, H, W, 1]` the first; `flow`
-    /// `[N, H, W, 2]` in pixels along x and y; `dual` `[N, H, W, 4]` the dual field p₁₁, p₁₂, p₂₁, p₂₂, zeros at first.
+    /// `[N, H, W, 2]` in pixels along x and y; `dual` `[N, H, W, 4]` the dual field p₁₁, p₁₂, p₂₁, p₂₂, zeros if not given.
     /// Gives the new flow and dual field.
     ///
     /// # Errors
@@ -99,10 +99,11 @@ impl Graph {
         warped: Value,
         frame: Value,
         flow: Value,
-        dual: Value,
+        dual: Option<Value>,
         attributes: &Tvl1,
     ) -> Result<(Value, Value)> {
-        let outputs = self.push_all(*attributes, &[warped, frame, flow, dual])?;
+        let inputs: Vec<Value> = [warped, frame, flow].into_iter().chain(dual).collect();
+        let outputs = self.push_all(*attributes, &inputs)?;
         Ok((outputs[0], outputs[1]))
     }
 }
@@ -115,13 +116,13 @@ pub const DOOR: Door = Door {
         Port::new("warped", Layout::Activation),
         Port::new("frame", Layout::Activation),
         Port::new("flow", Layout::Activation),
-        Port::new("dual", Layout::Activation),
+        Port::optional("dual", Layout::Activation),
     ],
     output: Layout::Activation,
     attributes: "tau=0.25, lambda=0.15, theta=0.3, inner_iterations=30, outer_iterations=10, median_filtering=5 (3, 0), \
                  epsilon=0.01 (0: all iterations)",
     build: |g, v, a| {
-        let (flow, dual) = g.tvl1(v[0], v[1], v[2], v[3], &a.read()?)?;
+        let (flow, dual) = g.tvl1(v[0], v[1], v[2], v.get(3).copied(), &a.read()?)?;
         Ok(vec![flow, dual])
     },
 };
@@ -158,7 +159,7 @@ impl Op for Tvl1 {
     }
 
     fn arity(&self) -> RangeInclusive<usize> {
-        4..=4
+        3..=4
     }
 
     fn infer(&self, inputs: &[TensorType]) -> Result<Vec<TensorType>> {
@@ -166,11 +167,12 @@ impl Op for Tvl1 {
         for (i, name, channels) in
             [(0, "warped frame", 3), (1, "frame", 1), (2, "flow", 2), (3, "dual field", 4)]
         {
-            if *inputs[i].shape != [n, h, w, channels] {
-                let wanted = format!("[{n}, {h}, {w}, {channels}]");
+            if let Some(input) = inputs.get(i)
+                && *input.shape != [n, h, w, channels]
+            {
                 return Err(Error::bad_input(format!(
-                    "the {name} must be {wanted}, it is {}",
-                    inputs[i].shape
+                    "the {name} must be [{n}, {h}, {w}, {channels}], it is {}",
+                    input.shape
                 )));
             }
         }
@@ -195,7 +197,7 @@ impl Op for Tvl1 {
                 1 << 20
             )));
         }
-        Ok(vec![inputs[2].clone(), inputs[3].clone()])
+        Ok(vec![inputs[2].clone(), TensorType::float(&[n, h, w, 4])?])
     }
 
     fn reference(&self, inputs: &[Tensor]) -> Result<Vec<Tensor>> {
@@ -206,7 +208,8 @@ impl Op for Tvl1 {
                 dual.extend(state.dual.iter().flatten().map(|x| *x as f32));
             }
         })?;
-        Ok(vec![Tensor::new(inputs[2].shape(), flow)?, Tensor::new(inputs[3].shape(), dual)?])
+        let [n, h, w, _] = inputs[2].shape().dims("the flow", "[N, H, W, 2]")?;
+        Ok(vec![Tensor::new(inputs[2].shape(), flow)?, Tensor::new(&[n, h, w, 4], dual)?])
     }
 
     fn bounds(&self, inputs: &[Tensor], _: &[Tensor]) -> Result<Vec<Bound>> {
@@ -278,11 +281,12 @@ impl Op for Tvl1 {
                 .groups(count.div_ceil(64) as u64)
         };
         use Operand::{Input, Output, Scratch};
-        r.dispatch(launch("tvl1_begin", &base).bind([
+        let has_dual = u32::from(r.inputs() > 3);
+        r.dispatch(launch("tvl1_begin", &base).constant("HAS_DUAL", has_dual).bind([
             Input(0),
             Input(1),
             Input(2),
-            Input(3),
+            if has_dual == 1 { Input(3) } else { Operand::Absent },
             Scratch(COEFFICIENTS),
             Scratch(FLOWS[0]),
             Scratch(DUALS[0]),
@@ -368,8 +372,8 @@ impl Tvl1 {
         mut watch: impl FnMut(Option<(&reference::State, reference::Step)>, &reference::State),
     ) -> Result<()> {
         let [n, height, width, _] = inputs[1].shape().dims("the frame", "[N, H, W, 1]")?;
-        let [warped, frame, flow, dual] = [0, 1, 2, 3].map(|i| inputs[i].f32s());
-        let (warped, frame, flow, dual) = (warped?, frame?, flow?, dual?);
+        let (warped, frame, flow) = (inputs[0].f32s()?, inputs[1].f32s()?, inputs[2].f32s()?);
+        let dual = inputs.get(3).map(Tensor::f32s).transpose()?;
         for pair in 0..n {
             let mut state = reference::State::of_pair(pair, [height, width], warped, frame, flow, dual);
             let mut before = state.clone();

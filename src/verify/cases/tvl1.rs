@@ -15,7 +15,7 @@ fn fixed(inner: usize, outer: usize, median: usize) -> Tvl1 {
 fn case(name: &str, [n, h, w]: [usize; 3], a: Tvl1) -> Case {
     let shapes: [&[usize]; 4] = [&[n, h, w, 3], &[n, h, w, 1], &[n, h, w, 2], &[n, h, w, 4]];
     Case::several(format!("tvl1/{name}"), &shapes, move |g, v| {
-        let (flow, dual) = g.tvl1(v[0], v[1], v[2], v[3], &a)?;
+        let (flow, dual) = g.tvl1(v[0], v[1], v[2], Some(v[3]), &a)?;
         Ok(vec![flow, dual])
     })
     .between(3, -0.5, 0.5)
@@ -36,6 +36,10 @@ pub(super) fn cases() -> Vec<Case> {
         // The first iteration moves the flow by more, the second by less.
         case("stops", [2, 18, 33], Tvl1 { epsilon: 0.05, ..fixed(2, 2, 3) }),
         case("goes-on", [2, 18, 33], Tvl1 { epsilon: 1e-6, ..fixed(2, 2, 3) }),
+        Case::several("tvl1/no-dual", &[&[1, 9, 13, 3], &[1, 9, 13, 1], &[1, 9, 13, 2]], |g, v| {
+            let (flow, dual) = g.tvl1(v[0], v[1], v[2], None, &fixed(2, 1, 0))?;
+            Ok(vec![flow, dual])
+        }),
         case("nan", [1, 12, 14], fixed(1, 1, 0)).fills([Fill::SomeNan]),
     ]
 }
