@@ -17,8 +17,9 @@
 // Layouts: warped [N, H, W, 3] is I₁ʷ, Ix, Iy; frame [N, H, W] is I₀; flow [N, H, W, 2]; dual [N, H, W, 4] is p₁₁, p₁₂,
 // p₂₁, p₂₂. Working memory, in f32: coefficients Ix, Iy, g and ρ(0) of each pixel, two flows and two dual fields, the
 // partial sums of |Δu|² of each pair, and its totals, of which each iteration leaves one in slot iteration mod 2.
-// Dispatch: 64 pixels a workgroup; tvl1_fused 16×16 pixels of a pair; tvl1_blocked an INNER×INNER tile of a pair;
-// tvl1_sum a pair a workgroup.
+// Dispatch: tvl1_begin and tvl1_end 64 pixels a workgroup; tvl1_median, tvl1_primal and tvl1_dual 64 columns and `rows`
+// rows of a pair, so that a pair that has ended costs few workgroups; tvl1_fused 16×16 pixels of a pair; tvl1_blocked an
+// INNER×INNER tile of a pair; tvl1_sum a pair a workgroup.
 // Source: Zach, Pock and Bischof 2007; Sánchez, Meinhardt-Llopis and Facciolo 2013; OpenCV's DualTVL1OpticalFlow.
 //
 // Ladder: tvl1_primal and tvl1_dual, in place → tvl1_fused, one launch an iteration → tvl1_blocked, several iterations
@@ -58,6 +59,8 @@ struct Params {
     // Partial sums of a pair.
     partials: u32,
     pairs: u32,
+    // Rows of a workgroup's 64 columns.
+    rows: u32,
     // How often u and p have changed their place when all iterations are made.
     u_flips: u32,
     p_flips: u32,
@@ -127,6 +130,28 @@ fn goes_on(total: f32) -> bool {
     return params.iteration == 0u || (!is_nan(total) && total > params.threshold);
 }
 
+// What a workgroup of 64 columns and `params.rows` rows works on.
+struct Strip {
+    pair: u32,
+    // The place of the pair's first pixel.
+    first: u32,
+    x: u32,
+    // The first row, and the one after the last; none if the column lies outside.
+    y: u32,
+    end: u32,
+}
+
+fn strip_of(group: u32, lane: u32) -> Strip {
+    let across = (params.width + 63u) / 64u;
+    let down = (params.height + params.rows - 1u) / params.rows;
+    let pair = group / (across * down);
+    let x = group % across * 64u + lane;
+    let y = group / across % down * params.rows;
+    let inside = x < params.width && pair < params.pairs;
+    let end = select(y, min(y + params.rows, params.height), inside);
+    return Strip(min(pair, params.pairs - 1u), pair * params.height * params.width, x, y, end);
+}
+
 // v − u for a pixel: the step towards ρ = 0. A NaN stays.
 fn towards_data(c: vec4<f32>, at: vec2<f32>) -> vec2<f32> {
     let rho = c.w + c.x * at.x + c.y * at.y;
@@ -190,30 +215,27 @@ fn tvl1_median(
     @builtin(num_workgroups) workgroups: vec3<u32>,
     @builtin(local_invocation_index) lane: u32,
 ) {
-    let i = linear_group(params.first_group, workgroup, workgroups) * 64u + lane;
-    if i >= params.count {
+    let strip = strip_of(linear_group(params.first_group, workgroup, workgroups), lane);
+    if STOPS != 0u && !goes_on(totals_of_median[slot_before(strip.pair)]) {
         return;
     }
-    let pixels = params.height * params.width;
-    if STOPS != 0u && !goes_on(totals_of_median[slot_before(i / pixels)]) {
-        return;
-    }
-    let first = i / pixels * pixels;
-    let x = i % params.width;
-    let y = i % pixels / params.width;
-    var keys_x: array<i32, COUNT>;
-    var keys_y: array<i32, COUNT>;
-    // unroll
-    for (var a = 0u; a < SIDE; a++) {
-        let row = first + (min(max(y + a, SIDE / 2u) - SIDE / 2u, params.height - 1u)) * params.width;
+    for (var y = strip.y; y < strip.end; y++) {
+        var keys_x: array<i32, COUNT>;
+        var keys_y: array<i32, COUNT>;
         // unroll
-        for (var b = 0u; b < SIDE; b++) {
-            let at = u_of_median[row + min(max(x + b, SIDE / 2u) - SIDE / 2u, params.width - 1u)];
-            keys_x[a * SIDE + b] = key_of(at.x);
-            keys_y[a * SIDE + b] = key_of(at.y);
+        for (var a = 0u; a < SIDE; a++) {
+            let above = min(max(y + a, SIDE / 2u) - SIDE / 2u, params.height - 1u);
+            let row = strip.first + above * params.width;
+            // unroll
+            for (var b = 0u; b < SIDE; b++) {
+                let at = u_of_median[row + min(max(strip.x + b, SIDE / 2u) - SIDE / 2u, params.width - 1u)];
+                keys_x[a * SIDE + b] = key_of(at.x);
+                keys_y[a * SIDE + b] = key_of(at.y);
+            }
         }
+        let middle = vec2<f32>(of_key(median_of(&keys_x)), of_key(median_of(&keys_y)));
+        u_median[strip.first + y * params.width + strip.x] = middle;
     }
-    u_median[i] = vec2<f32>(of_key(median_of(&keys_x)), of_key(median_of(&keys_y)));
 }
 
 @compute @workgroup_size(64)
@@ -222,23 +244,24 @@ fn tvl1_primal(
     @builtin(num_workgroups) workgroups: vec3<u32>,
     @builtin(local_invocation_index) lane: u32,
 ) {
-    let i = linear_group(params.first_group, workgroup, workgroups) * 64u + lane;
-    if i >= params.count {
+    let group = linear_group(params.first_group, workgroup, workgroups);
+    let strip = strip_of(group, lane);
+    if STOPS != 0u && !goes_on(totals_of_primal[slot_before(strip.pair)]) {
         return;
     }
-    let pixels = params.height * params.width;
-    if STOPS != 0u && !goes_on(totals_of_primal[slot_before(i / pixels)]) {
-        return;
+    var change = 0.0;
+    for (var y = strip.y; y < strip.end; y++) {
+        let i = strip.first + y * params.width + strip.x;
+        let left = select(vec4<f32>(), p_of_primal[i - min(strip.x, 1u)], strip.x > 0u);
+        let above = select(vec4<f32>(), p_of_primal[i - min(y, 1u) * params.width], y > 0u);
+        let before = u_in_place[i];
+        let after = primal(coefficients[i], before, p_of_primal[i], left, above);
+        u_in_place[i] = after;
+        change += dot(after - before, after - before);
     }
-    let x = i % params.width;
-    let y = i % pixels / params.width;
-    let left = select(vec4<f32>(), p_of_primal[i - min(x, 1u)], x > 0u);
-    let above = select(vec4<f32>(), p_of_primal[i - min(y, 1u) * params.width], y > 0u);
-    let before = u_in_place[i];
-    let after = primal(coefficients[i], before, p_of_primal[i], left, above);
-    u_in_place[i] = after;
-    if STOPS != 0u {
-        partials_of_primal[i] = dot(after - before, after - before);
+    // Those beyond the image add nothing.
+    if STOPS != 0u && group * 64u < params.partials * params.pairs {
+        partials_of_primal[group * 64u + lane] = change;
     }
 }
 
@@ -248,20 +271,17 @@ fn tvl1_dual(
     @builtin(num_workgroups) workgroups: vec3<u32>,
     @builtin(local_invocation_index) lane: u32,
 ) {
-    let i = linear_group(params.first_group, workgroup, workgroups) * 64u + lane;
-    if i >= params.count {
+    let strip = strip_of(linear_group(params.first_group, workgroup, workgroups), lane);
+    if STOPS != 0u && !goes_on(totals_of_dual[slot_before(strip.pair)]) {
         return;
     }
-    let pixels = params.height * params.width;
-    if STOPS != 0u && !goes_on(totals_of_dual[slot_before(i / pixels)]) {
-        return;
+    for (var y = strip.y; y < strip.end; y++) {
+        let i = strip.first + y * params.width + strip.x;
+        // The last pixel is its own neighbour: its difference is 0.
+        let right = u_of_dual[i + select(0u, 1u, strip.x + 1u < params.width)];
+        let below = u_of_dual[i + select(0u, params.width, y + 1u < params.height)];
+        p_in_place[i] = dual(p_in_place[i], u_of_dual[i], right, below);
     }
-    let x = i % params.width;
-    let y = i % pixels / params.width;
-    // The last pixel is its own neighbour: its difference is 0.
-    let right = u_of_dual[i + select(0u, 1u, x + 1u < params.width)];
-    let below = u_of_dual[i + select(0u, params.width, y + 1u < params.height)];
-    p_in_place[i] = dual(p_in_place[i], u_of_dual[i], right, below);
 }
 
 // A pixel's u after an iteration, from what lies in memory.
@@ -397,8 +417,9 @@ fn tvl1_sum(
     @builtin(local_invocation_index) lane: u32,
 ) {
     let pair = linear_group(params.first_group, workgroup, workgroups);
+    let before = totals_out[slot_before(min(pair, params.pairs - 1u))];
     var sum = 0.0;
-    if pair < params.pairs {
+    if pair < params.pairs && goes_on(before) {
         for (var k = lane; k < params.partials; k += 256u) {
             sum += partials_in[pair * params.partials + k];
         }
@@ -411,7 +432,6 @@ fn tvl1_sum(
         }
     }
     if lane == 0u && pair < params.pairs {
-        let before = totals_out[slot_before(pair)];
         var total = shared_sums[0];
         if !goes_on(before) {
             // Iterations 0 … iteration − 1 were made, unless it ended earlier.

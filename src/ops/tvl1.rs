@@ -80,10 +80,25 @@ impl Tvl1 {
         }
     }
 
-    /// Tiles of a pair whose changes are summed by one workgroup each, or 0 for a sum over pixels.
-    fn tiles(family: Family, height: usize, width: usize) -> usize {
-        if family == Family::Tiled { height.div_ceil(16) * width.div_ceil(16) } else { 0 }
+    /// How the pixels of a pair are shared out.
+    fn share(family: Family, height: usize, width: usize) -> Share {
+        // A processor goes through a workgroup one vector at a time: few of them with long loops cost least.
+        let rows = if family == Family::Uniform { 16 } else { 1 };
+        let strips = width.div_ceil(64) * height.div_ceil(rows);
+        let tiles = height.div_ceil(16) * width.div_ceil(16);
+        Share { rows, strips, tiles, partials: if family == Family::Tiled { tiles } else { 64 * strips } }
     }
+}
+
+/// How the pixels of a pair are shared out.
+struct Share {
+    /// Rows of a strip, which has 64 columns.
+    rows: usize,
+    strips: usize,
+    /// Tiles of 16×16 pixels.
+    tiles: usize,
+    /// Sums of squared changes, one a tile or one an invocation of a strip.
+    partials: usize,
 }
 
 impl Graph {
@@ -141,6 +156,7 @@ params! {
         period: u32,
         partials: u32,
         pairs: u32,
+        rows: u32,
         u_flips: u32,
         p_flips: u32,
     }
@@ -244,10 +260,9 @@ impl Op for Tvl1 {
     fn scratch(&self, inputs: &[TensorType], traits: Traits) -> Vec<u64> {
         let shape = &inputs[1].shape;
         let (n, pixels) = (shape[0] as u64, shape.elements() as u64);
-        let partials = match Tvl1::tiles(traits.family, shape[1], shape[2]) as u64 {
-            _ if self.epsilon == 0.0 => 1,
-            0 => pixels,
-            tiles => n * tiles,
+        let partials = match self.epsilon {
+            0.0 => 1,
+            _ => n * Tvl1::share(traits.family, shape[1], shape[2]).partials as u64,
         };
         vec![4 * pixels, 2 * pixels, 2 * pixels, 4 * pixels, 4 * pixels, partials, 2 * n]
     }
@@ -257,8 +272,7 @@ impl Op for Tvl1 {
         let count = pairs * height * width;
         let stops = self.epsilon > 0.0;
         let family = r.traits().family;
-        let tiles = Tvl1::tiles(family, height, width);
-        let partials = if tiles > 0 { tiles } else { height * width };
+        let Share { rows, strips, tiles, partials } = Tvl1::share(family, height, width);
         let base = Tvl1Params {
             count: r.u32("pixels", count)?,
             height: r.u32("height", height)?,
@@ -268,8 +282,9 @@ impl Op for Tvl1 {
             step: self.tau / self.theta,
             threshold: self.epsilon * self.epsilon * (height * width) as f32,
             period: if self.has_median() { r.u32("inner_iterations", self.inner_iterations)? } else { 0 },
-            partials: r.u32("tiles", partials)?,
+            partials: r.u32("partial sums", partials)?,
             pairs: r.u32("pairs", pairs)?,
+            rows: r.u32("rows", rows)?,
             ..Default::default()
         };
         let side = if self.has_median() { self.median_filtering } else { 3 };
@@ -278,11 +293,13 @@ impl Op for Tvl1 {
                 .tune("Side", format!("{side}u"))
                 .tune("Depth", format!("{DEPTH}u"))
                 .constant("STOPS", u32::from(stops))
-                .groups(count.div_ceil(64) as u64)
+                .groups((pairs * strips) as u64)
+                .turns(rows)
         };
+        let pixels = count.div_ceil(64) as u64;
         use Operand::{Input, Output, Scratch};
         let has_dual = u32::from(r.inputs() > 3);
-        r.dispatch(launch("tvl1_begin", &base).constant("HAS_DUAL", has_dual).bind([
+        r.dispatch(launch("tvl1_begin", &base).constant("HAS_DUAL", has_dual).groups(pixels).bind([
             Input(0),
             Input(1),
             Input(2),
@@ -350,15 +367,20 @@ impl Op for Tvl1 {
         }
         let params =
             Tvl1Params { iteration, u_flips: r.u32("launches", u)?, p_flips: r.u32("launches", p)?, ..base };
-        r.dispatch(launch("tvl1_end", &params).constant("FLIPS", u32::from(family == Family::Tiled)).bind([
-            Scratch(FLOWS[0]),
-            Scratch(FLOWS[1]),
-            Scratch(DUALS[0]),
-            Scratch(DUALS[1]),
-            Scratch(TOTALS),
-            Output(0),
-            Output(1),
-        ]));
+        r.dispatch(
+            launch("tvl1_end", &params)
+                .groups(pixels)
+                .constant("FLIPS", u32::from(family == Family::Tiled))
+                .bind([
+                    Scratch(FLOWS[0]),
+                    Scratch(FLOWS[1]),
+                    Scratch(DUALS[0]),
+                    Scratch(DUALS[1]),
+                    Scratch(TOTALS),
+                    Output(0),
+                    Output(1),
+                ]),
+        );
         Ok(())
     }
 }
