@@ -134,6 +134,33 @@ fn limits_are_errors(gpu: &Gpu) -> Result<(), Failed> {
     Ok(())
 }
 
+/// A tensor that just fits a binding is computed to its last element; one of four bytes more is refused.
+fn a_binding_may_be_full(gpu: &Gpu) -> Result<(), Failed> {
+    let limit = gpu.limits().max_storage_buffer_binding_size;
+    if limit > 256 << 20 {
+        println!("SKIPPED: a full binding, of {limit} bytes");
+        return Ok(());
+    }
+    let elements = limit as usize / 4;
+    let plan = |elements: usize| {
+        let mut g = Graph::new();
+        let x = g.input("x", &[elements])?;
+        let y = g.relu(x)?;
+        g.output("y", y)?;
+        Engine::from_gpu(gpu.clone()).plan(&g)
+    };
+    let x = Tensor::from_fn(&[elements], |i| (i % 4099) as f32 - 2000.0)?;
+    let y = plan(elements)?.run(&[("x", x.clone())])?;
+    if let Some(i) = x.f32s()?.iter().zip(y["y"].f32s()?).position(|(x, y)| x.max(0.0) != *y) {
+        return Err(format!("element {i} is wrong").into());
+    }
+    match plan(elements + 1) {
+        Err(e) if e.kind() == ErrorKind::OutOfMemory => Ok(()),
+        Err(e) => Err(e.to_string().into()),
+        Ok(_) => Err("four bytes more were planned".into()),
+    }
+}
+
 /// More workgroups than one dimension takes: 65,536 groups of 64 elements and a few.
 fn many_workgroups(gpu: &Gpu) -> Result<(), Failed> {
     let elements = 65_536 * 64 + 100;
@@ -216,7 +243,7 @@ fn outputs_without_a_node(gpu: &Gpu) -> Result<(), Failed> {
 type Check = fn(&Gpu) -> Result<(), Failed>;
 
 pub(crate) fn trials(prefix: &str, gpu: &Gpu) -> Vec<Trial> {
-    let list: [(&str, Check); 11] = [
+    let list: [(&str, Check); 12] = [
         ("outputs-without-a-node", outputs_without_a_node),
         ("agrees-with-cpu", agrees_with_cpu),
         ("same-bits-however-planned", same_bits_however_planned),
@@ -226,6 +253,7 @@ pub(crate) fn trials(prefix: &str, gpu: &Gpu) -> Vec<Trial> {
         ("profile-names-every-node", profile_names_every_node),
         ("first-difference-is-found", first_difference_is_found),
         ("limits-are-errors", limits_are_errors),
+        ("a-full-binding", a_binding_may_be_full),
         ("many-workgroups", many_workgroups),
         ("bad-inputs-are-errors", bad_inputs_are_errors),
     ];
