@@ -102,20 +102,16 @@ impl State {
         let [height, width] = self.size;
         let old = self.flow.clone();
         let reach = side / 2;
-        for y in 0..height {
-            for x in 0..width {
-                for k in 0..2 {
-                    let mut window = Vec::new();
-                    for a in 0..side {
-                        for b in 0..side {
-                            let at_y = (y + a).saturating_sub(reach).min(height - 1);
-                            let at_x = (x + b).saturating_sub(reach).min(width - 1);
-                            window.push(old[at_y * width + at_x][k]);
-                        }
-                    }
-                    window.sort_by(f64::total_cmp);
-                    self.flow[y * width + x][k] = window[side * side / 2];
-                }
+        for (i, pixel) in self.flow.iter_mut().enumerate() {
+            let (x, y) = (i % width, i / width);
+            let rows = (0..side).map(|a| (y + a).saturating_sub(reach).min(height - 1));
+            let columns = (0..side).map(|b| (x + b).saturating_sub(reach).min(width - 1));
+            for (k, component) in pixel.iter_mut().enumerate() {
+                let near =
+                    rows.clone().flat_map(|row| columns.clone().map(move |column| row * width + column));
+                let mut window: Vec<f64> = near.map(|j| old[j][k]).collect();
+                window.sort_by(f64::total_cmp);
+                *component = window[side * side / 2];
             }
         }
     }

@@ -71,10 +71,9 @@ impl FlowPlan {
         }
         // A pair given again fills up the last run.
         let padded = || pairs.iter().chain(std::iter::repeat(&pairs[0])).take(self.pairs);
-        let side = |of: fn(&(&[f32], &[f32])) -> Vec<f32>| {
-            Tensor::new(&[self.pairs, h, w, 1], padded().flat_map(of).collect::<Vec<f32>>())
-        };
-        let (first, second) = (side(|p| p.0.to_vec())?, side(|p| p.1.to_vec())?);
+        let join = |frames: Vec<&[f32]>| Tensor::new(&[self.pairs, h, w, 1], frames.concat());
+        let first = join(padded().map(|p| p.0).collect())?;
+        let second = join(padded().map(|p| p.1).collect())?;
         let outputs = self.plan.run(&[("first", first), ("second", second)])?;
         let flows = outputs["flow"].to_f32();
         let flows = flows.f32s()?.chunks_exact(h * w * 2).take(pairs.len());

@@ -449,7 +449,7 @@ impl Errors {
             return;
         }
         let limit = settings.lambda * settings.theta;
-        for i in 0..height * width {
+        for (i, old) in old.iter().enumerate() {
             let (x, y) = (i % width, i / width);
             let [dx, dy, constant] = before.data[i];
             let [a, b] = before.flow[i];
@@ -461,7 +461,7 @@ impl Errors {
             let p = self.dual[i];
             let divergence = |k: usize| p[2 * k] + left[2 * k] + p[2 * k + 1] + above[2 * k + 1];
             let moved = a.hypot(b) + limit * gradient + 8.0 * settings.theta;
-            self.flow[i] = old[i]
+            self.flow[i] = old
                 + if own.is_nan() { 0.0 } else { own }
                 + settings.theta * divergence(0).hypot(divergence(1))
                 + 8.0 * u * moved;
