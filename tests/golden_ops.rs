@@ -49,7 +49,9 @@ fn goldens() -> Vec<Golden> {
         if door.name == "reshape" {
             continue;
         }
-        let bytes = std::fs::read(&path).unwrap_or_else(|e| panic!("{}: {e}", path.display()));
+        let bytes = std::fs::read(&path).unwrap_or_else(|e| {
+            panic!("{}: {e}; python tools/golden_ops {} makes it", path.display(), door.name)
+        });
         let (_, metadata) = SafeTensors::read_metadata(&bytes).unwrap();
         let file = SafeTensors::deserialize(&bytes).unwrap();
         let cases: Json = serde_json::from_str(&metadata.metadata().as_ref().unwrap()["cases"]).unwrap();

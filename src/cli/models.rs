@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use clap::Args;
 use kinetograph::graph::{Family, Traits};
 use kinetograph::models::{self, NETWORKS};
-use kinetograph::ops::{CATALOG, Door};
+use kinetograph::ops::{CATALOG, Door, Layout};
 use kinetograph::verify;
 use kinetograph::{Error, Precision, Result};
 use serde_json::json;
@@ -96,7 +96,8 @@ fn table() -> Result<String> {
     let mut text = String::from(
         "# The operators\n\n\
          Written by `kinetograph models --ops --markdown`; a test compares. Activations are channels last; the command's \
-         `op --layout ncthw` takes and gives PyTorch's layouts. Inputs in brackets may be left out, those with … may be \
+         `op --layout ncthw` takes and gives PyTorch's layouts of what is marked with a star; attributes such as dim count the \
+         axes as they are here. Inputs in brackets may be left out, those with … may be \
          given several times. Cases are what `kinetograph verify OPERATOR/` runs, each in every kernel, with f32 and f16 \
          storage. The methods of `Graph` say what shapes, errors, NaN and infinities mean.\n\n\
          | operator | computes | inputs | attributes | kernels | cases |\n\
@@ -114,10 +115,13 @@ fn table() -> Result<String> {
                 kernels.extend(dispatches.iter().map(|d| format!("`{}`", d.entry())));
             }
         }
-        let inputs = door.inputs.iter().map(|p| match (p.optional, p.variadic) {
-            (true, _) => format!("[{}]", p.name),
-            (_, true) => format!("{} …", p.name),
-            _ => p.name.to_owned(),
+        let inputs = door.inputs.iter().map(|p| {
+            let star = if p.layout == Layout::Plain { "" } else { "*" };
+            match (p.optional, p.variadic) {
+                (true, _) => format!("[{}]{star}", p.name),
+                (_, true) => format!("{}{star} …", p.name),
+                _ => format!("{}{star}", p.name),
+            }
         });
         let kernels = if count == 0 { "a view".to_owned() } else { Vec::from_iter(kernels).join(", ") };
         let cells = [

@@ -128,8 +128,10 @@ impl OpCommand {
                 common.json = true;
                 continue;
             }
-            let value = value.or_else(|| words.next().cloned());
-            let value = value.ok_or_else(|| Error::usage(format!("--{flag} needs a value")))?;
+            let value = value.or_else(|| words.next().filter(|w| !w.starts_with("--")).cloned());
+            let value = value.ok_or_else(|| {
+                Error::usage(format!("--{flag} needs a value, such as `--{flag} true` for what is on or off"))
+            })?;
             match flag {
                 "attrs" => case.add_attributes(&value)?,
                 "layout" => case.layout = value,
@@ -160,8 +162,14 @@ fn attribute(text: &str) -> Json {
 
 fn find(name: &str) -> Result<&'static Door> {
     CATALOG.iter().find(|d| d.name == name).copied().ok_or_else(|| {
-        let names = CATALOG.iter().map(|d| d.name).collect::<Vec<_>>().join(", ");
-        Error::usage(format!("no operator `{name}`; there are {names}"))
+        let nearest = CATALOG.iter().max_by(|a, b| {
+            let like = |d: &Door| strsim::jaro_winkler(d.name, name);
+            like(a).total_cmp(&like(b))
+        });
+        let nearest = nearest.map_or("", |d| d.name);
+        Error::usage(format!(
+            "no operator `{name}`; the nearest is `{nearest}`, and `kinetograph models --ops` lists them all"
+        ))
     })
 }
 
@@ -233,7 +241,11 @@ impl Case {
                     tensor = tensor.permute(&order)?;
                 }
                 // Weights are constants, as in a network, so that the fast kernels can lay them out.
-                values.push(if port.layout == Layout::Plain || port.layout == Layout::Activation {
+                let indices = tensor.dtype() == kinetograph::DType::I32;
+                values.push(if indices {
+                    // Known before anything runs, they can be checked.
+                    g.constant(port.name, tensor)
+                } else if port.layout == Layout::Plain || port.layout == Layout::Activation {
                     let name = match port.variadic {
                         true => format!("{} {}", port.name, feeds.len()),
                         false => port.name.to_owned(),
@@ -256,9 +268,14 @@ impl Case {
         }
         let attributes = Attributes::from_json(Json::Object(self.attributes.clone()))?;
         // The graph places its own errors, those of attributes have no place yet.
-        let outputs = door
-            .add(&mut g, &values, &attributes)
-            .map_err(|e| if e.to_string().starts_with(&self.op) { e } else { e.at(&self.op) })?;
+        let outputs = door.add(&mut g, &values, &attributes).map_err(|e| {
+            let kind = e.kind();
+            let e = if e.to_string().starts_with(&self.op) { e } else { e.at(&self.op) };
+            match self.hint(door, &g, &values, &attributes, torch) {
+                Some(hint) => Error::new(kind, format!("{e} ({hint})")),
+                None => e,
+            }
+        })?;
         for (i, v) in outputs.iter().enumerate() {
             g.output(&i.to_string(), *v)?;
         }
@@ -279,6 +296,39 @@ impl Case {
             }
         }
         Ok(shape)
+    }
+
+    /// What else to say of inputs that do not fit: that PyTorch's layout would, or which one the shapes are of.
+    fn hint(
+        &self,
+        door: &Door,
+        g: &Graph,
+        values: &[kinetograph::Value],
+        attributes: &Attributes,
+        torch: bool,
+    ) -> Option<&'static str> {
+        let port = |i: usize| &door.inputs[i.min(door.inputs.len() - 1)];
+        let moved: Vec<Option<Vec<usize>>> =
+            values.iter().enumerate().map(|(i, v)| port(i).layout.from_torch(g.shape(*v).rank())).collect();
+        if moved.iter().all(Option::is_none) {
+            return None;
+        }
+        if torch {
+            return Some("shapes are given channels last, as they are computed with");
+        }
+        let mut other = Graph::new();
+        let mut inputs = Vec::new();
+        for (i, (v, order)) in values.iter().zip(moved).enumerate() {
+            let shape = g.shape(*v);
+            let dims = order.map_or_else(|| shape.to_vec(), |o| o.iter().map(|&a| shape[a]).collect());
+            let ty = kinetograph::graph::TensorType {
+                shape: kinetograph::Shape::new(&dims).ok()?,
+                dtype: g.ty(*v).dtype,
+            };
+            inputs.push(other.input_of(&i.to_string(), ty).ok()?);
+        }
+        door.add(&mut other, &inputs, attributes).ok()?;
+        Some("with --layout ncthw, for files laid out as PyTorch has them, they would fit")
     }
 }
 

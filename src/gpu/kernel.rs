@@ -1,6 +1,6 @@
 //! Kernel files and their expansion to the WGSL that a device compiles.
 //!
-//! A kernel file is plain WGSL. Three comments-like conventions are ours:
+//! A kernel file is plain WGSL. Three conventions are ours, comments to everybody else:
 //!
 //! - `#import name` on a line of its own pastes `kernels/lib/name.wgsl`, once.
 //! - A `const` or `alias` line that ends in `// tune: Name` may have its value replaced by the host. As

@@ -51,7 +51,15 @@ impl Attributes {
                 path if path == "." => "attributes".to_owned(),
                 path => format!("attribute `{path}`"),
             };
-            Error::bad_input(format!("{place}: {}", e.inner()))
+            // serde names Rust's types.
+            let text = e.inner().to_string();
+            let text = text
+                .replace("expected usize", "a whole number that is not negative is expected")
+                .replace("expected isize", "a whole number is expected")
+                .replace("expected f32", "a number is expected")
+                .replace("expected f64", "a number is expected")
+                .replace("expected a sequence", "a list such as [1, 2] is expected");
+            Error::bad_input(format!("{place}: {text}"))
         })
     }
 
@@ -217,8 +225,12 @@ pub(super) fn of_thw<T: Copy, const N: usize>(fill: T, values: [T; N]) -> [T; 3]
 pub(super) fn each<'de, D: Deserializer<'de>, const N: usize>(
     d: D,
 ) -> std::result::Result<[usize; N], D::Error> {
-    let error =
-        || D::Error::custom(format!("one number or one for each of {} is expected", axis_names::<N>()));
+    let error = || {
+        D::Error::custom(format!(
+            "one whole number, 0 or more, or one for each of {} is expected",
+            axis_names::<N>()
+        ))
+    };
     match OneOrEach::deserialize(d).map_err(|_| error())? {
         OneOrEach::One(x) => Ok([x; N]),
         OneOrEach::Each(x) => x.try_into().map_err(|_| error()),
@@ -240,7 +252,7 @@ pub(super) fn padding<'de, D: Deserializer<'de>, P: Deserialize<'de> + Copy, con
 ) -> std::result::Result<[[P; 2]; N], D::Error> {
     let error = || {
         D::Error::custom(format!(
-            "one number, one for each of {}, or [before, after] for each is expected",
+            "one whole number, one for each of {}, or [before, after] for each is expected",
             axis_names::<N>()
         ))
     };

@@ -16,7 +16,7 @@ pub enum Fill {
     Normal,
     /// Normal floats of deviation 1 about a mean, which brings out cancellation.
     About(f32),
-    /// Normal floats of deviation 1, one element in eleven NaN.
+    /// Normal floats of deviation 1, one element in eleven NaN, and of several at least one; elsewhere in each input.
     SomeNan,
     /// Normal floats times this.
     Scaled(f32),
@@ -41,6 +41,10 @@ impl Fill {
     /// A tensor for input `index` of the case of this name.
     pub(super) fn tensor(self, name: &str, index: usize, shape: &[usize]) -> Result<Tensor> {
         let mut next = bits(name, index);
+        let elements: usize = shape.iter().product();
+        // Another place for each of several inputs: a NaN in one of them alone must show.
+        let place = (7 + 2 * index) % 11;
+        let is_nan = |i: usize| i % 11 == place || (elements > 1 && elements <= place && i == index % elements);
         Tensor::from_fn(shape, |i| {
             let bits = next();
             // Twelve uniform numbers of five bits each sum to something near normal, exactly reproducible.
@@ -51,7 +55,7 @@ impl Fill {
                 Fill::Normal => normal,
                 Fill::About(mean) => mean + normal,
                 Fill::Scaled(factor) => normal * factor,
-                Fill::SomeNan if i % 11 == 7 => f32::NAN,
+                Fill::SomeNan if is_nan(i) => f32::NAN,
                 Fill::Masked if bits >> 63 == 1 => f32::NEG_INFINITY,
                 Fill::SomeNan | Fill::Masked => normal,
             }
