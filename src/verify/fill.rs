@@ -44,7 +44,8 @@ impl Fill {
         let elements: usize = shape.iter().product();
         // Another place for each of several inputs: a NaN in one of them alone must show.
         let place = (7 + 2 * index) % 11;
-        let is_nan = |i: usize| i % 11 == place || (elements > 1 && elements <= place && i == index % elements);
+        let is_nan =
+            |i: usize| i % 11 == place || (elements > 1 && elements <= place && i == index % elements);
         Tensor::from_fn(shape, |i| {
             let bits = next();
             // Twelve uniform numbers of five bits each sum to something near normal, exactly reproducible.
