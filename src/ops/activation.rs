@@ -13,7 +13,7 @@ use crate::{kernel, params};
 
 static KERNEL: Kernel = kernel!("activation");
 
-/// An [`Activation`] on every element.
+/// An [`Activation`] on every element. NaN stays NaN; a product of zero and infinity within the formula is NaN too.
 #[derive(Debug, Clone, PartialEq)]
 pub struct ActivationOp(pub Activation);
 

@@ -20,6 +20,8 @@ static KERNEL: Kernel = kernel!("linear");
 const FEW_ROWS: usize = 4;
 
 /// `y = x·weight + bias` over the last axis.
+///
+/// Non-finite inputs spread through the sums as IEEE arithmetic has it; zero weights times infinity are NaN.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Linear {
     /// Set by the planner when it moves an activation into the layer.

@@ -2,6 +2,10 @@
 //! reference (`ref/src/<op>.rs`) and its cases (`src/verify/cases/<op>.rs`). Those made of other operators lie in
 //! [`composed`].
 //!
+//! NaN is never hidden: what moves elements keeps it, what sums spreads it and infinities as IEEE arithmetic has it (a
+//! zero weight times an infinity is NaN), what compares or chooses says at its attributes what it makes of it. Where WGSL
+//! leaves NaN to the device, kernels look at bits.
+//!
 //! To add one, see `docs/add-an-op.md`.
 
 #[macro_use]

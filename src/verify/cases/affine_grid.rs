@@ -19,5 +19,9 @@ pub(super) fn cases() -> Vec<Case> {
                 Fill::Scaled(100.0),
             ])
         })
+        .chain([Case::new("affine_grid/nan", &[&[3, 2, 3]], |g, v| {
+            g.affine_grid(v[0], &AffineGrid { size: vec![4, 5], align_corners: false })
+        })
+        .fills([Fill::SomeNan])])
         .collect()
 }

@@ -28,5 +28,13 @@ pub(super) fn cases() -> Vec<Case> {
                     vec![Fill::Integers, Fill::Normal]
                 })
         })
+        // A NaN in a row reaches the channel of the one code that the row belongs to.
+        .chain([Case::several("ema_codebook/nan", &[&[12, 3], &[12], &[9], &[9, 3]], move |g, v| {
+            let y = g.ema_codebook(v[0], v[1], [v[2], v[3]], &plain)?;
+            Ok(vec![y.sizes, y.sums, y.codebook])
+        })
+        .indices(1, 0..=8)
+        .between(2, 0.5, 20.0)
+        .fills([Fill::SomeNan])])
         .collect()
 }

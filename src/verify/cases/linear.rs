@@ -1,4 +1,4 @@
-use super::Case;
+use super::{super::Fill, Case};
 use crate::graph::Activation;
 
 pub(super) fn cases() -> Vec<Case> {
@@ -35,6 +35,13 @@ pub(super) fn cases() -> Vec<Case> {
             g.relu(y)
         });
         list.push(case.exact_on_integers());
+    }
+    for (name, rows, columns) in [("nan-few-rows", 2, 24), ("nan", 70, 9)] {
+        let case = Case::new(format!("linear/{name}"), &[&[rows, 5], &[5, columns], &[columns]], |g, v| {
+            g.linear(v[0], v[1], Some(v[2]))
+        });
+        // Only some rows have a NaN, and no weight.
+        list.push(case.between(1, -1.0, 1.0).between(2, -1.0, 1.0).fills([Fill::SomeNan]));
     }
     list.push(
         Case::new("linear/outer-axes-free-weight", &[&[2, 3, 5, 8], &[8, 12]], |g, v| {
