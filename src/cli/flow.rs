@@ -36,7 +36,7 @@ pub(crate) struct Flow {
     /// The motion in pixels that has full colour [default: the longest]
     #[arg(long, value_name = "PIXELS")]
     longest: Option<f32>,
-    /// Write the first picture with arrows along the flow
+    /// Write the first picture with arrows along the flow, short ones drawn longer
     #[arg(long, value_name = "OUT.png")]
     arrows: Option<PathBuf>,
     /// Write the second picture brought back along the flow: it should look like the first
@@ -187,7 +187,9 @@ impl Flow {
             write::png(path, &flow::picture(flow, self.coloring(), self.longest)?)?;
         }
         if let Some(path) = &self.arrows {
-            write::png(path, &flow::arrows(&a, flow, 16, 1.0)?)?;
+            // Small motions are drawn longer, up to the distance between arrows.
+            let longest = flow::longest([flow]).max(1e-3);
+            write::png(path, &flow::arrows(&a, flow, 16, (16.0 / longest).clamp(1.0, 16.0))?)?;
         }
         if let Some(path) = &self.warped {
             write::png(path, &flow::warp(&b, flow)?)?;
