@@ -254,22 +254,25 @@ pub fn run(case: &Case, gpu: &Gpu) -> Vec<Report> {
                 report("", Verdict::Skipped("the device has no 16-bit floats in shaders".into()));
                 break;
             }
-            let keys = match case.dispatches(Traits { family, precision }) {
-                Ok(dispatches) => dispatches.iter().map(|d| d.key.clone()).collect::<Vec<_>>(),
+            let dispatches = match case.dispatches(Traits { family, precision }) {
+                Ok(dispatches) => dispatches,
                 Err(e) => {
                     report("", Verdict::Fail(e.to_string()));
                     continue;
                 }
             };
+            let keys: Vec<_> = dispatches.iter().map(|d| d.key.clone()).collect();
             if seen.contains(&keys) {
                 continue;
             }
             seen.push(keys);
+            let narrow = narrow(dispatches.iter().map(|d| d.groups).max().unwrap_or(1));
             for &fill in &case.fills {
-                let verdict = check(case, gpu, family, precision, fill).unwrap_or_else(|e| match e.kind() {
-                    ErrorKind::OutOfMemory => Verdict::Skipped(e.to_string()),
-                    _ => Verdict::Fail(e.to_string()),
-                });
+                let verdict =
+                    check(case, gpu, family, precision, fill, narrow).unwrap_or_else(|e| match e.kind() {
+                        ErrorKind::OutOfMemory => Verdict::Skipped(e.to_string()),
+                        _ => Verdict::Fail(e.to_string()),
+                    });
                 report(&format!(" {fill}"), verdict);
             }
         }
@@ -279,7 +282,16 @@ pub fn run(case: &Case, gpu: &Gpu) -> Vec<Report> {
 
 /// Each node of the case is compared with its reference on the very inputs that the device gave it: a case of an
 /// operator made of others is as strict as one of a single kernel.
-fn check(case: &Case, gpu: &Gpu, family: Family, precision: Precision, fill: Fill) -> Result<Verdict> {
+///
+/// The second run has at most `narrow` workgroups along a dimension of a dispatch.
+fn check(
+    case: &Case,
+    gpu: &Gpu,
+    family: Family,
+    precision: Precision,
+    fill: Fill,
+    narrow: u32,
+) -> Result<Verdict> {
     let tensors = case.tensors(fill, precision)?;
     let mut graph = case.graph(&tensors)?.fused();
     let results: Vec<Value> = graph.outputs.drain(..).map(|(_, v)| v).collect();
@@ -304,8 +316,7 @@ fn check(case: &Case, gpu: &Gpu, family: Family, precision: Precision, fill: Fil
     if !broken.is_empty() {
         return Ok(Verdict::Fail(format!("wrote past the end of {}", broken.join(", "))));
     }
-    let groups = case.dispatches(Traits { family, precision })?.iter().map(|d| d.groups).max().unwrap_or(1);
-    let options = PlanOptions { widest: Some(narrow(groups)), ..options };
+    let options = PlanOptions { widest: Some(narrow), ..options };
     let second = GpuPlan::new(gpu, &graph, &options)?.run(&inputs)?;
 
     let mut known: HashMap<Value, Tensor> = HashMap::new();
