@@ -149,6 +149,13 @@ impl Design {
         }
     }
 
+    /// With one more input.
+    #[must_use]
+    pub fn with_input(mut self, input: Input) -> Self {
+        self.inputs.push(input);
+        self
+    }
+
     /// With this average.
     #[must_use]
     pub fn average(self, average: Average) -> Self {

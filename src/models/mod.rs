@@ -4,6 +4,7 @@ pub mod c3d;
 mod design;
 mod recognise;
 pub mod resnet;
+pub mod two_stream_fusion;
 pub mod vgg;
 
 use crate::error::{Error, Result};
@@ -14,7 +15,8 @@ pub use design::{Average, Choices, Design, Input, Model, Reading, Source};
 pub use recognise::{Match, recognise};
 
 /// Every network.
-pub const NETWORKS: &[&Network] = &[&c3d::NETWORK, &resnet::NETWORK, &vgg::NETWORK];
+pub const NETWORKS: &[&Network] =
+    &[&c3d::NETWORK, &resnet::NETWORK, &two_stream_fusion::NETWORK, &vgg::NETWORK];
 
 /// A network that can be run by name.
 pub struct Network {
