@@ -1,6 +1,10 @@
 //! The demo: clips rendered from a seed, and the small trained network that tells how their shape moves.
 
+mod draw;
+mod figure;
 pub mod scene;
+#[cfg(feature = "video")]
+pub mod two_stream;
 
 use crate::error::Result;
 use crate::graph::Graph;

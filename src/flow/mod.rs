@@ -8,6 +8,10 @@ mod clip;
 mod file;
 mod measure;
 mod picture;
+mod recipe;
+#[cfg(test)]
+mod recipe_tests;
+mod stack;
 mod tvl1;
 
 use crate::error::{Error, Result};
@@ -17,6 +21,8 @@ pub use clip::{FlowPlan, gray};
 pub use file::{read, write};
 pub use measure::{Measures, measure};
 pub use picture::{Coloring, arrows, longest, picture, warp};
+pub use recipe::{FLOW_RECIPES, FlowRecipe, Windows};
+pub use stack::{Encoding, Order, stack};
 pub use tvl1::DualTvl1;
 
 /// Both components of the flow of a pixel of which nothing is known.

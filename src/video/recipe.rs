@@ -19,7 +19,7 @@ pub enum Rounding {
 
 impl Rounding {
     /// `numerator / denominator`, rounded.
-    fn divide(self, numerator: usize, denominator: usize) -> usize {
+    pub(crate) fn divide(self, numerator: usize, denominator: usize) -> usize {
         let (whole, rest) = (numerator / denominator, numerator % denominator);
         let up = match (rest * 2).cmp(&denominator) {
             std::cmp::Ordering::Less => false,
@@ -42,6 +42,20 @@ pub enum Size {
     },
     /// The shorter edge gets this length; the longer one keeps the proportion and is rounded.
     ShortEdge(usize, Rounding),
+}
+
+impl Size {
+    /// Height and width, for a picture of this size.
+    pub(crate) fn of(self, width: usize, height: usize) -> (usize, usize) {
+        match self {
+            Size::Exact { height, width } => (height, width),
+            Size::ShortEdge(edge, rounding) => {
+                let edge = edge.min(MAX_PIXELS);
+                let long = rounding.divide(edge * width.max(height), width.min(height));
+                if height <= width { (edge, long) } else { (long, edge) }
+            }
+        }
+    }
 }
 
 /// A crop from the centre.
@@ -221,7 +235,7 @@ impl Recipe {
     /// # Errors
     /// [`crate::ErrorKind::BadInput`] when the crop is larger than the resized frame or the size absurd.
     pub fn frame(&self, frame: &Frame) -> Result<Vec<f32>> {
-        let (height, width) = self.resized(frame.width(), frame.height());
+        let (height, width) = self.size.of(frame.width(), frame.height());
         let Crop { height: ch, width: cw, rounding } = self.crop;
         if ch > height || cw > width || ch * cw == 0 {
             return Err(Error::bad_input(format!(
@@ -243,18 +257,6 @@ impl Recipe {
             }
         }
         Ok(out)
-    }
-
-    /// Height and width before the crop, for a picture of this size.
-    fn resized(&self, width: usize, height: usize) -> (usize, usize) {
-        match self.size {
-            Size::Exact { height, width } => (height, width),
-            Size::ShortEdge(edge, rounding) => {
-                let edge = edge.min(MAX_PIXELS);
-                let long = rounding.divide(edge * width.max(height), width.min(height));
-                if height <= width { (edge, long) } else { (long, edge) }
-            }
-        }
     }
 }
 
