@@ -7,6 +7,7 @@
 mod clip;
 mod file;
 mod measure;
+mod method;
 mod picture;
 mod recipe;
 #[cfg(test)]
@@ -15,11 +16,13 @@ mod stack;
 mod tvl1;
 
 use crate::error::{Error, Result};
+use crate::graph::{Graph, Value};
 use crate::tensor::Tensor;
 
 pub use clip::{FlowPlan, gray};
 pub use file::{read, write};
 pub use measure::{Measures, measure};
+pub use method::{Difference, Method};
 pub use picture::{Coloring, arrows, longest, picture, warp};
 pub use recipe::{FLOW_RECIPES, FlowRecipe, Windows};
 pub use stack::{Encoding, Order, stack};
@@ -44,4 +47,14 @@ fn components(flow: &Tensor) -> Result<([usize; 2], &[f32])> {
             Err(Error::bad_input(format!("a flow has 2 components, not {c}: its shape is {}", flow.shape())))
         }
     }
+}
+
+/// Number, height and width of the frames of a method, `[N, H, W, 1]` both.
+fn frames(g: &Graph, first: Value, second: Value) -> Result<[usize; 3]> {
+    let [n, h, w, c] = g.shape(first).dims("the frames", "[N, H, W, 1]")?;
+    if c != 1 || g.shape(first) != g.shape(second) {
+        let (a, b) = (g.shape(first), g.shape(second));
+        return Err(Error::bad_input(format!("frames of {a} and {b}: both must be [N, H, W, 1]")));
+    }
+    Ok([n, h, w])
 }
