@@ -66,7 +66,7 @@ impl Windows {
 /// let recipe = FlowRecipe::by_name("tsn-caffe-flow")?;
 /// let (engine, at_a_time) = (Engine::cpu(), NonZero::<usize>::MIN);
 /// let size = recipe.flow_size(video.width(), video.height());
-/// let plan = FlowPlan::new(&engine, size, at_a_time, &DualTvl1::default(), &PlanOptions::default())?;
+/// let plan = FlowPlan::new(&engine, size, at_a_time, &DualTvl1::default().into(), &PlanOptions::default())?;
 /// let clips = recipe.apply(&mut video, &plan, 3, &mut |_, _| {})?;
 /// assert_eq!(&clips.shape()[..], [3, 224, 224, 10]);
 /// # Ok::<(), kinetograph::Error>(())
@@ -284,7 +284,7 @@ impl FlowRecipe {
         match (self.rate, fps) {
             (Rate::Stride(stride), _) => sample::by_stride(frames, 0, stride),
             (Rate::Fps(target), Some(fps)) => sample::by_fps(frames, fps, target),
-            (Rate::Fps(_), None) => (0..frames).collect(),
+            (Rate::Fps(_), None) | (Rate::Segments, _) => (0..frames).collect(),
         }
     }
 

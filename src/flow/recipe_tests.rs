@@ -103,7 +103,7 @@ fn a_video_becomes_a_stack() {
     let method = DualTvl1 { solver, scales: 2, ..DualTvl1::default() };
     let plan = |h, w| {
         let three = NonZero::new(3).unwrap();
-        FlowPlan::new(&Engine::cpu(), [h, w], three, &method, &PlanOptions::default()).unwrap()
+        FlowPlan::new(&Engine::cpu(), [h, w], three, &method.into(), &PlanOptions::default()).unwrap()
     };
     let mut told = Vec::new();
     let clips = recipe.apply(&mut video, &plan(32, 40), 2, &mut |i, n| told.push((i, n))).unwrap();

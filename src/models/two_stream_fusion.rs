@@ -127,9 +127,12 @@ fn design(r: &Reading) -> Result<Design> {
     let config =
         TwoStreamFusion { vgg, flows: r.length("temporal.0.weight", 1, 2 * published.flows) / 2, fusion };
     let (frames, size) = (config.vgg.frames, config.vgg.size);
+    let (clip, flow) = (
+        Input::clip("two-stream-bryanyzhu", frames, size),
+        Input::stacks("two-stream-bryanyzhu-flow", frames, size, config.flows),
+    );
     let notes = format!("{fusion:?}, width {width}, {} flows, {} classes", config.flows, config.vgg.classes);
-    Ok(Design::new(Input::clip("imagenet-224", frames, size), notes, move |clips, w| config.build(clips, w))
-        .with_input(Input::flow("bryanyzhu", frames, size)))
+    Ok(Design::new(clip, notes, move |clips, w| config.build(clips, w)).with_input(flow))
 }
 
 /// How many convolutions each stage has, given which layers are ones: two layers for each, one for the pooling between

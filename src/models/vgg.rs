@@ -175,10 +175,10 @@ fn design(r: &Reading) -> Result<Design> {
         size: r.size(224),
     };
     let (frames, size) = (config.frames, config.size);
-    let input = if channels == 3 {
-        Input::clip("imagenet-224", frames, size)
-    } else {
-        Input::flow("bryanyzhu", frames, size)
+    let input = match (channels, r.convention()) {
+        (3, "bryanyzhu") => Input::clip("two-stream-bryanyzhu", frames, size),
+        (3, _) => Input::clip("imagenet-224", frames, size),
+        _ => Input::stacks("two-stream-bryanyzhu-flow", frames, size, channels / 2),
     };
     let notes = format!("width {}, {channels} channels, {} classes", config.width, config.classes);
     Ok(Design::new(input, notes, move |clips, w| config.build(clips, w)))
