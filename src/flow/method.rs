@@ -1,6 +1,6 @@
 //! The methods, behind one interface.
 
-use super::{DualTvl1, frames};
+use super::{DualTvl1, Farneback, frames};
 use crate::error::{Error, Result};
 use crate::graph::{Graph, Value};
 use crate::ops::{Binary, Unary};
@@ -11,6 +11,8 @@ use crate::ops::{Binary, Unary};
 pub enum Method {
     /// TV-L1, after OpenCV.
     DualTvl1(DualTvl1),
+    /// Farnebäck's, after OpenCV.
+    Farneback(Farneback),
     /// The plain difference of brightness, which is no flow.
     Difference(Difference),
 }
@@ -24,6 +26,12 @@ impl Default for Method {
 impl From<DualTvl1> for Method {
     fn from(method: DualTvl1) -> Method {
         Method::DualTvl1(method)
+    }
+}
+
+impl From<Farneback> for Method {
+    fn from(method: Farneback) -> Method {
+        Method::Farneback(method)
     }
 }
 
@@ -52,6 +60,7 @@ impl Method {
         }
         match self {
             Method::DualTvl1(method) => method.add(g, first, second, initial),
+            Method::Farneback(method) => method.add(g, first, second, initial),
             Method::Difference(_) if initial.is_some() => {
                 Err(Error::bad_input("a difference of frames begins with no flow"))
             }
@@ -62,7 +71,7 @@ impl Method {
     /// How many numbers a pixel of the result has: 2 for a flow, 1 for a difference.
     pub fn channels(&self) -> usize {
         match self {
-            Method::DualTvl1(_) => 2,
+            Method::DualTvl1(_) | Method::Farneback(_) => 2,
             Method::Difference(_) => 1,
         }
     }

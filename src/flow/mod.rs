@@ -1,10 +1,11 @@
-//! Optical flow: TV-L1, files, measures and pictures.
+//! Optical flow: TV-L1 and Farnebäck's, files, measures and pictures.
 //!
 //! A flow is a float tensor `[H, W, 2]`: how many pixels each pixel of the first frame moves, along x (to the right) and
 //! along y (down), so that `second(x + u, y + v) ≈ first(x, y)`. Where nothing is known both components are
 //! [`UNKNOWN`], as Middlebury's files have it.
 
 mod clip;
+mod farneback;
 mod file;
 mod measure;
 mod method;
@@ -20,6 +21,7 @@ use crate::graph::{Graph, Value};
 use crate::tensor::Tensor;
 
 pub use clip::{FlowPlan, gray};
+pub use farneback::Farneback;
 pub use file::{read, write};
 pub use measure::{Measures, measure};
 pub use method::{Difference, Method};
