@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use clap::{Args, ValueEnum};
 use kinetograph::error::At;
-use kinetograph::flow::{DualTvl1, FlowRecipe};
+use kinetograph::flow::{DualTvl1, Farneback, FlowRecipe, Method};
 use kinetograph::models::{self, Average, Choices, Model, Network};
 use kinetograph::ops::Tvl1;
 use kinetograph::prepare::{Prepare, Views};
@@ -83,6 +83,8 @@ enum FlowMethod {
     Tvl1,
     /// TV-L1 with a tenth of the iterations
     Tvl1Fast,
+    /// Farnebäck's, with the parameters of dense_flow
+    Farneback,
 }
 
 #[derive(Clone, Copy, ValueEnum)]
@@ -295,17 +297,18 @@ impl Run {
             video.fps().map_or(String::new(), |f| format!(", {f:.2} frames a second"))
         );
         let method = match self.flow_method {
-            FlowMethod::Tvl1 => DualTvl1::default(),
+            FlowMethod::Tvl1 => Method::default(),
+            FlowMethod::Farneback => Farneback::dense_flow().into(),
             FlowMethod::Tvl1Fast => {
                 let solver = Tvl1 { outer_iterations: 2, inner_iterations: 15, ..Tvl1::default() };
-                DualTvl1 { solver, ..DualTvl1::default() }
+                DualTvl1 { solver, ..DualTvl1::default() }.into()
             }
         };
         let prepare = Prepare {
             views: self.clips,
             recipe: self.recipe.as_deref().map(Recipe::by_name).transpose()?,
             flow_recipe: self.flow_recipe.as_deref().map(FlowRecipe::by_name).transpose()?,
-            method: method.into(),
+            method,
             ..Prepare::default()
         };
         let bar = output::bar("optical flow", 0);

@@ -1,5 +1,7 @@
 //! What a network's file says of it, and how a checkpoint becomes a model.
 
+use std::fmt;
+
 use crate::error::Result;
 use crate::graph::Graph;
 use crate::weights::{Checkpoint, Naming, Weights};
@@ -84,6 +86,14 @@ pub enum Source {
     Frames(&'static str),
     /// Optical flow `[N, T, H, W, C]`, prepared by the recipe of this name in `flow::FLOW_RECIPES`.
     Flow(&'static str),
+}
+
+impl fmt::Display for Source {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Source::Frames(recipe) | Source::Flow(recipe) => f.write_str(recipe),
+        }
+    }
 }
 
 /// An input of a network.
