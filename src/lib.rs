@@ -18,6 +18,7 @@ pub mod flow;
 mod fs;
 pub mod gpu;
 pub mod graph;
+pub mod labels;
 pub mod models;
 pub mod nn;
 pub mod npy;

@@ -17,6 +17,7 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
     ("fs", VOCABULARY),
     ("npy", VOCABULARY),
     ("random", VOCABULARY),
+    ("labels", &[]),
     ("weights", VOCABULARY),
     ("video", VOCABULARY),
     ("gpu", VOCABULARY),

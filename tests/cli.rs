@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
+use kinetograph::video::{Frame, write};
 use kinetograph::{Tensor, npy};
 use serde_json::Value as Json;
 
@@ -286,6 +287,116 @@ fn run_says_what_is_wrong_with_its_flags() {
     with(text(&clip), &["--labels", text(&labels)], 4, &["labels.txt: 2 labels, one a line, for 8 classes"]);
     let binary = folder.file("binary.txt", b"\xff\xfe\x00");
     with(text(&clip), &["--labels", text(&binary)], 4, &["binary.txt: is no text"]);
+}
+
+const GOLDEN: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/golden/networks");
+
+/// A moving texture as a folder of pictures.
+fn pictures(folder: &Folder, name: &str, frames: usize) -> PathBuf {
+    let path = folder.path(name);
+    std::fs::create_dir(&path).unwrap();
+    let level =
+        |i: usize, x: usize, y: usize| 128.0 + 60.0 * ((x + i) as f32 / 3.0).sin() * (y as f32 / 4.0).cos();
+    let frames = (0..frames).map(|i| {
+        let pixels = (0..48 * 48).flat_map(|p| [level(i, p % 48, p / 48) as u8; 3]);
+        Frame::new(48, 48, pixels.collect()).unwrap()
+    });
+    write::pngs(&path, frames).unwrap();
+    path
+}
+
+#[test]
+fn two_streams_from_pictures_to_a_label() {
+    let folder = Folder::new();
+    let clip = pictures(&folder, "clip", 12);
+    let rgb = format!("{GOLDEN}/resnet-basic/weights.safetensors");
+    let flow = format!("{GOLDEN}/resnet-flow/weights.safetensors");
+    let base = ["run", "--input", text(&clip), "--flow-method", "tvl1-fast", "--top", "7", "--json"];
+    let top = |more: &[&str]| -> Vec<f64> {
+        let json = json(&kinetograph(&[&base[..], more].concat()));
+        let mut top = vec![0.0; 7];
+        for entry in json["top"].as_array().unwrap() {
+            top[entry["index"].as_u64().unwrap() as usize] = entry["probability"].as_f64().unwrap();
+        }
+        top
+    };
+    let (one, two) = (top(&["--weights", &rgb]), top(&["--weights", &flow]));
+    let streams = ["--weights", &rgb, "--weights", &flow];
+    let both = top(&[&streams[..], &["--fuse", "probabilities", "--shares", "1,3"]].concat());
+    for (i, p) in both.iter().enumerate() {
+        approx::assert_abs_diff_eq!(*p, (one[i] + 3.0 * two[i]) / 4.0, epsilon = 1e-6);
+    }
+    // The sum of logits is the product of probabilities.
+    let both = top(&[&streams[..], &["--fuse", "logits"]].concat());
+    let sum: f64 = (0..7).map(|i| one[i] * two[i]).sum();
+    for (i, p) in both.iter().enumerate() {
+        approx::assert_abs_diff_eq!(*p, one[i] * two[i] / sum, epsilon = 1e-5);
+    }
+    let vgg = format!("{GOLDEN}/two-stream-fusion-sum/weights.safetensors");
+    let fused = kinetograph(&[&base[..], &["--weights", &vgg]].concat());
+    assert_eq!(json(&fused)["top"].as_array().unwrap().len(), 7);
+    fails(&[&base[..], &streams, &["--shares", "1"]].concat(), 2, &["--shares", "one positive number"]);
+    fails(&[&base[..], &streams[..2], &["--fuse", "logits"]].concat(), 2, &["--fuse and --shares"]);
+    let demo = concat!(env!("CARGO_MANIFEST_DIR"), "/assets/demo-c3d.safetensors");
+    fails(&[&base[..], &streams[..2], &["--weights", demo]].concat(), 4, &["7 classes", "8 classes"]);
+    fails(
+        &[&base[..], &streams[..2], &["--flow-recipe", "i3d"]].concat(),
+        2,
+        &["no flow recipe `i3d`", "i3d-flow"],
+    );
+}
+
+#[test]
+fn weights_are_described() {
+    let file = format!("{GOLDEN}/tsn/weights.safetensors");
+    let json = json(&kinetograph(&["weights", &file, "--json"]));
+    assert_eq!(json["network"], "resnet");
+    assert_eq!(json["fits"], true);
+    let output = kinetograph(&["weights", &file, "--tensors"]);
+    let lines = String::from_utf8(output.stdout).unwrap();
+    for part in ["names as mmaction", "every weight is there", "cls_head.fc_cls.bias f16 [7]"] {
+        assert!(lines.contains(part), "{part} is not in {lines}");
+    }
+    let folder = Folder::new();
+    let other = folder.path("other.safetensors");
+    let some = [("nothing.known", Tensor::new(&[2], vec![1f32, 2.0]).unwrap())];
+    kinetograph::weights::save_safetensors(&other, &some).unwrap();
+    fails(&["weights", text(&other)], 4, &["other.safetensors: of no network known here"]);
+}
+
+#[test]
+fn features_of_a_folder_are_written_once() {
+    let folder = Folder::new();
+    let videos = folder.path("videos");
+    std::fs::create_dir_all(videos.join("sub")).unwrap();
+    for (name, seed) in [("a.gif", "1"), ("sub/b.gif", "2")] {
+        let path = videos.join(name);
+        assert!(kinetograph(&["demo", "--seed", seed, "--output", text(&path)]).status.success());
+    }
+    std::fs::write(videos.join("broken.mp4"), b"this is no video").unwrap();
+    let out = folder.path("features");
+    let weights = format!("{GOLDEN}/resnet-basic/weights.safetensors");
+    let embed = |more: &[&str]| {
+        let words = ["embed", text(&videos), "--weights", &weights, "--output", text(&out), "--clips", "2"];
+        let output = kinetograph(&[&words[..], more].concat());
+        let lines = String::from_utf8(output.stdout).unwrap();
+        let lines: Vec<Json> = lines.lines().map(|l| serde_json::from_str(l).unwrap()).collect();
+        (output.status.code(), lines)
+    };
+    let (code, lines) = embed(&["--shard", "0/2"]);
+    assert_eq!((code, lines.len()), (Some(0), 2), "a.gif and sub/b.gif: {lines:?}");
+    let (code, lines) = embed(&[]);
+    assert_eq!(code, Some(4));
+    let kinds: Vec<(bool, bool)> =
+        lines.iter().map(|l| (l["skipped"] == true, l["error"].is_string())).collect();
+    assert_eq!(kinds, [(true, false), (false, true), (true, false)]);
+    assert_eq!(&**npy::read(out.join("sub/b.gif.npy")).unwrap().shape(), [2, 64]);
+    fails(
+        &["embed", "nowhere", "--weights", &weights, "--output", text(&out)],
+        4,
+        &["nowhere: there is no such"],
+    );
+    fails(&["embed", text(&videos), "--weights", &weights, "--output", "x", "--shard", "2/2"], 2, &["I/N"]);
 }
 
 #[cfg(unix)]

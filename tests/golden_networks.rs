@@ -3,7 +3,7 @@
 //! Each holds a checkpoint as its publisher names it, which must be recognised, and the inputs, intermediate values and
 //! outputs of the other implementation, for the CPU executor and every adapter of this machine.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::path::{Path, PathBuf};
 
 use kinetograph::flow::FlowRecipe;
@@ -30,11 +30,16 @@ fn folders() -> Vec<PathBuf> {
     all
 }
 
+/// What a golden says of itself.
+fn about(folder: &Path) -> HashMap<String, String> {
+    let bytes = std::fs::read(folder.join("values.safetensors")).unwrap();
+    SafeTensors::read_metadata(&bytes).unwrap().1.metadata().clone().unwrap()
+}
+
 fn golden(folder: &Path) -> Golden {
     let name = folder.file_name().unwrap().to_string_lossy().into_owned();
     let path = folder.join("values.safetensors");
-    let (_, metadata) = SafeTensors::read_metadata(&std::fs::read(&path).unwrap()).unwrap();
-    let about: HashMap<String, String> = metadata.metadata().clone().unwrap();
+    let about = about(folder);
     let number = |key: &str| about.get(key).map(|n| n.parse().unwrap());
 
     let checkpoint = Checkpoint::open(folder.join("weights.safetensors")).unwrap();
@@ -154,6 +159,48 @@ fn every_recipe_is_known() {
                 }
             }
         }
+    }
+}
+
+/// The table of networks in README.md is made from the networks and their goldens.
+#[test]
+fn readme_has_every_network() {
+    let mut oracles: BTreeMap<&str, BTreeSet<String>> = BTreeMap::new();
+    oracles.entry("c3d").or_default().insert("transcription in torch".into());
+    for folder in folders() {
+        let about = about(&folder);
+        let network = NETWORKS.iter().find(|n| n.name == about["network"]).unwrap();
+        oracles.entry(network.name).or_default().insert(about["oracle"].clone());
+    }
+    let mut table = String::from(
+        "| network | variants: millions of parameters, GMAC | checkpoints recognised | compared with |\n|---|---|---|---|\n",
+    );
+    for network in NETWORKS {
+        let variants = network.variants.iter().map(|v| {
+            let graph = network.outline(Some(v.name)).unwrap();
+            let (params, gmac) = (graph.params() as f64 / 1e6, graph.flops() as f64 / 2e9);
+            format!("{}: {params:.1}, {gmac:.1}", v.name)
+        });
+        let names = network.conventions.iter().map(|c| c.source);
+        let (title, paper) = (network.title, network.paper);
+        let cells = [
+            format!("`{}`: {title} ({paper})", network.name),
+            variants.collect::<Vec<_>>().join("; "),
+            names.collect::<Vec<_>>().join("; "),
+            oracles[network.name].iter().cloned().collect::<Vec<_>>().join("; "),
+        ];
+        table.push_str(&format!("| {} |\n", cells.join(" | ")));
+    }
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("README.md");
+    let readme = std::fs::read_to_string(&path).unwrap();
+    let start = readme.find("<!-- networks").unwrap();
+    let start = start + readme[start..].find("-->\n").unwrap() + 4;
+    let end = readme.find("<!-- end of networks").unwrap();
+    if std::env::var_os("UPDATE").is_some() {
+        std::fs::write(path, [&readme[..start], &table, &readme[end..]].concat()).unwrap();
+    } else {
+        let same = readme[start..end].lines().eq(table.lines());
+        assert!(same, "README.md: run `UPDATE=1 cargo test --test golden_networks readme`");
     }
 }
 

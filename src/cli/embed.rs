@@ -160,7 +160,10 @@ impl Embed {
                 let name = given.file_name().map_or_else(|| given.clone(), PathBuf::from);
                 found.insert((given.clone(), self.output.join(name)));
             } else {
-                return Err(Error::bad_input(format!("{}: there is no such file or folder", given.display())));
+                return Err(Error::bad_input(format!(
+                    "{}: there is no such file or folder",
+                    given.display()
+                )));
             }
         }
         // The whole name stays: a.mp4 and a.gif are two videos.
@@ -195,7 +198,8 @@ fn search(folder: &Path, found: &mut dyn FnMut(&Path)) -> Result<()> {
         let path = entry.map_err(failed)?.path();
         if path.is_dir() && !path.is_symlink() {
             search(&path, found)?;
-        } else if path.extension().is_some_and(|e| ENDINGS.iter().any(|known| e.eq_ignore_ascii_case(known))) {
+        } else if path.extension().is_some_and(|e| ENDINGS.iter().any(|known| e.eq_ignore_ascii_case(known)))
+        {
             found(&path);
         }
     }

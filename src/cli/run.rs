@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use clap::{Args, ValueEnum};
 use kinetograph::error::At;
 use kinetograph::flow::{DualTvl1, Farneback, FlowRecipe, Method};
+use kinetograph::labels::Labels;
 use kinetograph::models::{self, Average, Choices, Model, Network};
 use kinetograph::ops::Tvl1;
 use kinetograph::prepare::{Prepare, Views};
@@ -31,7 +32,8 @@ pub(crate) struct Run {
     /// How much each stream counts, such as 1,1.5 [default: all alike]
     #[arg(long, value_delimiter = ',', value_name = "N,N")]
     shares: Vec<f64>,
-    /// Class names, one a line, in the order of the classes
+    /// Class names: a file with one a line, in the order of the classes, or imagenet-1k or kinetics-400 [default: the
+    /// one of these that has as many classes as the weights]
     #[arg(long)]
     labels: Option<PathBuf>,
     /// How many classes to show
@@ -106,7 +108,7 @@ struct Answer {
 impl Run {
     pub(crate) fn run(&self) -> Result<()> {
         let network = self.model.as_deref().map(models::find).transpose()?;
-        let labels = self.labels.as_deref().map(read_labels).transpose()?;
+        let mut labels = self.labels.as_deref().map(read_labels).transpose()?;
         let options = self.common.options()?;
         self.check()?;
         let mut choices = Choices { variant: self.variant.clone(), ..Choices::default() };
@@ -122,6 +124,10 @@ impl Run {
             models.push(model);
         }
         let classes = self.classes(&models, labels.as_deref())?;
+        if let (None, Some(found)) = (&labels, classes.and_then(Labels::by_count)) {
+            eprintln!("labels: those of {}, which has as many classes; --labels gives others", found.name);
+            labels = Some(found.list().into_iter().map(str::to_owned).collect());
+        }
         let engine = self.common.engine()?;
         let mut answers = Vec::new();
         for model in models {
@@ -383,6 +389,9 @@ fn predict(plan: &Plan, views: &Views) -> Result<(&'static str, Vec<Vec<f32>>)> 
 }
 
 fn read_labels(path: &Path) -> Result<Vec<String>> {
+    if let Some(known) = path.to_str().and_then(Labels::by_name) {
+        return Ok(known.list().into_iter().map(str::to_owned).collect());
+    }
     let bytes = std::fs::read(path).at(path.display())?;
     let text =
         std::str::from_utf8(&bytes).map_err(|_| Error::bad_input("is no text (UTF-8)")).at(path.display())?;

@@ -43,9 +43,12 @@ impl Weights {
             elements as f64 / 1e6
         )];
         if self.tensors {
-            lines.extend(checkpoint.entries().iter().map(|e| format!("  {} {} {:?}", e.name, e.dtype, e.shape)));
+            lines.extend(
+                checkpoint.entries().iter().map(|e| format!("  {} {} {:?}", e.name, e.dtype, e.shape)),
+            );
             let list = checkpoint.entries().iter();
-            document["list"] = list.map(|e| json!({"name": e.name, "dtype": e.dtype, "shape": e.shape})).collect();
+            document["list"] =
+                list.map(|e| json!({"name": e.name, "dtype": e.dtype, "shape": e.shape})).collect();
         }
         // Nothing else is lost when it is of no network known, or not whole.
         let outcome = models::recognise(&checkpoint).and_then(|found| {
@@ -65,30 +68,25 @@ impl Weights {
                 for input in &model.inputs {
                     lines.push(format!(
                         "  input {}: {} frames of {}×{}, {} channels, prepared as {}",
-                        input.name,
-                        input.frames,
-                        input.size,
-                        input.size,
-                        input.channels,
-                        input.source
+                        input.name, input.frames, input.size, input.size, input.channels, input.source
                     ));
                 }
                 for (name, value) in model.graph.outputs() {
                     lines.push(format!("  output {name}: {}", model.graph.shape(value)));
                 }
                 lines.push("  every weight is there".into());
-                self.print(&document, &lines)
+                if self.json { output::json(&document) } else { output::print(&lines.join("\n")) }
             }
             Err(e) => {
                 document["fits"] = false.into();
                 document["problem"] = e.to_string().into();
-                self.print(&document, &lines)?;
+                if self.json {
+                    output::json(&document)?;
+                } else {
+                    eprintln!("{}", lines.join("\n"));
+                }
                 Err(e)
             }
         }
-    }
-
-    fn print(&self, document: &serde_json::Value, lines: &[String]) -> Result<()> {
-        if self.json { output::json(document) } else { output::print(&lines.join("\n")) }
     }
 }

@@ -74,7 +74,7 @@ impl FlowBench {
         };
         let method = DualTvl1 { solver, ..DualTvl1::default() };
         let engine = self.common.engine()?;
-        let plan = FlowPlan::new(&engine, size, self.batch, &method, &self.common.options()?)?;
+        let plan = FlowPlan::new(&engine, size, self.batch, &method.into(), &self.common.options()?)?;
         let pairs = vec![(&first[..], &second[..]); self.batch.get()];
         plan.run(&pairs)?;
         let mut seconds = Vec::new();
