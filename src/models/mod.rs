@@ -2,8 +2,12 @@
 
 pub mod c3d;
 mod design;
+pub mod i3d;
+pub mod inception;
+pub mod r3d;
 mod recognise;
 pub mod resnet;
+pub mod s3d;
 pub mod vgg;
 
 use crate::error::{Error, Result};
@@ -14,7 +18,14 @@ pub use design::{Average, Choices, Design, Input, Model, Reading, Source};
 pub use recognise::{Match, recognise};
 
 /// Every network.
-pub const NETWORKS: &[&Network] = &[&c3d::NETWORK, &resnet::NETWORK, &vgg::NETWORK];
+pub const NETWORKS: &[&Network] = &[
+    &c3d::NETWORK,
+    &i3d::NETWORK,
+    &r3d::NETWORK,
+    &resnet::NETWORK,
+    &s3d::NETWORK,
+    &vgg::NETWORK,
+];
 
 /// A network that can be run by name.
 pub struct Network {

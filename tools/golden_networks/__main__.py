@@ -9,8 +9,9 @@ intermediate values and outputs in this project's layouts. Everything is compute
 import sys
 
 import frames
+import spatiotemporal
 
-FAMILIES = [frames]
+FAMILIES = [frames, spatiotemporal]
 
 
 def main(wanted):
