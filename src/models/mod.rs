@@ -2,6 +2,7 @@
 
 pub mod c3d;
 mod design;
+pub mod fusion;
 pub mod i3d;
 pub mod inception;
 pub mod r3d;
@@ -20,6 +21,9 @@ pub use recognise::{Match, recognise};
 /// Every network.
 pub const NETWORKS: &[&Network] = &[
     &c3d::NETWORK,
+    &fusion::EARLY,
+    &fusion::LATE,
+    &fusion::SLOW,
     &i3d::NETWORK,
     &r3d::NETWORK,
     &resnet::NETWORK,

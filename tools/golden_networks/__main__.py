@@ -9,9 +9,10 @@ intermediate values and outputs in this project's layouts. Everything is compute
 import sys
 
 import frames
+import fusion
 import spatiotemporal
 
-FAMILIES = [frames, spatiotemporal]
+FAMILIES = [frames, fusion, spatiotemporal]
 
 
 def main(wanted):
