@@ -5,6 +5,7 @@ mod bench;
 mod demo;
 mod device;
 mod flow;
+mod inflate;
 mod models;
 mod op;
 mod output;
@@ -35,6 +36,7 @@ enum Command {
     Run(run::Run),
     // Their text is that of the structs, which have examples.
     Flow(flow::Flow),
+    Inflate(inflate::Inflate),
     Op(op::OpCommand),
     /// Compare every kernel with its CPU reference on a device.
     Verify(verify::Verify),
@@ -126,6 +128,7 @@ pub(crate) fn main() -> ExitCode {
         Command::Demo(c) => c.run(),
         Command::Run(c) => c.run(),
         Command::Flow(c) => c.run(),
+        Command::Inflate(c) => c.run(),
         Command::Op(c) => c.run(),
         Command::Verify(c) => c.run(),
         Command::Bench(c) => c.run(),

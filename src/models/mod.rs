@@ -5,6 +5,7 @@ mod design;
 pub mod fusion;
 pub mod i3d;
 pub mod inception;
+mod inflate;
 pub mod r3d;
 mod recognise;
 pub mod resnet;
@@ -16,6 +17,7 @@ use crate::graph::Graph;
 use crate::weights::{Checkpoint, Convention, Naming, Weights};
 
 pub use design::{Average, Choices, Design, Input, Model, Reading, Source};
+pub use inflate::Inflated;
 pub use recognise::{Match, recognise};
 
 /// Every network.
