@@ -16,8 +16,11 @@ fn resnet() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden/networks/resnet-basic/weights.safetensors")
 }
 
+/// The frames of a node's value.
+type Frames = Vec<Vec<f32>>;
+
 /// Runs a graph on a frame shown `frames` times; gives the frames of its nodes, and the logits as one frame.
-fn run(mut graph: Graph, frames: usize, nodes: &[&str]) -> Vec<Vec<Vec<f32>>> {
+fn run(mut graph: Graph, frames: usize, nodes: &[&str]) -> Vec<Frames> {
     for node in nodes {
         let value = graph.value(node).unwrap_or_else(|| panic!("{node}\n{graph}"));
         graph.output(node, value).unwrap();
@@ -43,7 +46,7 @@ fn difference(a: &[f32], b: &[f32]) -> f32 {
 }
 
 /// By mode: the inflated network, and its counterpart on one frame.
-fn both(mode: Inflation, nodes: &[&str]) -> (Vec<Vec<Vec<f32>>>, Vec<Vec<Vec<f32>>>) {
+fn both(mode: Inflation, nodes: &[&str]) -> (Vec<Frames>, Vec<Frames>) {
     let checkpoint = Checkpoint::open(resnet()).unwrap();
     let made = models::find("r3d").unwrap().inflate(None, &checkpoint, mode).unwrap();
     assert_eq!(made.naming.convention.name, "torchvision-2d");

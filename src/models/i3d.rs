@@ -4,6 +4,8 @@
 //! arXiv:1705.07750. "Two-stream I3D" is the sum of the logits of a network on frames and one on flow.
 //! Input: `clip` `[N, 64, 224, 224, 3]`, levels from -1 to 1, or `flow` `[N, 64, 224, 224, 2]`, flow of up to 20 pixels
 //! from -1 to 1.
+//! Padding is TensorFlow's, as in the original and in piergiaj/pytorch-i3d; hassony2's code pads otherwise where the strides
+//! do not divide height and width.
 //! Canonical names: those of piergiaj/pytorch-i3d, `Conv3d_1a_7x7.conv3d.weight … logits.conv3d.bias`.
 
 use super::inception::{self, Inception, Padding, Widths};
