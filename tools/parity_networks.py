@@ -25,6 +25,7 @@ from torchvision.models import video
 
 sys.path.insert(0, str(pathlib.Path(__file__).parent / "golden_networks"))
 from common import randomise  # noqa: E402
+from spatiotemporal import InceptionI3d  # noqa: E402
 
 V = f"torchvision {torchvision.__version__}"
 
@@ -65,6 +66,18 @@ def transformers(kind, config, **settings):
     return make
 
 
+# Channels of the nine units of the Inception network: GoogLeNet's.
+GOOGLENET = [
+    [64, 96, 128, 16, 32, 32], [128, 128, 192, 32, 96, 64], [192, 96, 208, 16, 48, 64], [160, 112, 224, 24, 64, 64],
+    [128, 128, 256, 24, 64, 64], [112, 144, 288, 32, 64, 64], [256, 160, 320, 32, 128, 128],
+    [256, 160, 320, 32, 128, 128], [384, 192, 384, 48, 128, 128],
+]
+
+
+def i3d(channels):
+    return lambda: InceptionI3d(channels, 400, [64, 64, 192], GOOGLENET)
+
+
 def frames(shape):
     """[N, C, H, W] of a 2D network as the clip [N, 1, H, W, C]."""
     n, c, h, w = shape
@@ -96,6 +109,8 @@ NETWORKS = {
     "mc3-18": (V, video.mc3_18, (1, 3, 16, 112, 112), clip, None, None),
     "r2plus1d-18": (V, video.r2plus1d_18, (1, 3, 16, 112, 112), clip, None, None),
     "s3d": (V, video.s3d, (1, 3, 16, 224, 224), clip, None, None),
+    "i3d": ("transcription of piergiaj's", i3d(3), (1, 3, 16, 224, 224), clip, None, None),
+    "i3d, flow": ("transcription of piergiaj's", i3d(2), (1, 2, 16, 224, 224), clip, None, None),
     "mvit-v1-b": (V, video.mvit_v1_b, (1, 3, 16, 224, 224), clip, None, None),
     "mvit-v2-s": (V, video.mvit_v2_s, (1, 3, 16, 224, 224), clip, None, None),
     "swin3d-t": (V, video.swin3d_t, (1, 3, 16, 224, 224), clip, None, None),
@@ -142,7 +157,9 @@ def compare(name, binary, device):
             start = time.time()
             want = model(to_input(x) if to_input else x)
             theirs = time.time() - start
-        want = getattr(want, "logits", want).double().numpy()
+        # The transcriptions give their features, too.
+        want = want[1] if isinstance(want, tuple) else getattr(want, "logits", want)
+        want = want.double().numpy()
         del model
         command = [binary, "run", "--input", folder / "clip.npy", "--weights", weights, "--device", device]
         start = time.time()

@@ -6,6 +6,7 @@ mod demo;
 mod device;
 mod embed;
 mod flow;
+mod inflate;
 mod models;
 mod op;
 mod output;
@@ -38,6 +39,7 @@ enum Command {
     // Their text is that of the structs, which have examples.
     Embed(embed::Embed),
     Flow(flow::Flow),
+    Inflate(inflate::Inflate),
     Op(op::OpCommand),
     /// Compare every kernel with its CPU reference on a device.
     Verify(verify::Verify),
@@ -131,6 +133,7 @@ pub(crate) fn main() -> ExitCode {
         Command::Run(c) => c.run(),
         Command::Embed(c) => c.run(),
         Command::Flow(c) => c.run(),
+        Command::Inflate(c) => c.run(),
         Command::Op(c) => c.run(),
         Command::Verify(c) => c.run(),
         Command::Bench(c) => c.run(),

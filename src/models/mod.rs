@@ -2,8 +2,14 @@
 
 pub mod c3d;
 mod design;
+pub mod fusion;
+pub mod i3d;
+pub mod inception;
+mod inflate;
+pub mod r3d;
 mod recognise;
 pub mod resnet;
+pub mod s3d;
 pub mod two_stream_fusion;
 pub mod vgg;
 
@@ -14,11 +20,22 @@ use crate::graph::Graph;
 use crate::weights::{Checkpoint, Convention, Naming, Weights};
 
 pub use design::{Average, Choices, Design, Input, Model, Reading, Source};
+pub use inflate::Inflated;
 pub use recognise::{Match, recognise};
 
 /// Every network.
-pub const NETWORKS: &[&Network] =
-    &[&c3d::NETWORK, &resnet::NETWORK, &two_stream_fusion::NETWORK, &vgg::NETWORK];
+pub const NETWORKS: &[&Network] = &[
+    &c3d::NETWORK,
+    &fusion::EARLY,
+    &fusion::LATE,
+    &fusion::SLOW,
+    &i3d::NETWORK,
+    &r3d::NETWORK,
+    &resnet::NETWORK,
+    &s3d::NETWORK,
+    &two_stream_fusion::NETWORK,
+    &vgg::NETWORK,
+];
 
 /// A network that can be run by name.
 pub struct Network {

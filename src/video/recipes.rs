@@ -12,6 +12,9 @@ use super::resize::Filter;
 /// | `c3d-davidea` | 112×200, bilinear | 112 | 0–255 RGB | none | 1 × 16 |
 /// | `c3d-caffe` | 128×171, bilinear | 112 | 0–255 BGR | 90, 98, 102; 1 | 1 × 16 |
 /// | `kinetics-112` | 128×171, bilinear | 112 | 0–1 RGB | of Kinetics | 5 × 16 at 15 fps |
+/// | `kinetics-224` | 256×256, bilinear | 224 | 0–1 RGB | of Kinetics | 1 × 128 at 15 fps |
+/// | `i3d-rgb` | short edge 256, bilinear | 224 | 0–1 RGB | 0.5; 0.5 | 1 × 64 at 25 fps |
+/// | `howto100m` | short edge 224, bicubic with antialias | 224 | 0–1 RGB | none | 10 × 32 |
 /// | `imagenet-224` | short edge 256, bilinear with antialias | 224 | 0–1 RGB | of ImageNet | 25 × 1 |
 /// | `tsn` | short edge 256, bilinear | 224 | 0–1 RGB | of ImageNet | 1 × 25 segments |
 /// | `two-stream-bryanyzhu` | 256×340, bilinear | 224 | 0–1 RGB | of ImageNet | 25 × 1 |
@@ -61,6 +64,44 @@ pub const RECIPES: &[Recipe] = &[
         std: [0.22803, 0.22145, 0.216989],
         rate: Rate::Fps(15.0),
         clips: 5,
+        ..C3D
+    },
+    Recipe {
+        name: "kinetics-224",
+        about: "S3D of torchvision (models/video/s3d.py, transforms/_presets.py VideoClassification): scaled as bytes \
+                without antialias, to a square",
+        size: Size::Exact { height: 256, width: 256 },
+        crop: Crop { height: 224, width: 224, rounding: Rounding::Nearest },
+        divisor: 255.0,
+        mean: [0.43216, 0.394666, 0.37645],
+        std: [0.22803, 0.22145, 0.216989],
+        frames: 128,
+        rate: Rate::Fps(15.0),
+        ..C3D
+    },
+    Recipe {
+        name: "i3d-rgb",
+        about: "I3D on frames (google-deepmind/kinetics-i3d, README; levels from -1 to 1 as piergiaj/pytorch-i3d, \
+                charades_dataset.py), and kylemin/S3D",
+        size: Size::ShortEdge(256, Rounding::Nearest),
+        crop: Crop { height: 224, width: 224, rounding: Rounding::Down },
+        divisor: 255.0,
+        mean: [0.5; 3],
+        std: [0.5; 3],
+        frames: 64,
+        rate: Rate::Fps(25.0),
+        ..C3D
+    },
+    Recipe {
+        name: "howto100m",
+        about: "S3D-G of HowTo100M (antoine77340/MIL-NCE_HowTo100M, hmdb_loader.py): the square in the centre, scaled \
+                by ffmpeg's bicubic filter, for which the one here stands in",
+        size: Size::ShortEdge(224, Rounding::Nearest),
+        filter: Filter::BicubicAntialias,
+        crop: Crop { height: 224, width: 224, rounding: Rounding::Down },
+        divisor: 255.0,
+        frames: 32,
+        clips: 10,
         ..C3D
     },
     Recipe {

@@ -8,6 +8,7 @@ mod checkpoint;
 mod convention;
 #[cfg(test)]
 mod fit_tests;
+mod inflate;
 mod pth;
 mod random;
 mod report;
@@ -21,5 +22,6 @@ mod tests;
 
 pub use checkpoint::{Checkpoint, Entry};
 pub use convention::{Convention, Fit, Naming};
+pub use inflate::Inflation;
 pub use safetensors::save_safetensors;
 pub use source::{Weight, Weights};

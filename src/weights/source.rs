@@ -52,8 +52,8 @@ enum Source {
 /// What was asked for so far.
 #[derive(Default)]
 struct Notes {
-    /// Canonical names, in order, and how many axes longer than 1 each has.
-    names: Vec<(String, usize)>,
+    /// Canonical names, in order, and published shapes.
+    names: Vec<(String, Shape)>,
     seen: HashSet<String>,
     parameters: u64,
     /// Names in the file that were taken.
@@ -180,6 +180,11 @@ impl Weights {
 
     /// [`Weights::names`], each with the number of its axes that are longer than 1.
     pub fn signature(&self) -> Vec<(String, usize)> {
+        self.notes().names.iter().map(|(name, shape)| (name.clone(), long(shape).count())).collect()
+    }
+
+    /// [`Weights::names`], each with the shape that was asked for, in the published layout.
+    pub fn taken(&self) -> Vec<(String, Shape)> {
         self.notes().names.clone()
     }
 
@@ -224,7 +229,7 @@ impl Notes {
         if !self.seen.insert(name.to_string()) {
             return false;
         }
-        self.names.push((name.to_string(), long(shape).count()));
+        self.names.push((name.to_string(), shape.clone()));
         if !matches!(name.rsplit('.').next(), Some("running_mean" | "running_var")) {
             self.parameters += shape.elements() as u64;
         }

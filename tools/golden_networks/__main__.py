@@ -9,8 +9,10 @@ intermediate values and outputs in this project's layouts. Everything is compute
 import sys
 
 import frames
+import fusion
+import spatiotemporal
 
-FAMILIES = [frames]
+FAMILIES = [frames, fusion, spatiotemporal]
 
 
 def main(wanted):
