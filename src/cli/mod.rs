@@ -8,6 +8,7 @@ mod flow;
 mod models;
 mod op;
 mod output;
+mod preprocessing;
 mod run;
 mod verify;
 

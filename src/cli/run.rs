@@ -10,7 +10,7 @@ use kinetograph::weights::Checkpoint;
 use kinetograph::{Error, Plan, Result, Tensor, npy};
 use serde_json::json;
 
-use super::{Common, output};
+use super::{Common, output, preprocessing};
 
 #[derive(Args)]
 pub(crate) struct Run {
@@ -103,6 +103,7 @@ impl Run {
             models.push(model);
         }
         let classes = self.classes(&models, labels.as_deref())?;
+        let labels = labels.or_else(|| models.iter().find_map(|m| m.labels.clone()));
         let engine = self.common.engine()?;
         let mut answers = Vec::new();
         for model in models {
@@ -279,7 +280,14 @@ impl Run {
     fn decode(&self, model: &Model) -> Result<Tensor> {
         let Input { source, frames, size, .. } = model.inputs[0];
         let recipe = match source {
-            Source::Frames(own) => Recipe::by_name(self.recipe.as_deref().unwrap_or(own))?,
+            Source::Frames(own) => {
+                let recipe = Recipe::by_name(self.recipe.as_deref().unwrap_or(own))?;
+                // What the weights' own folder asks for goes before the network's recipe, not before a chosen one.
+                match model.preprocessing.filter(|_| self.recipe.is_none()) {
+                    Some(asked) => preprocessing::asked_for(recipe, &asked)?,
+                    None => recipe,
+                }
+            }
             Source::Flow(_) => {
                 return Err(Error::usage(
                     "these weights take optical flow: give its stacks as a .npy file, [N, T, H, W, 2L]",
