@@ -2,9 +2,14 @@
 
 pub mod c3d;
 mod design;
+mod huggingface;
 mod recognise;
 pub mod resnet;
+pub mod timesformer;
 pub mod vgg;
+pub mod videomae;
+pub mod vivit;
+pub mod vtn;
 
 use crate::error::{Error, Result};
 use crate::graph::Graph;
@@ -14,7 +19,15 @@ pub use design::{Average, Choices, Design, Input, Model, Reading, Source};
 pub use recognise::{Match, recognise};
 
 /// Every network.
-pub const NETWORKS: &[&Network] = &[&c3d::NETWORK, &resnet::NETWORK, &vgg::NETWORK];
+pub const NETWORKS: &[&Network] = &[
+    &c3d::NETWORK,
+    &resnet::NETWORK,
+    &timesformer::NETWORK,
+    &vgg::NETWORK,
+    &videomae::NETWORK,
+    &vivit::NETWORK,
+    &vtn::NETWORK,
+];
 
 /// A network that can be run by name.
 pub struct Network {

@@ -9,8 +9,9 @@ intermediate values and outputs in this project's layouts. Everything is compute
 import sys
 
 import frames
+import video_transformers
 
-FAMILIES = [frames]
+FAMILIES = [frames, video_transformers]
 
 
 def main(wanted):
