@@ -27,7 +27,7 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
     ("nn", &["error", "shape", "tensor", "graph", "ops", "weights"]),
     ("models", &["error", "shape", "tensor", "graph", "ops", "nn", "weights"]),
     ("flow", &["error", "shape", "tensor", "fs", "npy", "graph", "ops", "video"]),
-    ("prepare", &["error", "shape", "tensor", "graph", "models", "flow", "video"]),
+    ("prepare", &["error", "shape", "tensor", "graph", "models", "flow", "video", "weights"]),
     ("demo", &["error", "shape", "tensor", "graph", "ops", "nn", "models", "weights", "video"]),
 ];
 

@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
-use kinetograph::video::{Frame, write};
+use kinetograph::video::{self, Frame, write};
 use kinetograph::{Tensor, npy};
 use serde_json::Value as Json;
 
@@ -266,6 +266,37 @@ fn run_says_what_is_wrong_with_its_files() {
     let unwritable = folder.path("no/such/folder/out.npy");
     let words = ["run", "c3d", "--input", text(&clip), "--weights", demo, "--output", text(&unwritable)];
     self::fails(&words, 2, &["out.npy"]);
+}
+
+/// The classes and the preprocessing of a folder as Hugging Face lays it out.
+#[test]
+fn run_reads_what_stands_beside_the_weights() {
+    let golden = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/golden/networks/timesformer-divided");
+    let folder = Folder::new();
+    for name in ["model.safetensors", "config.json"] {
+        std::fs::copy(Path::new(golden).join(name), folder.path(name)).unwrap();
+    }
+    let preprocessor = br#"{"size": {"shortest_edge": 32}, "crop_size": {"height": 24, "width": 24}, "resample": 2,
+        "image_mean": [0.5, 0.25, 0.125], "image_std": [0.5, 0.25, 1.0], "rescale_factor": 0.00392156862745098}"#;
+    folder.file("preprocessor_config.json", preprocessor);
+    let frames = folder.path("frames");
+    std::fs::create_dir(&frames).unwrap();
+    let frame = || video::Frame::new(50, 40, [255, 102, 51].repeat(2000)).unwrap();
+    video::write::pngs(&frames, (0..5).map(|_| frame())).unwrap();
+    let clips = folder.path("clips.npy");
+    let weights = folder.path("");
+    let words = ["run", "--input", text(&frames), "--weights", text(&weights), "--json", "--save-input"];
+    let json = json(&kinetograph(&[&words[..], &[text(&clips)]].concat()));
+    assert_eq!(json["top"][0]["label"].as_str().unwrap(), format!("action {}", json["top"][0]["index"]));
+    let clips = npy::read(&clips).unwrap();
+    assert_eq!(clips.shape()[..], [1, 4, 24, 24, 3]);
+    for (i, x) in clips.f32s().unwrap().iter().enumerate() {
+        assert!((x - [1.0, 0.6, 0.075][i % 3]).abs() < 1e-6, "{i}: {x}");
+    }
+    folder.file("preprocessor_config.json", br#"{"size": -3}"#);
+    fails(&words[..5], 4, &["model.safetensors", "`size`: -3 is no length in pixels"]);
+    folder.file("preprocessor_config.json", b"{");
+    fails(&words[..5], 4, &["preprocessor_config.json: is no JSON object"]);
 }
 
 #[test]

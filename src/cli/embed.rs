@@ -112,7 +112,7 @@ impl Embed {
         let start = Instant::now();
         let mut video = video::open(path)?;
         let prepare = Prepare { views: Some(self.clips), ..Prepare::default() };
-        let views = prepare.inputs(&model.inputs, &mut video, engine, &mut |_, _| {})?;
+        let views = prepare.inputs(model, &mut video, engine, &mut |_, _| {})?;
         let (mut features, mut logits) = (Vec::new(), Vec::new());
         for i in 0..views.len() {
             let outputs = plan.run(&views.view(i)?)?;

@@ -124,6 +124,7 @@ impl Run {
             models.push(model);
         }
         let classes = self.classes(&models, labels.as_deref())?;
+        labels = labels.or_else(|| models.iter().find_map(|m| m.labels.clone()));
         if let (None, Some(found)) = (&labels, classes.and_then(Labels::by_count)) {
             eprintln!("labels: those of {}, which has as many classes; --labels gives others", found.name);
             labels = Some(found.list().into_iter().map(str::to_owned).collect());
@@ -318,7 +319,7 @@ impl Run {
             ..Prepare::default()
         };
         let bar = output::bar("optical flow", 0);
-        let views = prepare.inputs(&model.inputs, &mut video, engine, &mut |done, all| {
+        let views = prepare.inputs(model, &mut video, engine, &mut |done, all| {
             bar.set_length(all as u64);
             bar.set_position(done as u64);
         });

@@ -3,8 +3,8 @@
 use std::fmt;
 
 use crate::error::Result;
-use crate::graph::Graph;
-use crate::weights::{Checkpoint, Naming, Weights};
+use crate::graph::{Activation, Graph};
+use crate::weights::{Checkpoint, Naming, Preprocessing, Weights};
 
 /// What a user may choose about a network, where the checkpoint does not settle it.
 #[derive(Debug, Clone, Default)]
@@ -66,6 +66,42 @@ impl Reading<'_> {
     /// The outputs of the classifier with this weight, or `None` where the checkpoint has none.
     pub fn classes(&self, name: &str, published: usize) -> Option<usize> {
         self.has(name).then(|| self.length(name, 0, published))
+    }
+
+    /// A number that `config.json` beside the checkpoint says; what is `published` where there is none.
+    pub fn config(&self, key: &str, published: usize) -> usize {
+        let number = self.config_value(key).and_then(serde_json::Value::as_u64);
+        number.and_then(|n| usize::try_from(n).ok()).unwrap_or(published)
+    }
+
+    /// What `config.json` beside the checkpoint says.
+    pub fn config_value(&self, key: &str) -> Option<&serde_json::Value> {
+        self.file.and_then(|(checkpoint, _)| checkpoint.config().get(key))
+    }
+
+    /// The heads of attentions on so many channels: those of `config.json`, else one for every 64 channels, as all
+    /// vision transformers have them.
+    pub fn heads(&self, channels: usize) -> usize {
+        self.config("num_attention_heads", (channels / 64).max(1))
+    }
+
+    /// What normalisations add to the variance.
+    pub fn eps(&self, published: f32) -> f32 {
+        let eps = self.config_value("layer_norm_eps").and_then(serde_json::Value::as_f64);
+        eps.map_or(published, |eps| eps as f32)
+    }
+
+    /// The activation of a transformer's perceptrons, by the name that transformers has for it.
+    ///
+    /// # Errors
+    /// [`crate::ErrorKind::BadInput`] for one that is not known.
+    pub fn activation(&self, published: Activation) -> Result<Activation> {
+        match self.config_value("hidden_act").and_then(serde_json::Value::as_str) {
+            None => Ok(published),
+            Some("gelu" | "gelu_python") => Ok(Activation::Gelu),
+            Some("gelu_fast" | "gelu_new" | "gelu_pytorch_tanh") => Ok(Activation::GeluTanh),
+            Some(name) => Activation::from_name(name).map_err(|e| e.at("`hidden_act` in config.json")),
+        }
     }
 
     /// Frames in a clip, if not chosen otherwise.
@@ -200,6 +236,10 @@ pub struct Model {
     pub inputs: Vec<Input>,
     /// How the views of a video come together.
     pub average: Average,
+    /// The names of the classes, if the checkpoint's folder has them.
+    pub labels: Option<Vec<String>>,
+    /// The preprocessing that the checkpoint's folder asks for, which goes before the recipe of an input.
+    pub preprocessing: Option<Preprocessing>,
     /// Whose conventions the checkpoint follows and what was chosen for it, for people.
     pub notes: String,
 }

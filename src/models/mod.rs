@@ -3,6 +3,7 @@
 pub mod c3d;
 mod design;
 pub mod fusion;
+mod huggingface;
 pub mod i3d;
 pub mod inception;
 mod inflate;
@@ -10,8 +11,12 @@ pub mod r3d;
 mod recognise;
 pub mod resnet;
 pub mod s3d;
+pub mod timesformer;
 pub mod two_stream_fusion;
 pub mod vgg;
+pub mod videomae;
+pub mod vivit;
+pub mod vtn;
 
 use std::path::Path;
 
@@ -33,8 +38,12 @@ pub const NETWORKS: &[&Network] = &[
     &r3d::NETWORK,
     &resnet::NETWORK,
     &s3d::NETWORK,
+    &timesformer::NETWORK,
     &two_stream_fusion::NETWORK,
     &vgg::NETWORK,
+    &videomae::NETWORK,
+    &vivit::NETWORK,
+    &vtn::NETWORK,
 ];
 
 /// A network that can be run by name.

@@ -1,7 +1,7 @@
 //! What network a checkpoint is of, by the names and axes of its tensors.
 
 use super::{Choices, Model, NETWORKS, Network, Reading, Variant};
-use crate::error::{Error, Result};
+use crate::error::{At, Error, Result};
 use crate::weights::{Checkpoint, Fit, Naming, Weights};
 
 /// A network whose weights a checkpoint may hold.
@@ -26,13 +26,20 @@ impl Match {
         let reading = Reading { variant: self.variant.name, choices, file };
         let design = (self.network.design)(&reading)?;
         let notes = format!("{}, names as {}; {}", self.network.name, self.naming, design.notes);
+        let config = checkpoint.config().clone();
+        let preprocessing = config.preprocessing().at(checkpoint.path().display())?;
         let weights = Weights::new(checkpoint, self.naming);
         // Both may fail for a file that does not fit: what is missing says more than where building stopped.
         let graph = design.build(1, &weights);
         weights.finish()?;
+        let graph = graph?;
+        let logits = graph.outputs().find(|(name, _)| *name == "logits");
+        let classes = logits.and_then(|(_, v)| graph.shape(v).last().copied());
         Ok(Model {
             network: self.network.name,
-            graph: graph?,
+            labels: classes.and_then(|n| config.labels(n)),
+            preprocessing,
+            graph,
             inputs: design.inputs,
             average: design.average,
             notes,

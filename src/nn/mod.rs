@@ -1,6 +1,7 @@
 //! Blocks made of operators, which take their weights by name in the published layout and turn it into this
 //! crate's.
 
+mod attention;
 mod convolution;
 mod linear;
 mod norm;
@@ -9,6 +10,10 @@ use crate::error::Result;
 use crate::graph::{Graph, Value};
 use crate::weights::{Weight, Weights};
 
+pub use attention::{
+    Mlp, QkvBias, SelfAttention, TransformerBlock, attention_residual, mlp, mlp_residual, positions,
+    self_attention, transformer_block,
+};
 pub use convolution::{Conv, conv3d, conv3d_norm, conv3d_relu, conv3d_unbiased};
 pub use linear::{linear, linear_flattened, linear_unbiased};
 pub use norm::{batch_norm, layer_norm};

@@ -19,6 +19,12 @@ use super::resize::Filter;
 /// | `tsn` | short edge 256, bilinear | 224 | 0–1 RGB | of ImageNet | 1 × 25 segments |
 /// | `two-stream-bryanyzhu` | 256×340, bilinear | 224 | 0–1 RGB | of ImageNet | 25 × 1 |
 /// | `two-stream-jeffreyyihuang` | 224×224, bilinear with antialias | – | 0–1 RGB | of ImageNet | 19 × 1 |
+/// | `timesformer` | short edge 224, bilinear | 224 | 0–1 RGB | 0.45; 0.225 | 1 × 8, 32 apart |
+/// | `timesformer-hr` | short edge 448, bilinear | 448 | 0–1 RGB | 0.45; 0.225 | 1 × 16, 16 apart |
+/// | `timesformer-long` | short edge 224, bilinear | 224 | 0–1 RGB | 0.45; 0.225 | 1 × 96, 4 apart |
+/// | `videomae` | short edge 224, bilinear | 224 | 0–1 RGB | of ImageNet | 5 × 16, 4 apart |
+/// | `vivit` | short edge 256, bilinear | 224 | −1–1 RGB | none | 4 × 32, 2 apart |
+/// | `vtn` | short edge 256, bilinear | 224 | 0–1 RGB | 0.45; 0.225 | 1 × 250 at 25 fps |
 /// | `plain-64` | short edge 64, bilinear with antialias | 64 | 0–1 RGB | 0.5; 0.5 | 1 × 16 |
 pub const RECIPES: &[Recipe] = &[
     Recipe {
@@ -126,6 +132,69 @@ pub const RECIPES: &[Recipe] = &[
         ..IMAGENET
     },
     Recipe {
+        name: "timesformer",
+        about: "TimeSformer of facebookresearch/TimeSformer (configs/Kinetics/TimeSformer_divST_8x32_224.yaml; \
+                timesformer/datasets/kinetics.py, the test): one clip in time, the centre of its three crops. Scaled in \
+                floats",
+        size: Size::ShortEdge(224, Rounding::Down),
+        crop: Crop { height: 224, width: 224, rounding: Rounding::Nearest },
+        rate: Rate::Stride(32),
+        frames: 8,
+        ..PYSLOWFAST
+    },
+    Recipe {
+        name: "timesformer-hr",
+        about: "TimeSformer-HR (TimeSformer_divST_16x16_448.yaml)",
+        size: Size::ShortEdge(448, Rounding::Down),
+        crop: Crop { height: 448, width: 448, rounding: Rounding::Nearest },
+        rate: Rate::Stride(16),
+        frames: 16,
+        ..PYSLOWFAST
+    },
+    Recipe {
+        name: "timesformer-long",
+        about: "TimeSformer-L (TimeSformer_divST_96x4_224.yaml)",
+        size: Size::ShortEdge(224, Rounding::Down),
+        crop: Crop { height: 224, width: 224, rounding: Rounding::Nearest },
+        rate: Rate::Stride(4),
+        frames: 96,
+        ..PYSLOWFAST
+    },
+    Recipe {
+        name: "videomae",
+        about: "VideoMAE fine-tuned on Kinetics-400 (MCG-NJU/VideoMAE, kinetics.py, validation and test; the published \
+                preprocessor_config.json): 16 frames, 4 apart, 5 clips, the centre of their three crops",
+        size: Size::ShortEdge(224, Rounding::Down),
+        crop: Crop { height: 224, width: 224, rounding: Rounding::Nearest },
+        rate: Rate::Stride(4),
+        clips: 5,
+        ..IMAGENET
+    },
+    Recipe {
+        name: "vivit",
+        about: "ViViT of google-research/scenic (projects/vivit/configs/kinetics400, \
+                data/video_tfrecord_dataset.py): levels from -1 to 1, 4 clips, the centre of their three crops",
+        size: Size::ShortEdge(256, Rounding::Nearest),
+        bytes: false,
+        crop: Crop { height: 224, width: 224, rounding: Rounding::Nearest },
+        divisor: 127.5,
+        mean: [1.0; 3],
+        frames: 32,
+        rate: Rate::Stride(2),
+        clips: 4,
+        ..C3D
+    },
+    Recipe {
+        name: "vtn",
+        about: "VTN of bomri/SlowFast (configs/Kinetics/VIT_B_VTN.yaml, kinetics.py, full-video evaluation): the whole \
+                video at 25 frames a second",
+        size: Size::ShortEdge(256, Rounding::Down),
+        crop: Crop { height: 224, width: 224, rounding: Rounding::Nearest },
+        rate: Rate::Fps(25.0),
+        frames: 250,
+        ..PYSLOWFAST
+    },
+    Recipe {
         name: "plain-64",
         about: "the small networks of this crate's own demonstrations",
         size: Size::ShortEdge(64, Rounding::Down),
@@ -162,6 +231,9 @@ pub const RECIPES: &[Recipe] = &[
         ..IMAGENET
     },
 ];
+
+/// What PySlowFast's networks have in common: scaled in floats, one mean and deviation for all channels.
+const PYSLOWFAST: Recipe = Recipe { bytes: false, divisor: 255.0, mean: [0.45; 3], std: [0.225; 3], ..C3D };
 
 /// ImageNet's mean and standard deviation.
 const IMAGENET: Recipe =

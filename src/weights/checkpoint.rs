@@ -4,7 +4,7 @@ use std::fs::File;
 use std::io::Read;
 use std::path::{Path, PathBuf};
 
-use super::{pth, safetensors, sniff};
+use super::{Config, pth, safetensors, sniff};
 use crate::element::{Element, Endian};
 use crate::error::{At, Error, Result};
 use crate::tensor::Tensor;
@@ -30,6 +30,7 @@ pub struct Checkpoint {
     source: Source,
     /// Sorted by name.
     entries: Vec<Entry>,
+    config: Config,
 }
 
 #[derive(Debug)]
@@ -49,7 +50,7 @@ const IN_FOLDER: [&str; 5] = [
 
 impl Checkpoint {
     /// Opens a file, or a folder that holds `model.safetensors`, its parts and their index, or
-    /// `pytorch_model.bin`.
+    /// `pytorch_model.bin`. Beside a file of one of these names, its [`Checkpoint::config`] is read too.
     ///
     /// A safetensors file is mapped into memory and must not be shortened while the checkpoint is open.
     ///
@@ -65,7 +66,12 @@ impl Checkpoint {
         }
         entries.sort_unstable_by(|a, b| a.name.cmp(&b.name));
         log::debug!("{}: {} tensors", file.display(), entries.len());
-        Ok(Checkpoint { path: file, source, entries })
+        let is_of_folder = file.file_name().is_some_and(|name| IN_FOLDER.iter().any(|n| name == *n));
+        let config = match file.parent() {
+            Some(folder) if is_of_folder => Config::beside(folder)?,
+            _ => Config::default(),
+        };
+        Ok(Checkpoint { path: file, source, entries, config })
     }
 
     /// Opens a safetensors file that is part of the program (`include_bytes!`); `name` stands for its path.
@@ -75,7 +81,8 @@ impl Checkpoint {
     pub fn from_bytes(name: &str, bytes: &'static [u8]) -> Result<Checkpoint> {
         let (files, mut entries) = safetensors::Files::from_bytes(bytes).at(name)?;
         entries.sort_unstable_by(|a, b| a.name.cmp(&b.name));
-        Ok(Checkpoint { path: name.into(), source: Source::Safetensors(files), entries })
+        let source = Source::Safetensors(files);
+        Ok(Checkpoint { path: name.into(), source, entries, config: Config::default() })
     }
 
     /// The file opened; in a folder, the one found there.
@@ -89,6 +96,11 @@ impl Checkpoint {
             Source::Safetensors(files) => files.format(),
             Source::Pth(file) => file.format(),
         }
+    }
+
+    /// What the folder says beside the weights; empty for a file that is not as Hugging Face lays it out.
+    pub fn config(&self) -> &Config {
+        &self.config
     }
 
     /// The tensors of the file, sorted by name.

@@ -5,6 +5,7 @@
 //! hands them to a model by the model's own names and notes what does not fit.
 
 mod checkpoint;
+mod config;
 mod convention;
 #[cfg(test)]
 mod fit_tests;
@@ -21,6 +22,7 @@ mod testing;
 mod tests;
 
 pub use checkpoint::{Checkpoint, Entry};
+pub use config::{Config, Preprocessing};
 pub use convention::{Convention, Fit, Naming};
 pub use inflate::Inflation;
 pub use safetensors::save_safetensors;

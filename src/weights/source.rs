@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeSet, HashSet};
 use std::fmt;
+use std::ops::Range;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use super::report::{Misshapen, Report};
@@ -311,6 +312,58 @@ impl Weight {
         }
         let tensor = self.tensor.map(|t| t.reshape(shape)).transpose()?;
         Ok(Weight { name: self.name, shape: reshaped, tensor })
+    }
+
+    /// A part along the first axis.
+    ///
+    /// # Errors
+    /// [`crate::ErrorKind::BadInput`] when there are no such rows.
+    pub fn rows(&self, rows: Range<usize>) -> Result<Weight> {
+        let (count, row) =
+            (self.shape.first().copied().unwrap_or(0), self.shape.iter().skip(1).product::<usize>());
+        if rows.is_empty() || rows.end > count {
+            let text = format!("has no rows {} to {} among those of {}", rows.start, rows.end, self.shape);
+            return Err(Error::bad_input(text).at(&self.name));
+        }
+        let mut dims = self.shape.to_vec();
+        dims[0] = rows.len();
+        let part =
+            |t: &Tensor| Tensor::new(&dims, t.to_f32().f32s()?[rows.start * row..rows.end * row].to_vec());
+        let tensor = self.tensor.as_ref().map(part).transpose()?;
+        Ok(Weight { name: self.name.clone(), shape: Shape::new(&dims)?, tensor })
+    }
+
+    /// Weights one after the other along the first axis, under the name of the first.
+    ///
+    /// # Errors
+    /// [`crate::ErrorKind::BadInput`] when there is none or they differ along another axis.
+    pub fn join(parts: &[Weight]) -> Result<Weight> {
+        let first = parts.first().ok_or_else(|| Error::internal("no weights to join"))?;
+        let mut dims = first.shape.to_vec();
+        let mut data = Some(Vec::new());
+        for (i, part) in parts.iter().enumerate() {
+            if part.shape.is_empty() || part.shape.get(1..) != first.shape.get(1..) {
+                let text = format!("cannot be joined: {} and {}", first.shape, part.shape);
+                return Err(Error::bad_input(text).at(&part.name));
+            }
+            dims[0] += if i == 0 { 0 } else { part.shape[0] };
+            match (&mut data, &part.tensor) {
+                (Some(data), Some(tensor)) => data.extend_from_slice(tensor.to_f32().f32s()?),
+                _ => data = None,
+            }
+        }
+        let tensor = data.map(|data| Tensor::new(&dims, data)).transpose()?;
+        Ok(Weight { name: first.name.clone(), shape: Shape::new(&dims)?, tensor })
+    }
+
+    /// Zeros in place of a weight that a network has not.
+    ///
+    /// # Errors
+    /// [`crate::ErrorKind::BadInput`] when the shape is impossible.
+    pub fn zeros(name: &str, shape: &[usize]) -> Result<Weight> {
+        let shape = Shape::new(shape)?;
+        let tensor = Some(Tensor::from_fn(&shape, |_| 0.0)?);
+        Ok(Weight { name: name.into(), shape, tensor })
     }
 
     /// The name, the shape and the values.

@@ -260,3 +260,24 @@ fn no_damaged_file_panics() {
         }
     }
 }
+
+#[test]
+fn weights_are_cut_and_joined_along_the_first_axis() {
+    let w = Weights::random(3);
+    let all = w.take("qkv", &[6, 2]).unwrap();
+    let parts: Vec<Weight> = [0..2, 2..3, 3..6].into_iter().map(|r| all.rows(r).unwrap()).collect();
+    assert_eq!(parts[2].shape()[..], [3, 2]);
+    assert_eq!(parts[1].tensor().unwrap().f32s().unwrap(), &all.tensor().unwrap().f32s().unwrap()[4..6]);
+    let joined = Weight::join(&parts).unwrap();
+    assert_eq!(joined.tensor().unwrap().f32s().unwrap(), all.tensor().unwrap().f32s().unwrap());
+    assert_eq!(joined.name(), "qkv");
+    let unknown = Weights::shapes().take("k", &[1, 2]).unwrap();
+    let joined = Weight::join(&[all.clone(), unknown]).unwrap();
+    assert_eq!((&joined.shape()[..], joined.tensor().is_none()), (&[7, 2][..], true));
+    let zeros = Weight::zeros("none", &[3, 2]).unwrap();
+    assert_eq!(zeros.tensor().unwrap().f32s().unwrap(), [0.0; 6]);
+    let e = Weight::join(&[all.clone(), w.take("v", &[2, 3]).unwrap()]).unwrap_err().to_string();
+    assert!(e.contains("cannot be joined: [6, 2] and [2, 3]"), "{e}");
+    assert!(all.rows(5..7).unwrap_err().to_string().contains("qkv"));
+    assert!(Weight::join(&[]).is_err());
+}

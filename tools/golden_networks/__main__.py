@@ -11,8 +11,9 @@ import sys
 import frames
 import fusion
 import spatiotemporal
+import video_transformers
 
-FAMILIES = [frames, fusion, spatiotemporal]
+FAMILIES = [frames, fusion, spatiotemporal, video_transformers]
 
 
 def main(wanted):

@@ -1,5 +1,6 @@
 """What all goldens of networks share."""
 
+import json
 import pathlib
 import re
 
@@ -57,16 +58,19 @@ def record(model, names):
     return kept
 
 
-def save(name, state, inputs, nodes, outputs, **about):
+def save(name, state, inputs, nodes, outputs, config=None, **about):
     """Writes a golden. `state` has published names; `inputs`, `nodes` (by the names of this project's nodes) and
     `outputs` are in this project's layouts; `about` says which network, naming and measures are expected, and from
-    where the values are."""
+    where the values are. With a `config` the folder is as Hugging Face lays it out."""
     folder = FOLDER / name
     folder.mkdir(parents=True, exist_ok=True)
     weights = {k: v.detach() for k, v in state.items()}
     # f16 holds the parameters exactly, see `randomise`.
     weights = {k: (v.half() if v.is_floating_point() else v).clone().contiguous() for k, v in weights.items()}
-    save_file(weights, folder / "weights.safetensors", {"made_by": "tools/golden_networks"})
+    file = "model.safetensors" if config else "weights.safetensors"
+    save_file(weights, folder / file, {"made_by": "tools/golden_networks"})
+    if config:
+        (folder / "config.json").write_text(json.dumps(config, indent=1) + "\n")
     tensors = {}
     for kind, some in [("input", inputs), ("node", nodes), ("output", outputs)]:
         for key, tensor in some.items():

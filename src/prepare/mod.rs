@@ -8,20 +8,23 @@
 //! let engine = Engine::cpu();
 //! let model = models::load("c3d.pth", &Choices::default())?;
 //! let mut video = video::open("clip.mp4")?;
-//! let views = Prepare::default().inputs(&model.inputs, &mut video, &engine, &mut |_, _| {})?;
+//! let views = Prepare::default().inputs(&model, &mut video, &engine, &mut |_, _| {})?;
 //! let outputs = engine.plan(&model.graph)?.run(&views.view(0)?)?;
 //! println!("{:?}", outputs["features"].shape());
 //! # Ok::<(), kinetograph::Error>(())
 //! ```
+
+mod preprocessing;
 
 use std::num::NonZero;
 
 use crate::error::{Error, Result};
 use crate::flow::{FlowPlan, FlowRecipe, Method, Order};
 use crate::graph::{Engine, PlanOptions};
-use crate::models::{Input, Source};
+use crate::models::{Input, Model, Source};
 use crate::tensor::Tensor;
 use crate::video::{Recipe, Video};
+use crate::weights::Preprocessing;
 
 /// What a user may choose about the inputs of a network.
 #[derive(Debug, Clone)]
@@ -96,7 +99,18 @@ impl Prepare {
     /// exist, and what estimating flow gives.
     pub fn inputs(
         &self,
+        model: &Model,
+        video: &mut Video,
+        engine: &Engine,
+        progress: &mut dyn FnMut(usize, usize),
+    ) -> Result<Views> {
+        self.each(&model.inputs, model.preprocessing.as_ref(), video, engine, progress)
+    }
+
+    fn each(
+        &self,
         inputs: &[Input],
+        asked: Option<&Preprocessing>,
         video: &mut Video,
         engine: &Engine,
         progress: &mut dyn FnMut(usize, usize),
@@ -104,7 +118,10 @@ impl Prepare {
         let views = self.views.unwrap_or(1);
         let each = inputs.iter().map(|input| {
             let tensor = match input.source {
-                Source::Frames(own) => self.frames(input, own, video, views)?,
+                Source::Frames(own) => {
+                    let recipe = self.recipe(input, own, asked)?;
+                    recipe.apply(video, views)?
+                }
                 Source::Flow(own) => self.flow(input, own, video, views, engine, progress)?,
             };
             Ok((input.name, tensor))
@@ -112,10 +129,15 @@ impl Prepare {
         Ok(Views { inputs: each.collect::<Result<_>>()? })
     }
 
-    fn frames(&self, input: &Input, own: &str, video: &mut Video, views: usize) -> Result<Tensor> {
-        let recipe = self.recipe.clone().map_or_else(|| Recipe::by_name(own), Ok)?.with_frames(input.frames);
-        let recipe = if recipe.crop.height == input.size { recipe } else { recipe.with_size(input.size) };
-        recipe.apply(video, views)
+    /// The recipe chosen; or that of the weights, as changed by what their folder asks for.
+    fn recipe(&self, input: &Input, own: &str, asked: Option<&Preprocessing>) -> Result<Recipe> {
+        let recipe = match (&self.recipe, asked) {
+            (Some(chosen), _) => chosen.clone(),
+            (None, Some(asked)) => preprocessing::asked_for(Recipe::by_name(own)?, asked)?,
+            (None, None) => Recipe::by_name(own)?,
+        };
+        let recipe = recipe.with_frames(input.frames);
+        Ok(if recipe.crop.height == input.size { recipe } else { recipe.with_size(input.size) })
     }
 
     fn flow(
@@ -174,7 +196,7 @@ mod tests {
             method: crate::flow::DualTvl1 { solver, ..method }.into(),
             ..Prepare::default()
         };
-        let views = prepare.inputs(&inputs, &mut video, &Engine::cpu(), &mut |_, _| {}).unwrap();
+        let views = prepare.each(&inputs, None, &mut video, &Engine::cpu(), &mut |_, _| {}).unwrap();
         assert_eq!(views.len(), 3);
         let shapes: Vec<Vec<usize>> = views.inputs.iter().map(|(_, t)| t.shape().to_vec()).collect();
         assert_eq!(shapes, [vec![3, 2, 16, 16, 3], vec![3, 2, 16, 16, 4], vec![3, 3, 16, 16, 2]]);
@@ -188,7 +210,7 @@ mod tests {
         let mut video = video(dir.path(), 3);
         let inputs = [Input { channels: 2, ..Input::flow("plain-flow-64", 1, 16) }];
         let prepare = Prepare { method: Difference::Signed.into(), ..Prepare::default() };
-        let e = prepare.inputs(&inputs, &mut video, &Engine::cpu(), &mut |_, _| {}).unwrap_err();
+        let e = prepare.each(&inputs, None, &mut video, &Engine::cpu(), &mut |_, _| {}).unwrap_err();
         assert!(e.to_string().contains("a flow has 2 components"), "{e}");
     }
 }
