@@ -2,8 +2,10 @@
 
 pub mod c3d;
 mod design;
+pub mod mvit;
 mod recognise;
 pub mod resnet;
+pub mod swin;
 pub mod vgg;
 
 use crate::error::{Error, Result};
@@ -14,7 +16,8 @@ pub use design::{Average, Choices, Design, Input, Model, Reading, Source};
 pub use recognise::{Match, recognise};
 
 /// Every network.
-pub const NETWORKS: &[&Network] = &[&c3d::NETWORK, &resnet::NETWORK, &vgg::NETWORK];
+pub const NETWORKS: &[&Network] =
+    &[&c3d::NETWORK, &mvit::NETWORK, &resnet::NETWORK, &swin::NETWORK, &vgg::NETWORK];
 
 /// A network that can be run by name.
 pub struct Network {

@@ -9,8 +9,10 @@ intermediate values and outputs in this project's layouts. Everything is compute
 import sys
 
 import frames
+import mvit
+import swin
 
-FAMILIES = [frames]
+FAMILIES = [frames, mvit, swin]
 
 
 def main(wanted):
