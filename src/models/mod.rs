@@ -7,10 +7,12 @@ mod huggingface;
 pub mod i3d;
 pub mod inception;
 mod inflate;
+pub mod mvit;
 pub mod r3d;
 mod recognise;
 pub mod resnet;
 pub mod s3d;
+pub mod swin;
 pub mod timesformer;
 pub mod two_stream_fusion;
 pub mod vgg;
@@ -35,9 +37,11 @@ pub const NETWORKS: &[&Network] = &[
     &fusion::LATE,
     &fusion::SLOW,
     &i3d::NETWORK,
+    &mvit::NETWORK,
     &r3d::NETWORK,
     &resnet::NETWORK,
     &s3d::NETWORK,
+    &swin::NETWORK,
     &timesformer::NETWORK,
     &two_stream_fusion::NETWORK,
     &vgg::NETWORK,

@@ -25,6 +25,12 @@ use super::resize::Filter;
 /// | `videomae` | short edge 224, bilinear | 224 | 0–1 RGB | of ImageNet | 5 × 16, 4 apart |
 /// | `vivit` | short edge 256, bilinear | 224 | −1–1 RGB | none | 4 × 32, 2 apart |
 /// | `vtn` | short edge 256, bilinear | 224 | 0–1 RGB | 0.45; 0.225 | 1 × 250 at 25 fps |
+/// | `mvit-torchvision` | short edge 256, bilinear | 224 | 0–1 RGB | 0.45; 0.225 | 5 × 16 at 7.5 fps |
+/// | `mvit-16x4` | short edge 256, bilinear, in floats | 224 | 0–1 RGB | 0.45; 0.225 | 5 × 16 at 7.5 fps |
+/// | `mvit-32x3` | short edge 256, bilinear, in floats | 224 | 0–1 RGB | 0.45; 0.225 | 5 × 32 at 10 fps |
+/// | `mvit-40x3` | short edge 356, bilinear, in floats | 312 | 0–1 RGB | of ImageNet | 5 × 40 at 10 fps |
+/// | `swin-torchvision` | short edge 256, bilinear | 224 | 0–1 RGB | of ImageNet | 12 × 32 at 15 fps |
+/// | `swin-mmaction` | short edge 224, bilinear | 224 | 0–1 RGB | of ImageNet | 4 × 32, every second |
 /// | `plain-64` | short edge 64, bilinear with antialias | 64 | 0–1 RGB | 0.5; 0.5 | 1 × 16 |
 pub const RECIPES: &[Recipe] = &[
     Recipe {
@@ -195,6 +201,61 @@ pub const RECIPES: &[Recipe] = &[
         ..PYSLOWFAST
     },
     Recipe {
+        name: "mvit-torchvision",
+        about: "MViT of torchvision (models/video/mvit.py, transforms/_presets.py VideoClassification): scaled as bytes \
+                without antialias",
+        bytes: true,
+        ..MVIT
+    },
+    Recipe {
+        name: "mvit-16x4",
+        about: "MViT of 16 frames of facebookresearch/SlowFast (configs/Kinetics, datasets/kinetics.py, one spatial crop) \
+                and PyTorchVideo: every fourth frame of 30 a second",
+        ..MVIT
+    },
+    Recipe {
+        name: "mvit-32x3",
+        about: "MViT of 32 frames of facebookresearch/SlowFast (configs/Kinetics, datasets/kinetics.py, one spatial crop) \
+                and PyTorchVideo: every third frame of 30 a second",
+        frames: 32,
+        rate: Rate::Fps(10.0),
+        ..MVIT
+    },
+    Recipe {
+        name: "mvit-40x3",
+        about: "MViTv2-L of facebookresearch/SlowFast (configs/Kinetics/MVITv2_L_40x3_test.yaml), whose evaluation takes \
+                three crops across the longer edge besides",
+        size: Size::ShortEdge(356, Rounding::Down),
+        crop: Crop { height: 312, width: 312, rounding: Rounding::Nearest },
+        mean: IMAGENET.mean,
+        std: IMAGENET.std,
+        frames: 40,
+        rate: Rate::Fps(10.0),
+        ..MVIT
+    },
+    Recipe {
+        name: "swin-torchvision",
+        about: "Video Swin of torchvision (models/video/swin_transformer.py, transforms/_presets.py \
+                VideoClassification): scaled as bytes without antialias",
+        size: Size::ShortEdge(256, Rounding::Down),
+        crop: Crop { height: 224, width: 224, rounding: Rounding::Nearest },
+        frames: 32,
+        rate: Rate::Fps(15.0),
+        clips: 12,
+        ..IMAGENET
+    },
+    Recipe {
+        name: "swin-mmaction",
+        about: "Video Swin of SwinTransformer/Video-Swin-Transformer (configs/recognition/swin), whose evaluation takes \
+                three crops across the longer edge besides",
+        size: Size::ShortEdge(224, Rounding::Nearest),
+        crop: Crop { height: 224, width: 224, rounding: Rounding::Down },
+        frames: 32,
+        rate: Rate::Stride(2),
+        clips: 4,
+        ..IMAGENET
+    },
+    Recipe {
         name: "plain-64",
         about: "the small networks of this crate's own demonstrations",
         size: Size::ShortEdge(64, Rounding::Down),
@@ -234,6 +295,19 @@ pub const RECIPES: &[Recipe] = &[
 
 /// What PySlowFast's networks have in common: scaled in floats, one mean and deviation for all channels.
 const PYSLOWFAST: Recipe = Recipe { bytes: false, divisor: 255.0, mean: [0.45; 3], std: [0.225; 3], ..C3D };
+
+/// What the recipes of MViT have in common.
+const MVIT: Recipe = Recipe {
+    size: Size::ShortEdge(256, Rounding::Down),
+    bytes: false,
+    crop: Crop { height: 224, width: 224, rounding: Rounding::Nearest },
+    divisor: 255.0,
+    mean: [0.45; 3],
+    std: [0.225; 3],
+    rate: Rate::Fps(7.5),
+    clips: 5,
+    ..C3D
+};
 
 /// ImageNet's mean and standard deviation.
 const IMAGENET: Recipe =

@@ -4,7 +4,7 @@ use std::collections::{HashMap, HashSet};
 use std::fmt;
 
 use super::report::Report;
-use super::source::long;
+use super::source::{is_bookkeeping, long};
 use super::{Checkpoint, Entry};
 use crate::error::Result;
 
@@ -84,7 +84,7 @@ impl Naming {
             signature.iter().filter_map(|(name, axes)| Some(((convention.map)(name)?, *axes))).collect();
         let known = |entry: &Entry, name: &str| published.get(name) == Some(&long(&entry.shape).count());
         let (prefix, found) = best_prefix(checkpoint, known)?;
-        let held = checkpoint.entries().iter().filter(|e| !e.name.ends_with("num_batches_tracked")).count();
+        let held = checkpoint.entries().iter().filter(|e| !is_bookkeeping(&e.name)).count();
         Some((Naming { convention, prefix: prefix.into() }, Fit { found, wanted: published.len(), held }))
     }
 

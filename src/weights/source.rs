@@ -125,6 +125,17 @@ impl Weights {
         self.draw(name, shape, false).map(|(weight, there)| there.then_some(weight))
     }
 
+    /// The length of an axis of a weight in the checkpoint, for tables that are resampled to any length; `None` where
+    /// there is none.
+    pub fn length(&self, name: &str, axis: usize) -> Option<usize> {
+        match &self.shared.source {
+            Source::File { checkpoint, naming } => {
+                naming.shape(checkpoint, &format!("{}{name}", self.scope))?.get(axis).copied()
+            }
+            _ => None,
+        }
+    }
+
     /// The weight, and whether the source has one of the name.
     fn draw(&self, name: &str, shape: &[usize], required: bool) -> Result<(Weight, bool)> {
         let name = format!("{}{name}", self.scope);
@@ -169,7 +180,7 @@ impl Weights {
     }
 
     /// Lets tensors of the checkpoint be left over: those called `name` in the file, or whose name begins with
-    /// it and a dot. `num_batches_tracked` may always be.
+    /// it and a dot. What counts or indexes, such as `num_batches_tracked`, may always be.
     pub fn ignore(&self, name: &str) {
         self.notes().ignored.insert(name.to_string());
     }
@@ -206,7 +217,7 @@ impl Weights {
             let under = |i: &String| {
                 name.strip_prefix(i.as_str()).is_some_and(|r| r.is_empty() || r.starts_with('.'))
             };
-            name.rsplit('.').next() == Some("num_batches_tracked") || notes.ignored.iter().any(under)
+            is_bookkeeping(name) || notes.ignored.iter().any(under)
         };
         let names = checkpoint.entries().iter().map(|e| e.name.as_str());
         let left_over: Vec<&str> = names.filter(|n| !notes.used.contains(*n) && !ignored(n)).collect();
@@ -248,6 +259,11 @@ impl fmt::Debug for Weights {
             }
         }
     }
+}
+
+/// Whether a tensor is saved with the weights but is none: what it holds is known without it.
+pub(super) fn is_bookkeeping(name: &str) -> bool {
+    matches!(name.rsplit('.').next(), Some("num_batches_tracked" | "relative_position_index"))
 }
 
 /// Whether two shapes are the same but for axes of length 1.
@@ -364,6 +380,40 @@ impl Weight {
         let shape = Shape::new(shape)?;
         let tensor = Some(Tensor::from_fn(&shape, |_| 0.0)?);
         Ok(Weight { name: name.into(), shape, tensor })
+    }
+
+    /// Equally long parts along the first axis, such as query, key and value of a fused layer.
+    ///
+    /// # Errors
+    /// [`crate::ErrorKind::BadInput`] when `parts` does not divide it.
+    pub fn chunk(&self, parts: usize) -> Result<Vec<Weight>> {
+        let first = self.shape.first().copied().unwrap_or(0);
+        if parts == 0 || first % parts != 0 {
+            let text = format!("{parts} parts must divide the first axis of {}", self.shape);
+            return Err(Error::bad_input(text).at(&self.name));
+        }
+        let rows = first / parts;
+        (0..parts).map(|i| self.rows(i * rows..(i + 1) * rows)).collect()
+    }
+
+    /// The last axis so many times over, as a kernel that all heads share.
+    ///
+    /// # Errors
+    /// [`crate::ErrorKind::BadInput`] for a scalar, and when that is too much.
+    pub fn tile(self, times: usize) -> Result<Weight> {
+        let Some((&last, rest)) = self.shape.split_last() else {
+            return Err(Error::bad_input("a scalar has no axis to repeat").at(&self.name));
+        };
+        let dims = [rest, &[last.saturating_mul(times)]].concat();
+        let shape = Shape::new(&dims).map_err(|e| e.at(&self.name))?;
+        let tensor = match self.tensor.map(|t| t.to_f32()) {
+            Some(t) => {
+                let v = t.f32s()?;
+                Some(Tensor::from_fn(&dims, |i| v[i / (last * times) * last + i % last])?)
+            }
+            None => None,
+        };
+        Ok(Weight { name: self.name, shape, tensor })
     }
 
     /// The name, the shape and the values.

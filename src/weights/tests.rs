@@ -281,3 +281,26 @@ fn weights_are_cut_and_joined_along_the_first_axis() {
     assert!(all.rows(5..7).unwrap_err().to_string().contains("qkv"));
     assert!(Weight::join(&[]).is_err());
 }
+
+#[test]
+fn weights_in_parts_and_over_again() {
+    let w = Weights::random(3).take("qkv.weight", &[6, 2]).unwrap();
+    let all = w.tensor().unwrap().f32s().unwrap().to_vec();
+    let parts = w.clone().chunk(3).unwrap();
+    let joined: Vec<f32> = parts.iter().flat_map(|p| p.tensor().unwrap().f32s().unwrap().to_vec()).collect();
+    assert_eq!(joined, all);
+    assert_eq!(parts[1].shape()[..], [2, 2]);
+    let e = w.clone().chunk(4).unwrap_err().to_string();
+    assert!(e.starts_with("qkv.weight: 4 parts"), "{e}");
+
+    let tiled = w.tile(2).unwrap();
+    assert_eq!(tiled.shape()[..], [6, 4]);
+    let rows: Vec<f32> = all.chunks(2).flat_map(|row| [row, row].concat()).collect();
+    assert_eq!(tiled.tensor().unwrap().f32s().unwrap(), rows);
+
+    // Without values there are still shapes.
+    let w = Weights::shapes();
+    assert_eq!(w.take("w", &[4, 3]).unwrap().chunk(2).unwrap()[0].shape()[..], [2, 3]);
+    assert_eq!(w.take("w", &[4, 3]).unwrap().tile(3).unwrap().shape()[..], [4, 9]);
+    assert_eq!(w.length("w", 0), None);
+}

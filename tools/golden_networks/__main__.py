@@ -10,10 +10,12 @@ import sys
 
 import frames
 import fusion
+import mvit
 import spatiotemporal
+import swin
 import video_transformers
 
-FAMILIES = [frames, fusion, spatiotemporal, video_transformers]
+FAMILIES = [frames, fusion, mvit, spatiotemporal, swin, video_transformers]
 
 
 def main(wanted):
