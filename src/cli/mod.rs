@@ -9,6 +9,7 @@ mod models;
 mod op;
 mod output;
 mod run;
+mod two_stream;
 mod verify;
 
 use std::process::ExitCode;
