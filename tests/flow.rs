@@ -68,7 +68,8 @@ fn distances(a: &Tensor, b: &Tensor, margin: usize) -> Vec<f64> {
 
 fn flows(engine: &Engine, pairs: &[Pair], method: &DualTvl1) -> Vec<Tensor> {
     let count = NonZero::new(pairs.len()).unwrap();
-    let plan = FlowPlan::new(engine, pairs[0].size, count, method, &PlanOptions::default()).unwrap();
+    let plan =
+        FlowPlan::new(engine, pairs[0].size, count, &(*method).into(), &PlanOptions::default()).unwrap();
     let frames: Vec<_> = pairs.iter().map(|p| (&p.first[..], &p.second[..])).collect();
     let flows = plan.run(&frames).unwrap();
     // The last pair alone comes out the same, whatever lies beside it.

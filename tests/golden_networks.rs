@@ -6,6 +6,7 @@
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 
+use kinetograph::flow::FlowRecipe;
 use kinetograph::gpu::{Gpu, adapters, install_hint};
 use kinetograph::models::{Choices, NETWORKS, Source, recognise};
 use kinetograph::video::Recipe;
@@ -147,8 +148,9 @@ fn every_recipe_is_known() {
     for network in NETWORKS {
         for variant in network.variants {
             for input in network.published(Some(variant.name)).unwrap().inputs {
-                if let Source::Frames(recipe) = input.source {
-                    Recipe::by_name(recipe).unwrap();
+                match input.source {
+                    Source::Frames(recipe) => drop(Recipe::by_name(recipe).unwrap()),
+                    Source::Flow(recipe) => drop(FlowRecipe::by_name(recipe).unwrap()),
                 }
             }
         }

@@ -107,12 +107,12 @@ def main():
     flows[:, ::5, ::4] = random.choice(np.array([-16, -8, 0, 8, 16, -20, 20], np.float32), flows[:, ::5, ::4].shape)
     tensors = {
         "flows": flows,
-        "i3d": deepmind_i3d(flows),
-        "piergiaj": piergiaj_i3d(flows),
-        "tsn-caffe": tsn_caffe(flows),
-        "mmaction": mmaction(flows),
-        "bryanyzhu": bryanyzhu(flows),
-        "jeffreyyihuang": jeffreyyihuang(flows),
+        "i3d-flow": deepmind_i3d(flows),
+        "i3d-flow-jpg": piergiaj_i3d(flows),
+        "tsn-caffe-flow": tsn_caffe(flows),
+        "tsn-mmaction-flow": mmaction(flows),
+        "two-stream-bryanyzhu-flow": bryanyzhu(flows),
+        "two-stream-jeffreyyihuang-flow": jeffreyyihuang(flows),
     }
     for bound in (15, 20):
         tensors[f"edges{bound}"] = edges(bound)

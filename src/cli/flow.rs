@@ -6,7 +6,7 @@ use std::time::Instant;
 
 use clap::{Args, ValueEnum};
 use kinetograph::error::At;
-use kinetograph::flow::{self, Coloring, DualTvl1, FlowPlan, Measures};
+use kinetograph::flow::{self, Coloring, DualTvl1, FlowPlan, Measures, Method};
 use kinetograph::ops::Tvl1;
 use kinetograph::video::{self, Frame, write};
 use kinetograph::{Error, Result, Tensor};
@@ -24,6 +24,12 @@ pub(crate) struct Flow {
     /// Two pictures of one size, or one clip
     #[arg(required = true, num_args = 1..=2)]
     input: Vec<PathBuf>,
+    /// How to look for motion
+    #[arg(long, value_enum, default_value_t = Methods::Tvl1)]
+    method: Methods,
+    /// The flow to begin with, of two pictures: .flo, .png (KITTI) or .npy
+    #[arg(long, value_name = "FLOW.flo")]
+    initial: Option<PathBuf>,
     /// For two pictures a .flo, .png (KITTI) or .npy file; for a clip the folder of its flow_00000.flo …
     #[arg(long, short)]
     output: Option<PathBuf>,
@@ -69,6 +75,9 @@ pub(crate) struct Flow {
     lambda: f32,
     #[arg(long, default_value_t = 0.3)]
     theta: f32,
+    /// Weight of a change of brightness, which is then estimated as well; 0 for none
+    #[arg(long, default_value_t = 0.0)]
+    gamma: f32,
     /// Stop when the flow moves by this many pixels or less, root mean square; 0 for all iterations
     #[arg(long, default_value_t = 0.01)]
     epsilon: f32,
@@ -83,6 +92,12 @@ pub(crate) struct Flow {
     median_filtering: usize,
     #[command(flatten)]
     common: Common,
+}
+
+#[derive(Clone, Copy, ValueEnum)]
+enum Methods {
+    /// TV-L1, after OpenCV
+    Tvl1,
 }
 
 #[derive(Clone, Copy, ValueEnum)]
@@ -115,6 +130,7 @@ impl Flow {
             ("--arrows", self.arrows.is_some(), true),
             ("--warped", self.warped.is_some(), true),
             ("--truth", self.truth.is_some(), true),
+            ("--initial", self.initial.is_some(), true),
             ("--gif", self.gif.is_some(), false),
             ("--stride", self.stride != 1, false),
         ] {
@@ -129,16 +145,24 @@ impl Flow {
         }
     }
 
-    fn method(&self) -> DualTvl1 {
+    fn method(&self) -> Method {
+        match self.method {
+            Methods::Tvl1 => self.tvl1().into(),
+        }
+    }
+
+    fn tvl1(&self) -> DualTvl1 {
         DualTvl1 {
             solver: Tvl1 {
                 tau: self.tau,
                 lambda: self.lambda,
                 theta: self.theta,
+                gamma: self.gamma,
                 inner_iterations: self.inner_iterations,
                 outer_iterations: self.outer_iterations,
                 median_filtering: self.median_filtering,
                 epsilon: self.epsilon,
+                ..Tvl1::default()
             },
             scales: self.scales,
             warps: self.warps,
@@ -169,12 +193,17 @@ impl Flow {
         let truth = self.truth.as_deref().map(flow::read).transpose()?;
         let engine = self.common.engine()?;
         let size = [a.height(), a.width()];
-        let plan =
-            FlowPlan::new(&engine, size, NonZero::<usize>::MIN, &self.method(), &self.common.options()?)?;
+        let (method, options, one) = (self.method(), self.common.options()?, NonZero::<usize>::MIN);
         let (grey_a, grey_b) = (flow::gray(&a), flow::gray(&b));
-        let start = Instant::now();
-        let flows = plan.run(&[(&grey_a, &grey_b)])?;
-        let seconds = start.elapsed().as_secs_f64();
+        let frames = [(&grey_a[..], &grey_b[..])];
+        let (flows, seconds) = match &self.initial {
+            None => timed(|| FlowPlan::new(&engine, size, one, &method, &options), |plan| plan.run(&frames))?,
+            Some(path) => {
+                let initial = [flow::read(path)?];
+                let plan = || FlowPlan::with_initial(&engine, size, one, &method, &options);
+                timed(plan, |plan| plan.run_from(&frames, &initial).at(path.display()))?
+            }
+        };
         let flow = flows.first().ok_or_else(|| Error::internal("a run without flow"))?;
         let measures = match (&truth, &self.truth) {
             (Some(truth), Some(path)) => Some(flow::measure(flow, truth).at(path.display())?),
@@ -300,4 +329,15 @@ pub(super) fn side_by_side(left: &Frame, right: &Frame) -> Result<Frame> {
     let row = left.width() * 3;
     let rows = left.rgb().chunks_exact(row).zip(right.rgb().chunks_exact(row));
     Frame::new(left.width() * 2, left.height(), rows.flat_map(|(a, b)| [a, b].concat()).collect())
+}
+
+/// What a plan gives, and in how many seconds, without those of planning.
+fn timed<T>(
+    plan: impl FnOnce() -> Result<FlowPlan>,
+    run: impl FnOnce(&FlowPlan) -> Result<T>,
+) -> Result<(T, f64)> {
+    let plan = plan()?;
+    let start = Instant::now();
+    let result = run(&plan)?;
+    Ok((result, start.elapsed().as_secs_f64()))
 }

@@ -4,6 +4,7 @@
 mod bench;
 mod demo;
 mod device;
+mod embed;
 mod flow;
 mod models;
 mod op;
@@ -11,6 +12,7 @@ mod output;
 mod run;
 mod two_stream;
 mod verify;
+mod weights;
 
 use std::process::ExitCode;
 
@@ -35,6 +37,7 @@ enum Command {
     /// Run a network on a video.
     Run(run::Run),
     // Their text is that of the structs, which have examples.
+    Embed(embed::Embed),
     Flow(flow::Flow),
     Op(op::OpCommand),
     /// Compare every kernel with its CPU reference on a device.
@@ -43,6 +46,7 @@ enum Command {
     Bench(bench::Bench),
     /// List the networks, or the operators.
     Models(models::Models),
+    Weights(weights::Weights),
     /// List the devices.
     Devices(device::Devices),
     /// Look at drivers, adapters and limits, and say what to install.
@@ -126,11 +130,13 @@ pub(crate) fn main() -> ExitCode {
     let result = match Cli::parse().command {
         Command::Demo(c) => c.run(),
         Command::Run(c) => c.run(),
+        Command::Embed(c) => c.run(),
         Command::Flow(c) => c.run(),
         Command::Op(c) => c.run(),
         Command::Verify(c) => c.run(),
         Command::Bench(c) => c.run(),
         Command::Models(c) => c.run(),
+        Command::Weights(c) => c.run(),
         Command::Devices(c) => c.run(),
         Command::Doctor(c) => c.run(),
     };

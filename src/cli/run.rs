@@ -4,10 +4,13 @@ use std::path::{Path, PathBuf};
 
 use clap::{Args, ValueEnum};
 use kinetograph::error::At;
-use kinetograph::models::{self, Average, Choices, Input, Model, Network, Source};
+use kinetograph::flow::{DualTvl1, Farneback, FlowRecipe, Method};
+use kinetograph::models::{self, Average, Choices, Model, Network};
+use kinetograph::ops::Tvl1;
+use kinetograph::prepare::{Prepare, Views};
 use kinetograph::video::{self, Recipe};
 use kinetograph::weights::Checkpoint;
-use kinetograph::{Error, Plan, Result, Tensor, npy};
+use kinetograph::{Engine, Error, Plan, Result, Tensor, npy};
 use serde_json::json;
 
 use super::{Common, output};
@@ -40,6 +43,12 @@ pub(crate) struct Run {
     /// The preprocessing, if not that of the weights: c3d-davidea, c3d-mmaction, c3d-jfzhang, c3d-caffe …
     #[arg(long)]
     recipe: Option<String>,
+    /// The preprocessing of optical flow, if not that of the weights: i3d-flow, tsn-caffe-flow …
+    #[arg(long, value_name = "RECIPE")]
+    flow_recipe: Option<String>,
+    /// How optical flow is found, for networks that take it
+    #[arg(long, value_enum, default_value_t = FlowMethod::Tvl1, value_name = "METHOD")]
+    flow_method: FlowMethod,
     /// The variant of the network, if not that of the weights: see `kinetograph models`
     #[arg(long)]
     variant: Option<String>,
@@ -66,6 +75,16 @@ enum Fuse {
     Probabilities,
     /// The logits, before the softmax
     Logits,
+}
+
+#[derive(Clone, Copy, ValueEnum)]
+enum FlowMethod {
+    /// TV-L1 with OpenCV's defaults
+    Tvl1,
+    /// TV-L1 with a tenth of the iterations
+    Tvl1Fast,
+    /// Farnebäck's, with the parameters of dense_flow
+    Farneback,
 }
 
 #[derive(Clone, Copy, ValueEnum)]
@@ -106,24 +125,22 @@ impl Run {
         let engine = self.common.engine()?;
         let mut answers = Vec::new();
         for model in models {
-            let views = match &tensor {
-                Some(t) => t.clone(),
-                None => self.decode(&model)?,
+            let views = match (&tensor, &model.inputs[..]) {
+                (None, _) => self.decode(&model, &engine)?,
+                (Some(t), [input]) => Views { inputs: vec![(input.name, t.clone())] },
+                _ => return Err(Error::usage("a network of several inputs takes a video, no .npy file")),
             };
-            if let Some(path) = &self.save_input {
-                npy::write(path, &views)?;
+            if let (Some(path), [(_, tensor)]) = (&self.save_input, &views.inputs[..]) {
+                npy::write(path, tensor)?;
             }
-            let [input] = &model.inputs[..] else {
-                return Err(Error::internal("a network of several inputs"));
-            };
-            let (input, average) = (input.name, model.average);
+            let average = model.average;
             let plan = engine.plan_with(&model.graph, &options)?;
             drop(model);
             if self.profile {
-                let timings = plan.profile(&[(input, view(&views, 0)?)])?;
+                let timings = plan.profile(&views.view(0)?)?;
                 eprintln!("{}", output::timings(&timings));
             }
-            let (name, rows) = predict(&plan, input, &views)?;
+            let (name, rows) = predict(&plan, &views)?;
             answers.push(Answer { name, rows, average });
         }
         if let (Some(path), [answer]) = (&self.output, &answers[..]) {
@@ -156,9 +173,13 @@ impl Run {
         if let Some(name) = &self.recipe {
             Recipe::by_name(name)?;
         }
-        if is_npy(&self.input) && (self.clips.is_some() || self.recipe.is_some()) {
+        if let Some(name) = &self.flow_recipe {
+            FlowRecipe::by_name(name)?;
+        }
+        let prepared = [self.clips.is_some(), self.recipe.is_some(), self.flow_recipe.is_some()];
+        if is_npy(&self.input) && prepared.contains(&true) {
             return Err(Error::usage(
-                "--clips and --recipe are for videos; a .npy input holds its clips already prepared",
+                "--clips, --recipe and --flow-recipe are for videos; a .npy input holds its clips already prepared",
             ));
         }
         let streams = self.weights.len();
@@ -218,20 +239,11 @@ impl Run {
 
     /// The network of the weights, for clips as those of a .npy input, if there is one.
     fn load(&self, network: Option<&'static Network>, path: &Path, choices: &Choices) -> Result<Model> {
-        let load = |choices: &Choices| {
-            let checkpoint = Checkpoint::open(path)?;
-            match network {
-                Some(network) => network.load(checkpoint, choices),
-                None => {
-                    let found = models::recognise(&checkpoint)?;
-                    match &choices.variant {
-                        Some(_) => found.network.load(checkpoint, choices),
-                        None => found.load(checkpoint, choices),
-                    }
-                }
-            }
+        let load = |choices: &Choices| match network {
+            Some(network) => network.load(Checkpoint::open(path)?, choices),
+            None => models::load(path, choices),
         };
-        let model = load(choices).map_err(|e| {
+        load(choices).map_err(|e| {
             // Where the weights are right for clips of their own size, the input is to blame.
             let own = Choices { frames: None, size: None, ..choices.clone() };
             match (choices.frames, choices.size, load(&own)) {
@@ -245,8 +257,7 @@ impl Run {
                 )),
                 _ => e,
             }
-        })?;
-        Ok(model)
+        })
     }
 
     /// A .npy tensor as `[N, T, H, W, C]`.
@@ -275,19 +286,8 @@ impl Run {
         Ok(tensor)
     }
 
-    /// The clips of a video, by the recipe of the weights.
-    fn decode(&self, model: &Model) -> Result<Tensor> {
-        let Input { source, frames, size, .. } = model.inputs[0];
-        let recipe = match source {
-            Source::Frames(own) => Recipe::by_name(self.recipe.as_deref().unwrap_or(own))?,
-            Source::Flow(_) => {
-                return Err(Error::usage(
-                    "these weights take optical flow: give its stacks as a .npy file, [N, T, H, W, 2L]",
-                ));
-            }
-        };
-        let recipe = recipe.with_frames(frames);
-        let recipe = if recipe.crop.height == size { recipe } else { recipe.with_size(size) };
+    /// Views of the video, prepared for a network.
+    fn decode(&self, model: &Model, engine: &Engine) -> Result<Views> {
         let mut video = video::open(&self.input)?;
         eprintln!(
             "input: {}×{} {}{}",
@@ -296,7 +296,28 @@ impl Run {
             video.format(),
             video.fps().map_or(String::new(), |f| format!(", {f:.2} frames a second"))
         );
-        recipe.apply(&mut video, self.clips.unwrap_or(1))
+        let method = match self.flow_method {
+            FlowMethod::Tvl1 => Method::default(),
+            FlowMethod::Farneback => Farneback::dense_flow().into(),
+            FlowMethod::Tvl1Fast => {
+                let solver = Tvl1 { outer_iterations: 2, inner_iterations: 15, ..Tvl1::default() };
+                DualTvl1 { solver, ..DualTvl1::default() }.into()
+            }
+        };
+        let prepare = Prepare {
+            views: self.clips,
+            recipe: self.recipe.as_deref().map(Recipe::by_name).transpose()?,
+            flow_recipe: self.flow_recipe.as_deref().map(FlowRecipe::by_name).transpose()?,
+            method,
+            ..Prepare::default()
+        };
+        let bar = output::bar("optical flow", 0);
+        let views = prepare.inputs(&model.inputs, &mut video, engine, &mut |done, all| {
+            bar.set_length(all as u64);
+            bar.set_position(done as u64);
+        });
+        bar.finish_and_clear();
+        views
     }
 
     /// The classes by their probability, averaged over the views and the streams.
@@ -346,19 +367,11 @@ fn is_npy(path: &Path) -> bool {
     path.extension().is_some_and(|e| e.eq_ignore_ascii_case("npy"))
 }
 
-/// View `i` of `[N, …]` as `[1, …]`.
-pub(crate) fn view(views: &Tensor, i: usize) -> Result<Tensor> {
-    let shape = views.shape();
-    let one: usize = shape[1..].iter().product();
-    let data = views.f32s()?[i * one..(i + 1) * one].to_vec();
-    Tensor::new(&[&[1], &shape[1..]].concat(), data)
-}
-
 /// The logits of a network, or its features where it has no classifier, view by view.
-pub(crate) fn predict(plan: &Plan, input: &str, views: &Tensor) -> Result<(&'static str, Vec<Vec<f32>>)> {
+fn predict(plan: &Plan, views: &Views) -> Result<(&'static str, Vec<Vec<f32>>)> {
     let mut name = "features";
-    let rows = (0..views.shape()[0]).map(|i| {
-        let outputs = plan.run(&[(input, view(views, i)?)])?;
+    let rows = (0..views.len()).map(|i| {
+        let outputs = plan.run(&views.view(i)?)?;
         if outputs.get("logits").is_some() {
             name = "logits";
         }

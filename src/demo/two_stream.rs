@@ -21,8 +21,11 @@ use crate::weights::Checkpoint;
 const RGB_WEIGHTS: &[u8] = include_bytes!("../../assets/two-stream-rgb.safetensors");
 const FLOW_WEIGHTS: &[u8] = include_bytes!("../../assets/two-stream-flow.safetensors");
 
-/// How frames and flow become what the networks take.
+/// How the frame becomes what the RGB stream takes.
 const RECIPE: &str = "plain-64";
+
+/// How flow becomes what the flow stream takes.
+const FLOW_RECIPE: &str = "plain-flow-64";
 
 /// Flows of a clip.
 pub const FLOWS: usize = 10;
@@ -36,8 +39,11 @@ pub const METHOD: DualTvl1 = DualTvl1 {
         tau: 0.25,
         lambda: 0.15,
         theta: 0.3,
+        gamma: 0.0,
+        flat: f32::EPSILON,
         inner_iterations: 10,
         outer_iterations: 2,
+        dual_iterations: 0,
         median_filtering: 5,
         epsilon: 0.0,
     },
@@ -77,7 +83,7 @@ pub fn middle(scene: &Scene) -> Result<Frame> {
 /// # Errors
 /// Never in practice; the name is known.
 pub fn flow_recipe() -> Result<FlowRecipe> {
-    Ok(FlowRecipe::by_name(RECIPE)?.with_flows(FLOWS))
+    Ok(FlowRecipe::by_name(FLOW_RECIPE)?.with_flows(FLOWS))
 }
 
 /// The network of the RGB stream for one clip: input `clip` `[1, 1, 64, 64, 3]`, output `probabilities` `[1, 8]` in
@@ -179,7 +185,7 @@ fn probabilities(plan: &Plan, input: &str, x: Tensor) -> Result<Vec<f64>> {
 /// As [`FlowPlan::new`].
 pub fn estimator(engine: &Engine, options: &PlanOptions) -> Result<FlowPlan> {
     let pairs = NonZero::new(FLOWS).unwrap_or(NonZero::<usize>::MIN);
-    FlowPlan::new(engine, [SIZE; 2], pairs, &METHOD, options)
+    FlowPlan::new(engine, [SIZE; 2], pairs, &METHOD.into(), options)
 }
 
 /// The flows of a scene, `[64, 64, 2]` pixels, by the plan of [`estimator`].

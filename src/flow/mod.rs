@@ -1,12 +1,14 @@
-//! Optical flow: TV-L1, files, measures, pictures, and what networks take of it.
+//! Optical flow: TV-L1 and Farnebäck's, files, measures, pictures, and what networks take of it.
 //!
 //! A flow is a float tensor `[H, W, 2]`: how many pixels each pixel of the first frame moves, along x (to the right) and
 //! along y (down), so that `second(x + u, y + v) ≈ first(x, y)`. Where nothing is known both components are
 //! [`UNKNOWN`], as Middlebury's files have it.
 
 mod clip;
+mod farneback;
 mod file;
 mod measure;
+mod method;
 mod picture;
 mod recipe;
 #[cfg(test)]
@@ -16,11 +18,14 @@ mod stack;
 mod tvl1;
 
 use crate::error::{Error, Result};
+use crate::graph::{Graph, Value};
 use crate::tensor::Tensor;
 
 pub use clip::{FlowPlan, gray};
+pub use farneback::Farneback;
 pub use file::{read, write};
 pub use measure::{Measures, measure};
+pub use method::{Difference, Method};
 pub use picture::{Coloring, arrows, longest, picture, warp};
 pub use recipe::{FlowRecipe, Windows};
 pub use recipes::FLOW_RECIPES;
@@ -46,4 +51,14 @@ fn components(flow: &Tensor) -> Result<([usize; 2], &[f32])> {
             Err(Error::bad_input(format!("a flow has 2 components, not {c}: its shape is {}", flow.shape())))
         }
     }
+}
+
+/// Number, height and width of the frames of a method, `[N, H, W, 1]` both.
+fn frames(g: &Graph, first: Value, second: Value) -> Result<[usize; 3]> {
+    let [n, h, w, c] = g.shape(first).dims("the frames", "[N, H, W, 1]")?;
+    if c != 1 || g.shape(first) != g.shape(second) {
+        let (a, b) = (g.shape(first), g.shape(second));
+        return Err(Error::bad_input(format!("frames of {a} and {b}: both must be [N, H, W, 1]")));
+    }
+    Ok([n, h, w])
 }

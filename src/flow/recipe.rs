@@ -63,10 +63,10 @@ impl Windows {
 /// use kinetograph::flow::{DualTvl1, FlowPlan, FlowRecipe};
 /// use kinetograph::{Engine, PlanOptions, video};
 /// let mut video = video::open("clip.mp4")?;
-/// let recipe = FlowRecipe::by_name("tsn-caffe")?;
+/// let recipe = FlowRecipe::by_name("tsn-caffe-flow")?;
 /// let (engine, at_a_time) = (Engine::cpu(), NonZero::<usize>::MIN);
 /// let size = recipe.flow_size(video.width(), video.height());
-/// let plan = FlowPlan::new(&engine, size, at_a_time, &DualTvl1::default(), &PlanOptions::default())?;
+/// let plan = FlowPlan::new(&engine, size, at_a_time, &DualTvl1::default().into(), &PlanOptions::default())?;
 /// let clips = recipe.apply(&mut video, &plan, 3, &mut |_, _| {})?;
 /// assert_eq!(&clips.shape()[..], [3, 224, 224, 10]);
 /// # Ok::<(), kinetograph::Error>(())

@@ -31,7 +31,7 @@ fn flows_agree_with_the_loaders_of_the_repositories() {
     let each = flows.f32s().unwrap().chunks_exact(one).map(|f| Tensor::new(&flows.shape()[1..], f.to_vec()));
     let flows: Vec<Tensor> = each.map(Result::unwrap).collect();
     let mut compared = 0;
-    for recipe in FLOW_RECIPES.iter().filter(|r| r.name != "plain-64") {
+    for recipe in FLOW_RECIPES.iter().filter(|r| r.name != "plain-flow-64") {
         let got = recipe.clone().with_size(14).clip(&flows).unwrap();
         let want = golden(&file, recipe.name);
         assert_eq!(got.shape(), want.shape(), "{}", recipe.name);
@@ -72,7 +72,7 @@ fn windows_are_where_the_repositories_have_them() {
 fn names_and_sizes() {
     let e = FlowRecipe::by_name("tsn-cafe").unwrap_err();
     assert_eq!(e.kind(), ErrorKind::Usage);
-    assert!(e.to_string().contains("the nearest are tsn-caffe"), "{e}");
+    assert!(e.to_string().contains("the nearest are tsn-caffe-flow"), "{e}");
     for recipe in FLOW_RECIPES {
         let size = recipe.crop.map_or(224, |c| c.width);
         assert_eq!(recipe.clone().with_size(size), *recipe);
@@ -80,9 +80,9 @@ fn names_and_sizes() {
     }
     let names: Vec<&str> = FLOW_RECIPES.iter().map(|r| r.name).collect();
     assert!(names.is_sorted(), "{names:?}");
-    let tsn = FlowRecipe::by_name("mmaction").unwrap();
+    let tsn = FlowRecipe::by_name("tsn-mmaction-flow").unwrap();
     assert_eq!((tsn.flow_size(640, 480), tsn.flow_size(240, 480)), ([320, 427], [640, 320]));
-    let i3d = FlowRecipe::by_name("i3d").unwrap();
+    let i3d = FlowRecipe::by_name("i3d-flow").unwrap();
     assert_eq!(i3d.timeline(6, Some(50.0)), [0, 2, 4]);
 }
 
@@ -97,13 +97,13 @@ fn a_video_becomes_a_stack() {
     };
     write::pngs(dir.path(), (0..6).map(frame)).unwrap();
     let mut video = open(dir.path()).unwrap();
-    let recipe = FlowRecipe::by_name("plain-64").unwrap().with_size(32).with_flows(2);
+    let recipe = FlowRecipe::by_name("plain-flow-64").unwrap().with_size(32).with_flows(2);
     assert_eq!(recipe.flow_size(40, 32), [32, 40]);
     let solver = Tvl1 { outer_iterations: 2, inner_iterations: 10, ..Tvl1::default() };
     let method = DualTvl1 { solver, scales: 2, ..DualTvl1::default() };
     let plan = |h, w| {
         let three = NonZero::new(3).unwrap();
-        FlowPlan::new(&Engine::cpu(), [h, w], three, &method, &PlanOptions::default()).unwrap()
+        FlowPlan::new(&Engine::cpu(), [h, w], three, &method.into(), &PlanOptions::default()).unwrap()
     };
     let mut told = Vec::new();
     let clips = recipe.apply(&mut video, &plan(32, 40), 2, &mut |i, n| told.push((i, n))).unwrap();
@@ -116,7 +116,7 @@ fn a_video_becomes_a_stack() {
         assert!((mean - wanted).abs() < 0.04, "channel {channel}: {mean}");
     }
     let e = recipe.apply(&mut video, &plan(40, 32), 1, &mut |_, _| {}).unwrap_err().to_string();
-    assert!(e.contains("planned for 32x40, the recipe plain-64 takes it at 40x32"), "{e}");
+    assert!(e.contains("planned for 32x40, the recipe plain-flow-64 takes it at 40x32"), "{e}");
     assert!(recipe.apply(&mut video, &plan(32, 40), 0, &mut |_, _| {}).is_err());
     let still = tempfile::tempdir().unwrap();
     write::png(&still.path().join("1.png"), &frame(0)).unwrap();

@@ -1,5 +1,7 @@
 //! What a network's file says of it, and how a checkpoint becomes a model.
 
+use std::fmt;
+
 use crate::error::Result;
 use crate::graph::Graph;
 use crate::weights::{Checkpoint, Naming, Weights};
@@ -80,10 +82,18 @@ impl Reading<'_> {
 /// Where the values of an input come from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Source {
-    /// Frames `[N, T, H, W, 3]`, prepared by this recipe of [`crate::video::RECIPES`].
+    /// Frames `[N, T, H, W, 3]`, prepared by the recipe of this name in `video::RECIPES`.
     Frames(&'static str),
-    /// Optical flow `[N, T, H, W, C]`, prepared by this recipe for flow.
+    /// Optical flow `[N, T, H, W, C]`, prepared by the recipe of this name in `flow::FLOW_RECIPES`.
     Flow(&'static str),
+}
+
+impl fmt::Display for Source {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Source::Frames(recipe) | Source::Flow(recipe) => f.write_str(recipe),
+        }
+    }
 }
 
 /// An input of a network.
@@ -97,17 +107,24 @@ pub struct Input {
     pub frames: usize,
     /// Height and width of a frame.
     pub size: usize,
+    /// Channels of a frame: 3, or two for each flow of a stack.
+    pub channels: usize,
 }
 
 impl Input {
     /// The input `clip`.
     pub fn clip(recipe: &'static str, frames: usize, size: usize) -> Self {
-        Input { name: "clip", source: Source::Frames(recipe), frames, size }
+        Input { name: "clip", source: Source::Frames(recipe), frames, size, channels: 3 }
     }
 
-    /// The input `flow`.
+    /// The input `flow`, one flow a frame.
     pub fn flow(recipe: &'static str, frames: usize, size: usize) -> Self {
-        Input { name: "flow", source: Source::Flow(recipe), frames, size }
+        Input { name: "flow", source: Source::Flow(recipe), frames, size, channels: 2 }
+    }
+
+    /// The input `flow`, with a stack of flows for each frame.
+    pub fn stacks(recipe: &'static str, frames: usize, size: usize, flows: usize) -> Self {
+        Input { channels: 2 * flows, ..Input::flow(recipe, frames, size) }
     }
 }
 
@@ -147,6 +164,13 @@ impl Design {
             notes: notes.into(),
             build: Box::new(build),
         }
+    }
+
+    /// With one more input.
+    #[must_use]
+    pub fn with_input(mut self, input: Input) -> Self {
+        self.inputs.push(input);
+        self
     }
 
     /// With this average.

@@ -4,7 +4,10 @@ pub mod c3d;
 mod design;
 mod recognise;
 pub mod resnet;
+pub mod two_stream_fusion;
 pub mod vgg;
+
+use std::path::Path;
 
 use crate::error::{Error, Result};
 use crate::graph::Graph;
@@ -14,7 +17,8 @@ pub use design::{Average, Choices, Design, Input, Model, Reading, Source};
 pub use recognise::{Match, recognise};
 
 /// Every network.
-pub const NETWORKS: &[&Network] = &[&c3d::NETWORK, &resnet::NETWORK, &vgg::NETWORK];
+pub const NETWORKS: &[&Network] =
+    &[&c3d::NETWORK, &resnet::NETWORK, &two_stream_fusion::NETWORK, &vgg::NETWORK];
 
 /// A network that can be run by name.
 pub struct Network {
@@ -111,6 +115,20 @@ impl Network {
             Ok(other) => Error::bad_input(format!("{reason}. It is a checkpoint of {}", other.network.name)),
             Err(_) => reason,
         }
+    }
+}
+
+/// The network that a weight file holds, recognised by the names of its tensors; or the variant chosen of it.
+///
+/// # Errors
+/// [`crate::ErrorKind::BadInput`] when the file cannot be read, is of no network known or does not fit,
+/// [`crate::ErrorKind::Usage`] for an unknown variant.
+pub fn load(path: impl AsRef<Path>, choices: &Choices) -> Result<Model> {
+    let checkpoint = Checkpoint::open(path)?;
+    let found = recognise(&checkpoint)?;
+    match choices.variant {
+        Some(_) => found.network.load(checkpoint, choices),
+        None => found.load(checkpoint, choices),
     }
 }
 

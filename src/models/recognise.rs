@@ -53,12 +53,29 @@ pub(super) fn best(
         let signature = weights.signature();
         for &convention in network.conventions {
             let Some((naming, fit)) = Naming::fit(checkpoint, convention, &signature) else { continue };
+            // A network of another depth than published has other names.
+            let own = as_read(checkpoint, network, candidate, &naming).ok().flatten();
+            let (naming, fit) = own.filter(|(_, own)| own.share() > fit.share()).unwrap_or((naming, fit));
             if best.as_ref().is_none_or(|b| fit.share() > b.fit.share()) {
                 best = Some(Match { network, variant: candidate, naming, fit });
             }
         }
     }
     Ok(best)
+}
+
+/// How well a checkpoint fits the network whose measures are read off it.
+fn as_read(
+    checkpoint: &Checkpoint,
+    network: &Network,
+    variant: &Variant,
+    naming: &Naming,
+) -> Result<Option<(Naming, Fit)>> {
+    let file = Some((checkpoint, naming));
+    let design = (network.design)(&Reading { variant: variant.name, choices: &Choices::default(), file })?;
+    let weights = Weights::shapes();
+    design.build(1, &weights)?;
+    Ok(Naming::fit(checkpoint, naming.convention, &weights.signature()))
 }
 
 /// The network that a checkpoint holds.

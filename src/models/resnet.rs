@@ -228,10 +228,12 @@ fn design(r: &Reading) -> Result<Design> {
     let (frames, size) = (config.frames, config.size);
     let input = match (channels, r.convention()) {
         (3, "mmaction") => Input::clip("tsn", frames, size),
+        (3, "jeffreyyihuang") => Input::clip("two-stream-jeffreyyihuang", frames, size),
+        (3, "bryanyzhu") => Input::clip("two-stream-bryanyzhu", frames, size),
         (3, _) => Input::clip("imagenet-224", frames, size),
-        (_, "jeffreyyihuang") => Input::flow("jeffreyyihuang", frames, size),
-        (_, "mmaction") => Input::flow("mmaction", frames, size),
-        _ => Input::flow("bryanyzhu", frames, size),
+        (_, "mmaction") => Input::stacks("tsn-mmaction-flow", frames, size, channels / 2),
+        (_, "jeffreyyihuang") => Input::stacks("two-stream-jeffreyyihuang-flow", frames, size, channels / 2),
+        _ => Input::stacks("two-stream-bryanyzhu-flow", frames, size, channels / 2),
     };
     let notes = format!(
         "{block:?} blocks {blocks:?}, width {}, {channels} channels, {frames} frames of {size}×{size}",

@@ -63,6 +63,7 @@ impl Vgg {
         let name = if self.channels == 3 { "clip" } else { "flow" };
         let x = g.input(name, &[clips, self.frames, self.size, self.size, self.channels])?;
         let x = self.maps(g, x, weights)?;
+        let x = g.scope("pool5", |g| g.pool3d(x, &Pool3d::max([1, 2, 2])))?;
         let x = g.scope("pool", |g| g.adaptive_pool3d(x, &AdaptivePool3d::average([self.frames, 7, 7])))?;
         let [_, _, h, w, c] = g.shape(x).dims("the maps", "[N, T, H, W, C]")?;
         let mut x = g.view(x, &[clips * self.frames, 1, h, w, c])?;
@@ -85,27 +86,34 @@ impl Vgg {
         Ok(graph)
     }
 
-    /// The maps after the last pooling, `[N, T, H/32, W/32, C]`, of frames `[N, T, H, W, channels]`.
+    /// The maps before the last pooling, `[N, T, H/16, W/16, C]`, of frames `[N, T, H, W, channels]`.
     ///
     /// # Errors
     /// As [`Vgg::build`].
-    pub fn maps(&self, g: &mut Graph, mut x: Value, w: &Weights) -> Result<Value> {
+    pub fn maps(&self, g: &mut Graph, x: Value, w: &Weights) -> Result<Value> {
+        scope(g, w, "features", |g, w| self.layers(g, x, w))
+    }
+
+    /// [`Vgg::maps`] whose weights' names begin with the layers' numbers.
+    pub(super) fn layers(&self, g: &mut Graph, mut x: Value, w: &Weights) -> Result<Value> {
         // Published names count every layer, activations and poolings too.
         let mut layer = 0;
         for (stage, multiple) in STAGES.into_iter().enumerate() {
-            let conv = Conv::centred(self.width * multiple, [1, 3, 3]);
-            for _ in 0..self.convolutions[stage] {
-                x = scope(g, w, format!("features.{layer}"), |g, w| nn::conv3d(g, x, w, &conv))?;
-                layer += 1;
-                if self.batch_norm {
-                    x = scope(g, w, format!("features.{layer}"), |g, w| nn::batch_norm(g, x, w, 1e-5))?;
-                    layer += 1;
-                }
-                x = g.scope(&format!("features.{layer}"), |g| g.relu(x))?;
+            if stage > 0 {
+                x = g.scope(&format!("pool{stage}"), |g| g.pool3d(x, &Pool3d::max([1, 2, 2])))?;
                 layer += 1;
             }
-            x = g.scope(&format!("features.{layer}"), |g| g.pool3d(x, &Pool3d::max([1, 2, 2])))?;
-            layer += 1;
+            let conv = Conv::centred(self.width * multiple, [1, 3, 3]);
+            for _ in 0..self.convolutions[stage] {
+                x = scope(g, w, layer.to_string(), |g, w| nn::conv3d(g, x, w, &conv))?;
+                layer += 1;
+                if self.batch_norm {
+                    x = scope(g, w, layer.to_string(), |g, w| nn::batch_norm(g, x, w, 1e-5))?;
+                    layer += 1;
+                }
+                x = g.scope(&layer.to_string(), |g| g.relu(x))?;
+                layer += 1;
+            }
         }
         Ok(x)
     }
@@ -167,10 +175,10 @@ fn design(r: &Reading) -> Result<Design> {
         size: r.size(224),
     };
     let (frames, size) = (config.frames, config.size);
-    let input = if channels == 3 {
-        Input::clip("imagenet-224", frames, size)
-    } else {
-        Input::flow("bryanyzhu", frames, size)
+    let input = match (channels, r.convention()) {
+        (3, "bryanyzhu") => Input::clip("two-stream-bryanyzhu", frames, size),
+        (3, _) => Input::clip("imagenet-224", frames, size),
+        _ => Input::stacks("two-stream-bryanyzhu-flow", frames, size, channels / 2),
     };
     let notes = format!("width {}, {channels} channels, {} classes", config.width, config.classes);
     Ok(Design::new(input, notes, move |clips, w| config.build(clips, w)))

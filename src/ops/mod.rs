@@ -30,6 +30,7 @@ pub mod conv_transpose3d;
 pub mod cumulative;
 pub mod ema_codebook;
 pub mod embedding;
+pub mod farneback_update;
 pub mod gated;
 pub mod gather;
 pub mod grid_sample;
@@ -47,6 +48,7 @@ pub mod one_hot;
 pub mod pad;
 pub mod permute;
 pub mod perplexity;
+pub mod polynomial_expansion;
 pub mod pool3d;
 pub mod quantile;
 pub mod random;
@@ -96,6 +98,7 @@ pub use conv3d::Conv3d;
 pub use cumulative::{Cumulation, Cumulative};
 pub use ema_codebook::{EmaCodebook, EmaCodebookOutputs};
 pub use embedding::Embedding;
+pub use farneback_update::FarnebackUpdate;
 pub use gated::{Gate, Gated};
 pub use gather::Gather;
 pub use grid_sample::{Coordinates, GridSample, Sampling, SamplingPadding};
@@ -113,6 +116,7 @@ pub use one_hot::OneHot;
 pub use pad::Pad;
 pub use permute::Permute;
 pub use perplexity::Perplexity;
+pub use polynomial_expansion::PolynomialExpansion;
 pub use pool3d::{Pool1d, Pool2d, Pool3d, Pooling};
 pub use quantile::{Quantile, QuantileInterpolation};
 pub use random::{Distribution, Random};
@@ -130,7 +134,7 @@ pub use select::Select;
 pub use slice::Slice;
 pub use softmax::Softmax;
 pub use sort::Sort;
-pub use tvl1::Tvl1;
+pub use tvl1::{Tvl1, Tvl1State};
 pub use unary::Unary;
 pub use upfirdn2d::{FilterPadding, Upfirdn2d};
 pub use vector_quantize::{Distance, VectorQuantize};
@@ -186,6 +190,7 @@ pub const CATALOG: &[&Door] = &[
     &cumulative::DOOR,
     &ema_codebook::DOOR,
     &embedding::DOOR,
+    &farneback_update::DOOR,
     &gated::DOOR,
     &gather::DOOR,
     &grid_sample::DOOR,
@@ -203,6 +208,7 @@ pub const CATALOG: &[&Door] = &[
     &pad::DOOR,
     &permute::DOOR,
     &perplexity::DOOR,
+    &polynomial_expansion::DOOR,
     &pool3d::DOOR,
     &quantile::DOOR,
     &random::DOOR,

@@ -14,6 +14,8 @@ use super::resize::Filter;
 /// | `kinetics-112` | 128×171, bilinear | 112 | 0–1 RGB | of Kinetics | 5 × 16 at 15 fps |
 /// | `imagenet-224` | short edge 256, bilinear with antialias | 224 | 0–1 RGB | of ImageNet | 25 × 1 |
 /// | `tsn` | short edge 256, bilinear | 224 | 0–1 RGB | of ImageNet | 1 × 25 segments |
+/// | `two-stream-bryanyzhu` | 256×340, bilinear | 224 | 0–1 RGB | of ImageNet | 25 × 1 |
+/// | `two-stream-jeffreyyihuang` | 224×224, bilinear with antialias | – | 0–1 RGB | of ImageNet | 19 × 1 |
 /// | `plain-64` | short edge 64, bilinear with antialias | 64 | 0–1 RGB | 0.5; 0.5 | 1 × 16 |
 pub const RECIPES: &[Recipe] = &[
     Recipe {
@@ -93,6 +95,30 @@ pub const RECIPES: &[Recipe] = &[
         mean: [0.5; 3],
         std: [0.5; 3],
         ..C3D
+    },
+    Recipe {
+        name: "two-stream-bryanyzhu",
+        about: "the spatial stream of bryanyzhu/two-stream-pytorch \
+                (scripts/eval_ucf101_pytorch/VideoSpatialPrediction.py), the centre crop of its ten, frames spread over \
+                the video",
+        size: Size::Exact { height: 256, width: 340 },
+        crop: Crop { height: 224, width: 224, rounding: Rounding::Down },
+        frames: 1,
+        rate: Rate::Segments,
+        clips: 25,
+        ..IMAGENET
+    },
+    Recipe {
+        name: "two-stream-jeffreyyihuang",
+        about: "the spatial stream of jeffreyyihuang/two-stream-action-recognition (dataloader/spatial_dataloader.py): \
+                frames squeezed into a square, spread over the video",
+        size: Size::Exact { height: 224, width: 224 },
+        filter: Filter::BilinearAntialias,
+        crop: Crop { height: 224, width: 224, rounding: Rounding::Down },
+        frames: 1,
+        rate: Rate::Segments,
+        clips: 19,
+        ..IMAGENET
     },
 ];
 

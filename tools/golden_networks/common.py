@@ -70,7 +70,9 @@ def save(name, state, inputs, nodes, outputs, **about):
     tensors = {}
     for kind, some in [("input", inputs), ("node", nodes), ("output", outputs)]:
         for key, tensor in some.items():
-            tensors[f"{kind}.{key}"] = tensor.detach().float().clone().contiguous()
+            # Inputs come in steps that half precision holds, see `values`.
+            exact = kind == "input" and torch.equal(tensor.half().double(), tensor.double())
+            tensors[f"{kind}.{key}"] = (tensor.half() if exact else tensor.float()).detach().clone().contiguous()
     save_file(tensors, folder / "values.safetensors", {k: str(v) for k, v in about.items()})
     size = sum(f.stat().st_size for f in folder.iterdir())
     print(f"{name}: {size / 1024:.0f} KiB, {', '.join(f'{k} {tuple(v.shape)}' for k, v in tensors.items())}")

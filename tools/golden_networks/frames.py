@@ -92,14 +92,13 @@ def vgg(stages, channels, batch_norm=False, rename=lambda name: name, seed=0, **
         size = 64
         clip = values(1, 1, size, size, channels, seed=seed + 1)
         last = len(model.features) - 1
-        kept = record(model, ["features.4", f"features.{last}", "classifier.1", "classifier.4"])
+        first = [i for i, layer in enumerate(model.features) if isinstance(layer, nn.MaxPool2d)][0]
+        kept = record(model, [f"features.{first}", f"features.{last}", "classifier.1", "classifier.4"])
         with torch.no_grad():
             logits = model(clip[0].permute(0, 3, 1, 2))
-        third = model.features[4]
-        what = {"ReLU": "activation", "MaxPool2d": "pool3d", "BatchNorm2d": "batch_norm", "Conv2d": "conv3d"}
         nodes = {
-            f"features.4/{what[type(third).__name__]}": channels_last(kept["features.4"])[None],
-            f"features.{last}/pool3d": channels_last(kept[f"features.{last}"])[None],
+            "features/pool1/pool3d": channels_last(kept[f"features.{first}"])[None],
+            "pool5/pool3d": channels_last(kept[f"features.{last}"])[None],
             "classifier.0/activation": kept["classifier.1"],
         }
         outputs = {"features": kept["classifier.4"], "logits": logits}
@@ -110,11 +109,64 @@ def vgg(stages, channels, batch_norm=False, rename=lambda name: name, seed=0, **
     return make
 
 
+class Fusion(nn.Module):
+    """Two VGG streams whose last maps are fused by a convolution over space and time, then pooled over both."""
+
+    def __init__(self, stages, width, flows, features, classes, fuse):
+        super().__init__()
+        self.fuse = fuse
+        self.spatial = SmallVgg(stages, width, 3, features, classes, False).features[:-1]
+        self.temporal = SmallVgg(stages, width, 2 * flows, features, classes, False).features[:-1]
+        c = 8 * width
+        self.fusion = nn.Conv3d(2 * c if fuse == "concat" else c, c, 3, padding=1)
+        self.classifier = nn.Sequential(
+            nn.Linear(c * 4, features), nn.ReLU(), nn.Dropout(),
+            nn.Linear(features, features), nn.ReLU(), nn.Dropout(), nn.Linear(features, classes),
+        )
+
+    def forward(self, clip, flow):
+        t = clip.shape[1]
+
+        def maps(net, x):
+            return net(x[0].permute(0, 3, 1, 2)).permute(1, 0, 2, 3)[None]
+
+        a, b = maps(self.spatial, clip), maps(self.temporal, flow)
+        x = torch.relu(self.fusion(torch.cat([a, b], 1) if self.fuse == "concat" else a + b))
+        x = nn.functional.max_pool3d(x, (t, 2, 2))
+        return a, b, x, self.classifier(x.flatten(1))
+
+
+def fusion(fuse, seed):
+    def make(name):
+        model = Fusion([1, 1, 1, 1, 1], 4, 5, 24, 7, fuse)
+        state = randomise(model, seed).state_dict()
+        size, frames = 64, 2
+        clip = values(1, frames, size, size, 3, seed=seed + 1)
+        flow = values(1, frames, size, size, 10, seed=seed + 2)
+        kept = record(model, ["classifier.1", "classifier.4"])
+        with torch.no_grad():
+            a, b, x, logits = model(clip, flow)
+        nodes = {
+            "spatial/13/activation": channels_last(a), "temporal/13/activation": channels_last(b),
+            "fusion/pool3d": channels_last(x), "classifier.0/activation": kept["classifier.1"],
+        }
+        outputs = {"features": kept["classifier.4"], "logits": logits}
+        save(
+            name, state, {"clip": clip, "flow": flow}, nodes, outputs,
+            network="two-stream-fusion", convention="kinetograph", frames=frames, size=size,
+            oracle=f"transcription of arXiv:1604.06573 in torch {torch.__version__}",
+        )
+
+    return make
+
+
 def action(name):
     return name.replace("classifier.6.", "fc_action.") if name.startswith("classifier") else name.replace("fc.", "fc_action.")
 
 
 GOLDENS = {
+    "two-stream-fusion-concat": fusion("concat", 80),
+    "two-stream-fusion-sum": fusion("sum", 90),
     "resnet-basic": resnet(BasicBlock, [2, 1, 2, 1], 3, convention="torchvision", oracle=TORCHVISION),
     "resnet-bottleneck": resnet(
         Bottleneck, [1, 2, 1, 1], 3, rename=lambda n: f"module.{n}", seed=10, convention="torchvision", oracle=TORCHVISION

@@ -28,6 +28,7 @@ mod einsum;
 mod ema_codebook;
 mod embedding;
 mod expand;
+mod farneback_update;
 mod flip;
 mod gated;
 mod gather;
@@ -56,6 +57,7 @@ mod permute;
 mod perplexity;
 mod pixel_shuffle;
 mod pixel_unshuffle;
+mod polynomial_expansion;
 mod pool1d;
 mod pool2d;
 mod pool3d;
@@ -120,6 +122,7 @@ pub fn all() -> Vec<Case> {
         ema_codebook::cases(),
         embedding::cases(),
         expand::cases(),
+        farneback_update::cases(),
         flip::cases(),
         gated::cases(),
         gather::cases(),
@@ -148,6 +151,7 @@ pub fn all() -> Vec<Case> {
         perplexity::cases(),
         pixel_shuffle::cases(),
         pixel_unshuffle::cases(),
+        polynomial_expansion::cases(),
         pool1d::cases(),
         pool2d::cases(),
         pool3d::cases(),
