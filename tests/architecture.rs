@@ -28,7 +28,7 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
     ("models", &["error", "shape", "tensor", "graph", "ops", "nn", "weights"]),
     ("flow", &["error", "shape", "tensor", "fs", "npy", "graph", "ops", "video"]),
     ("prepare", &["error", "shape", "tensor", "graph", "models", "flow", "video", "weights"]),
-    ("demo", &["error", "shape", "tensor", "graph", "ops", "nn", "models", "weights", "video"]),
+    ("demo", &["error", "shape", "tensor", "graph", "ops", "nn", "models", "weights", "video", "flow"]),
 ];
 
 const VOCABULARY: &[&str] = &["error", "shape", "tensor", "element", "fs"];

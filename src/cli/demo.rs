@@ -3,13 +3,14 @@
 use std::path::{Path, PathBuf};
 use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
-use clap::Args;
+use clap::{Args, Subcommand};
 use kinetograph::demo::{self, FRAMES, Motion, SIZE, Scene};
 use kinetograph::error::At;
 use kinetograph::video::{Frame, write};
 use kinetograph::{Error, Result, Tensor, npy};
 use serde_json::json;
 
+use super::two_stream::Streams;
 use super::{Common, output};
 
 /// Height and width of the GIF.
@@ -19,7 +20,10 @@ const PICTURE: usize = 192;
 const MOST_RENDERED: u64 = 20_000;
 
 #[derive(Args)]
+#[command(args_conflicts_with_subcommands = true)]
 pub(crate) struct Demo {
+    #[command(subcommand)]
+    other: Option<Other>,
     /// The clip to render [default: a fresh one]
     #[arg(long)]
     seed: Option<u64>,
@@ -39,19 +43,31 @@ pub(crate) struct Demo {
     common: Common,
 }
 
+/// The other demo.
+#[derive(Subcommand)]
+enum Other {
+    // Its text is that of the struct.
+    TwoStream(Streams),
+}
+
+/// A seed that no one has chosen, of a clip that no network was trained on.
+pub(super) fn fresh_seed() -> u64 {
+    let clock = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |d| d.as_nanos() as u64);
+    clock / 1000 % demo::UNSEEN_SEEDS
+}
+
 impl Demo {
     pub(crate) fn run(&self) -> Result<()> {
+        if let Some(Other::TwoStream(streams)) = &self.other {
+            return streams.run();
+        }
         if let Some(folder) = &self.render {
             return self.render(folder);
         }
         if let Some(count) = self.evaluate {
             return self.evaluate(count);
         }
-        let fresh = || {
-            let clock = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |d| d.as_nanos() as u64);
-            clock / 1000 % demo::UNSEEN_SEEDS
-        };
-        let seed = self.seed.unwrap_or_else(fresh);
+        let seed = self.seed.unwrap_or_else(fresh_seed);
         let scene = Scene::from_seed(seed);
         output::check_writable(&self.output)?;
         let options = self.common.options()?;

@@ -325,7 +325,7 @@ fn every(path: &Path, stride: usize) -> Result<Vec<Frame>> {
     Ok(frames)
 }
 
-fn side_by_side(left: &Frame, right: &Frame) -> Result<Frame> {
+pub(super) fn side_by_side(left: &Frame, right: &Frame) -> Result<Frame> {
     let row = left.width() * 3;
     let rows = left.rgb().chunks_exact(row).zip(right.rgb().chunks_exact(row));
     Frame::new(left.width() * 2, left.height(), rows.flat_map(|(a, b)| [a, b].concat()).collect())

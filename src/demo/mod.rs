@@ -1,4 +1,4 @@
-//! The demo: clips rendered from a seed, and the small trained network that tells how their shape moves.
+//! The demos: clips rendered from a seed, and small trained networks that tell how their shape moves.
 
 mod draw;
 mod figure;
@@ -10,7 +10,7 @@ use crate::error::Result;
 use crate::graph::Graph;
 use crate::models::c3d::{C3d, CONVENTIONS, Pool5};
 use crate::tensor::Tensor;
-use crate::weights::{Checkpoint, Weights};
+use crate::weights::{Checkpoint, Convention, Weights};
 
 pub use scene::{FRAMES, Motion, Scene};
 
@@ -38,10 +38,19 @@ pub fn network(clips: usize) -> Result<Graph> {
         size: SIZE,
         pool5: Pool5::Floor,
     };
+    load(checkpoint, CONVENTIONS, |weights| config.build(clips, weights))
+}
+
+/// A network with the weights of a checkpoint.
+fn load(
+    checkpoint: Checkpoint,
+    conventions: &[Convention],
+    build: impl Fn(&Weights) -> Result<Graph>,
+) -> Result<Graph> {
     let canonical = Weights::shapes();
-    config.build(clips, &canonical)?;
-    let weights = Weights::detect(checkpoint, CONVENTIONS, &canonical.names())?;
-    let graph = config.build(clips, &weights)?;
+    build(&canonical)?;
+    let weights = Weights::detect(checkpoint, conventions, &canonical.names())?;
+    let graph = build(&weights)?;
     weights.finish()?;
     Ok(graph)
 }

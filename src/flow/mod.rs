@@ -1,4 +1,4 @@
-//! Optical flow: TV-L1 and Farnebäck's, files, measures and pictures.
+//! Optical flow: TV-L1 and Farnebäck's, files, measures, pictures, and what networks take of it.
 //!
 //! A flow is a float tensor `[H, W, 2]`: how many pixels each pixel of the first frame moves, along x (to the right) and
 //! along y (down), so that `second(x + u, y + v) ≈ first(x, y)`. Where nothing is known both components are
@@ -13,6 +13,7 @@ mod picture;
 mod recipe;
 #[cfg(test)]
 mod recipe_tests;
+mod recipes;
 mod stack;
 mod tvl1;
 
@@ -26,7 +27,8 @@ pub use file::{read, write};
 pub use measure::{Measures, measure};
 pub use method::{Difference, Method};
 pub use picture::{Coloring, arrows, longest, picture, warp};
-pub use recipe::{FLOW_RECIPES, FlowRecipe, Windows};
+pub use recipe::{FlowRecipe, Windows};
+pub use recipes::FLOW_RECIPES;
 pub use stack::{Encoding, Order, stack};
 pub use tvl1::DualTvl1;
 

@@ -70,7 +70,7 @@ fn windows_are_where_the_repositories_have_them() {
 
 #[test]
 fn names_and_sizes() {
-    let e = FlowRecipe::by_name("tsn-caffe").unwrap_err();
+    let e = FlowRecipe::by_name("tsn-cafe").unwrap_err();
     assert_eq!(e.kind(), ErrorKind::Usage);
     assert!(e.to_string().contains("the nearest are tsn-caffe-flow"), "{e}");
     for recipe in FLOW_RECIPES {
