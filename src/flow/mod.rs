@@ -21,7 +21,7 @@ pub use farneback::Farneback;
 pub use file::{read, write};
 pub use measure::{Measures, measure};
 pub use method::{Difference, Method};
-pub use picture::{Coloring, arrows, longest, picture, warp};
+pub use picture::{Coloring, arrows, difference_picture, longest, picture, warp};
 pub use tvl1::DualTvl1;
 
 /// Both components of the flow of a pixel of which nothing is known.
