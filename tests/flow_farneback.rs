@@ -79,11 +79,11 @@ fn check(engine: &Engine) {
         let want = golden.floats(name);
         let (mean, worst) = apart(&run(Precision::F32)[0], &want);
         println!("{name} on {}: {mean:.1e} pixels from OpenCV's, {worst:.1e} at most", engine.describe());
-        assert!(mean < 1e-4 && worst < 0.02, "{name}: {mean}, {worst} at most");
+        assert!(mean < 1e-5 && worst < 2e-3, "{name}: {mean}, {worst} at most");
         if engine.gpu().is_some_and(Gpu::has_f16) {
             let (mean, _) = apart(&run(Precision::F16)[0], &want);
             println!("{name} in f16: {mean:.1e} pixels from OpenCV's");
-            assert!(mean < 0.1, "{name} in f16: {mean}");
+            assert!(mean < 0.01, "{name} in f16: {mean}");
         }
     }
     let difference = |method: Difference| {

@@ -66,9 +66,10 @@ pub(crate) struct Flow {
     #[arg(long, value_name = "N")]
     batch: Option<usize>,
     #[command(flatten)]
-    method: MethodFlags,
-    #[command(flatten)]
     common: Common,
+    // Last: its headings would be those of what follows.
+    #[command(flatten)]
+    method: MethodFlags,
 }
 
 #[derive(Clone, Copy, ValueEnum)]
