@@ -22,6 +22,8 @@ pub mod models;
 pub mod nn;
 pub mod npy;
 pub mod ops;
+#[cfg(feature = "video")]
+pub mod prepare;
 pub mod random;
 pub mod shape;
 pub mod tensor;

@@ -26,6 +26,7 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
     ("nn", &["error", "shape", "tensor", "graph", "ops", "weights"]),
     ("models", &["error", "shape", "tensor", "graph", "ops", "nn", "weights"]),
     ("flow", &["error", "shape", "tensor", "fs", "npy", "graph", "ops", "video"]),
+    ("prepare", &["error", "shape", "tensor", "graph", "models", "flow", "video"]),
     ("demo", &["error", "shape", "tensor", "graph", "ops", "nn", "models", "weights", "video"]),
 ];
 

@@ -96,7 +96,7 @@ fn demo_is_right_about_unseen_clips() {
 fn models_and_operators_are_listed() {
     let json = json(&kinetograph(&["models", "--json"]));
     assert_eq!(json[0]["name"], "c3d");
-    assert_eq!(json[0]["params"], 79_991_015);
+    assert_eq!(json[0]["variants"][0]["params"], 79_991_015);
     let ops = kinetograph(&["models", "--ops"]);
     assert!(String::from_utf8_lossy(&ops.stdout).contains("conv3d: "));
     let outline = kinetograph(&["models", "c3d"]);
@@ -246,7 +246,7 @@ fn run_says_what_is_wrong_with_its_files() {
     fails(text(&clip), golden, 4, &["left over"]);
     fails(text(&words), demo, 4, &["notes.txt", "this is a text file, no video"]);
     fails("none.mp4", demo, 4, &["none.mp4"]);
-    fails(text(&flat), demo, 4, &["flat.npy", "[N, T, H, W, 3]", "[16, 64]"]);
+    fails(text(&flat), demo, 4, &["flat.npy", "[N, T, H, W, C]", "[16, 64]"]);
     let ok = kinetograph(&["run", "c3d", "--input", text(&clip), "--weights", demo, "--json", "--top", "2"]);
     let json = json(&ok);
     assert_eq!(json["top"].as_array().unwrap().len(), 2);

@@ -1,8 +1,10 @@
 //! `kinetograph bench`: kernels and networks at their real sizes.
 
+mod flow;
+
 use std::time::Instant;
 
-use clap::Args;
+use clap::{Args, Subcommand};
 use kinetograph::models::c3d::C3d;
 use kinetograph::ops::{Conv3d, Pool3d};
 use kinetograph::weights::Weights;
@@ -12,7 +14,10 @@ use serde_json::{Value as Json, json};
 use super::{Common, output};
 
 #[derive(Args)]
+#[command(args_conflicts_with_subcommands = true)]
 pub(crate) struct Bench {
+    #[command(subcommand)]
+    what: Option<What>,
     /// Only entries whose name contains this, such as `conv3d/` or `network/c3d`
     filter: Option<String>,
     /// Seconds to repeat each entry for; one run is always made
@@ -20,6 +25,11 @@ pub(crate) struct Bench {
     time: f64,
     #[command(flatten)]
     common: Common,
+}
+
+#[derive(Subcommand)]
+enum What {
+    Flow(flow::FlowBench),
 }
 
 /// The longest an entry is repeated for.
@@ -107,6 +117,9 @@ fn entries() -> Vec<Entry> {
 
 impl Bench {
     pub(crate) fn run(&self) -> Result<()> {
+        if let Some(What::Flow(flow)) = &self.what {
+            return flow.run();
+        }
         let wanted = self.filter.as_deref().unwrap_or("");
         let list: Vec<Entry> = entries().into_iter().filter(|e| e.name.contains(wanted)).collect();
         if list.is_empty() {

@@ -4,12 +4,14 @@
 mod bench;
 mod demo;
 mod device;
+mod embed;
 mod flow;
 mod models;
 mod op;
 mod output;
 mod run;
 mod verify;
+mod weights;
 
 use std::process::ExitCode;
 
@@ -34,6 +36,7 @@ enum Command {
     /// Run a network on a video.
     Run(run::Run),
     // Their text is that of the structs, which have examples.
+    Embed(embed::Embed),
     Flow(flow::Flow),
     Op(op::OpCommand),
     /// Compare every kernel with its CPU reference on a device.
@@ -42,6 +45,7 @@ enum Command {
     Bench(bench::Bench),
     /// List the networks, or the operators.
     Models(models::Models),
+    Weights(weights::Weights),
     /// List the devices.
     Devices(device::Devices),
     /// Look at drivers, adapters and limits, and say what to install.
@@ -125,11 +129,13 @@ pub(crate) fn main() -> ExitCode {
     let result = match Cli::parse().command {
         Command::Demo(c) => c.run(),
         Command::Run(c) => c.run(),
+        Command::Embed(c) => c.run(),
         Command::Flow(c) => c.run(),
         Command::Op(c) => c.run(),
         Command::Verify(c) => c.run(),
         Command::Bench(c) => c.run(),
         Command::Models(c) => c.run(),
+        Command::Weights(c) => c.run(),
         Command::Devices(c) => c.run(),
         Command::Doctor(c) => c.run(),
     };

@@ -16,6 +16,9 @@ use super::output;
 pub(crate) struct Models {
     /// Show the layers of this network at its published size
     model: Option<String>,
+    /// Of this variant
+    #[arg(long, requires = "model")]
+    variant: Option<String>,
     /// List the operators instead
     #[arg(long, conflicts_with = "model")]
     ops: bool,
@@ -37,36 +40,43 @@ impl Models {
             if self.json {
                 return Err(Error::usage("--json lists all networks; leave the name out"));
             }
-            output::print(&format!("{}\n{}\n{}\n", network.title, network.paper, network.published))?;
-            return output::print(&(network.outline)()?.to_string());
-        }
-        let mut list = Vec::new();
-        for network in NETWORKS {
-            let graph = (network.outline)()?;
-            let input = graph.inputs().map(|(_, t)| t.shape.to_string()).next().unwrap_or_default();
-            list.push((network, graph.params(), graph.flops() as f64 / 2e9, input));
-        }
-        if self.json {
-            let entries = list.iter().map(|(n, params, gmac, input)| {
-                json!({
-                    "name": n.name, "title": n.title, "paper": n.paper, "published": n.published,
-                    "variants": n.variants, "params": params, "gmac": gmac, "input": input,
-                })
-            });
-            return output::json(&entries.collect());
-        }
-        for (n, params, gmac, input) in list {
+            let variant = network.variant(self.variant.as_deref())?;
             output::print(&format!(
-                "{}\n  {}\n  {}\n  input {input}, {:.2} M parameters, {gmac:.2} GMAC\n  published: {}\n  variants: {}",
-                n.name,
-                n.title,
-                n.paper,
-                params as f64 / 1e6,
-                n.published,
-                n.variants.join(", ")
+                "{}\n{}\n{}: {}\n",
+                network.title, network.paper, variant.name, variant.published
             ))?;
+            return output::print(&network.outline(Some(variant.name))?.to_string());
         }
-        Ok(())
+        let mut entries = Vec::new();
+        for network in NETWORKS {
+            let mut variants = Vec::new();
+            for v in network.variants {
+                let graph = network.outline(Some(v.name))?;
+                let (params, gmac) = (graph.params(), graph.flops() as f64 / 2e9);
+                let input = graph.inputs().map(|(_, t)| t.shape.to_string()).collect::<Vec<_>>().join(", ");
+                variants.push(json!({
+                    "name": v.name, "published": v.published, "input": input, "params": params, "gmac": gmac,
+                }));
+                if !self.json {
+                    let first = if variants.len() == 1 {
+                        format!("{}: {}\n  {}\n", network.name, network.title, network.paper)
+                    } else {
+                        String::new()
+                    };
+                    output::print(&format!(
+                        "{first}  {}: input {input}, {:.2} M parameters, {gmac:.2} GMAC\n    {}",
+                        v.name,
+                        params as f64 / 1e6,
+                        v.published
+                    ))?;
+                }
+            }
+            entries.push(json!({
+                "name": network.name, "title": network.title, "paper": network.paper, "variants": variants,
+                "names_as": network.conventions.iter().map(|c| c.source).collect::<Vec<_>>(),
+            }));
+        }
+        if self.json { output::json(&entries.into()) } else { Ok(()) }
     }
 
     fn operators(&self) -> Result<()> {

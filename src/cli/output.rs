@@ -139,9 +139,9 @@ pub(crate) fn highest(values: &[f64], count: usize) -> Vec<(usize, f64)> {
 }
 
 /// `e^x` over its sum.
-pub(crate) fn softmax(logits: &[f32]) -> Vec<f64> {
-    let largest = logits.iter().map(|x| f64::from(*x)).fold(f64::NEG_INFINITY, f64::max);
-    let powers: Vec<f64> = logits.iter().map(|x| (f64::from(*x) - largest).exp()).collect();
+pub(crate) fn softmax<T: Copy + Into<f64>>(logits: &[T]) -> Vec<f64> {
+    let largest = logits.iter().map(|x| (*x).into()).fold(f64::NEG_INFINITY, f64::max);
+    let powers: Vec<f64> = logits.iter().map(|x| ((*x).into() - largest).exp()).collect();
     let sum: f64 = powers.iter().sum();
     powers.into_iter().map(|p| p / sum).collect()
 }

@@ -1,12 +1,16 @@
 //! The demo: clips rendered from a seed, and the small trained network that tells how their shape moves.
 
+mod draw;
+mod figure;
 pub mod scene;
+#[cfg(feature = "video")]
+pub mod two_stream;
 
-use crate::error::{Error, Result};
+use crate::error::Result;
 use crate::graph::Graph;
-use crate::models::c3d::{C3d, Pool5};
+use crate::models::c3d::{C3d, CONVENTIONS, Pool5};
 use crate::tensor::Tensor;
-use crate::weights::{Checkpoint, Naming, Weights};
+use crate::weights::{Checkpoint, Weights};
 
 pub use scene::{FRAMES, Motion, Scene};
 
@@ -36,9 +40,7 @@ pub fn network(clips: usize) -> Result<Graph> {
     };
     let canonical = Weights::shapes();
     config.build(clips, &canonical)?;
-    let naming = Naming::detect(&checkpoint, crate::models::c3d::CONVENTIONS, &canonical.names())
-        .ok_or_else(|| Error::internal("the demo's weights have other names"))?;
-    let weights = Weights::new(checkpoint, naming);
+    let weights = Weights::detect(checkpoint, CONVENTIONS, &canonical.names())?;
     let graph = config.build(clips, &weights)?;
     weights.finish()?;
     Ok(graph)

@@ -10,6 +10,10 @@ mod file;
 mod measure;
 mod method;
 mod picture;
+mod recipe;
+#[cfg(test)]
+mod recipe_tests;
+mod stack;
 mod tvl1;
 
 use crate::error::{Error, Result};
@@ -22,6 +26,8 @@ pub use file::{read, write};
 pub use measure::{Measures, measure};
 pub use method::{Difference, Method};
 pub use picture::{Coloring, arrows, difference_picture, longest, picture, warp};
+pub use recipe::{FLOW_RECIPES, FlowRecipe, Windows};
+pub use stack::{Encoding, Order, stack};
 pub use tvl1::DualTvl1;
 
 /// Both components of the flow of a pixel of which nothing is known.

@@ -3,7 +3,7 @@
 use crate::error::{Error, Result};
 use crate::graph::{Graph, Value};
 use crate::ops::{
-    Binary, Conv2d, Coordinates, GridSample, Interpolation, PaddingMode, Resize, Sampling, Tvl1,
+    Binary, Conv2d, Coordinates, GridSample, Interpolation, PaddingMode, Resize, Sampling, Tvl1, Tvl1State,
 };
 use crate::tensor::Tensor;
 
@@ -95,13 +95,12 @@ impl DualTvl1 {
                     ..GridSample::default()
                 };
                 let derived = g.conv2d(second, derivative, None, &replicated)?;
-                let mut dual = None;
+                let mut state = Tvl1State { flow, dual: None, settled: None };
                 for _ in 0..self.warps {
-                    let warped = g.grid_sample(derived, flow, &sampled)?;
-                    let (next, next_dual) = g.tvl1(warped, first, flow, dual, &self.solver)?;
-                    (flow, dual) = (next, Some(next_dual));
+                    let warped = g.grid_sample(derived, state.flow, &sampled)?;
+                    state = g.tvl1(warped, first, state, &self.solver)?;
                 }
-                Ok(flow)
+                Ok(state.flow)
             })?;
         }
         Ok(flow)

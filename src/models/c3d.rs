@@ -5,12 +5,12 @@
 //! Input: `clip` `[N, 16, 112, 112, 3]`, levels 0 to 255 less a mean that differs between the published files.
 //! Canonical names: those of DavideA/c3d-pytorch, `conv1.weight … conv5b.bias, fc6.weight … fc8.bias`.
 
-use super::{Choices, Model, Network};
+use super::{Design, Input, Network, Reading, Variant};
 use crate::error::Result;
-use crate::graph::{Graph, Value};
-use crate::nn;
-use crate::ops::{Conv3d, Pool3d};
-use crate::weights::{Checkpoint, Convention, Naming, Weights};
+use crate::graph::Graph;
+use crate::nn::{self, Conv, scope};
+use crate::ops::Pool3d;
+use crate::weights::{Convention, Weights};
 
 /// Convolutions by name and multiple, and the window of the pooling after them.
 type Stage = (&'static [(&'static str, usize)], [usize; 3]);
@@ -87,43 +87,38 @@ impl C3d {
         C3d { width: 64, features: 4096, classes: Some(487), frames: 16, size: 112, pool5: Pool5::default() }
     }
 
-    /// Builds the network for `clips` clips at once: input `clip` `[clips, T, H, W, 3]`, output `logits`
-    /// `[clips, classes]`, or `features` `[clips, fc7]` without a classifier.
+    /// Builds the network for `clips` clips at once: input `clip` `[clips, T, H, W, 3]`, outputs `features`
+    /// `[clips, fc7]` and, with a classifier, `logits` `[clips, classes]`.
     ///
     /// # Errors
     /// [`crate::ErrorKind::BadInput`] when the clip is too small for five poolings. Missing weights are
     /// reported by [`Weights::finish`].
     pub fn build(&self, clips: usize, weights: &Weights) -> Result<Graph> {
-        let mut g = Graph::new();
-        let clip = g.input("clip", &[clips, self.frames, self.size, self.size, 3])?;
-        let mut x = clip;
+        let mut graph = Graph::new();
+        let (g, w) = (&mut graph, weights);
+        let mut x = g.input("clip", &[clips, self.frames, self.size, self.size, 3])?;
         for (i, (convolutions, window)) in STAGES.into_iter().enumerate() {
             for (name, multiple) in convolutions {
-                x = g.scope(name, |g| self.convolution(g, x, &weights.scope(name), *multiple))?;
+                let conv = Conv::centred(self.width * multiple, [3; 3]);
+                x = scope(g, w, name, |g, w| nn::conv3d_relu(g, x, w, &conv))?;
             }
             let pool = if i == 4 { self.pool5.attributes(window) } else { Pool3d::max(window) };
             x = g.scope(&format!("pool{}", i + 1), |g| g.pool3d(x, &pool))?;
         }
-        x = g.scope("fc6", |g| {
-            let y = nn::linear_flattened(g, x, &weights.scope("fc6"), self.features)?;
+        x = scope(g, w, "fc6", |g, w| {
+            let y = nn::linear_flattened(g, x, w, self.features)?;
             g.relu(y)
         })?;
-        x = g.scope("fc7", |g| {
-            let y = nn::linear(g, x, &weights.scope("fc7"), self.features)?;
+        x = scope(g, w, "fc7", |g, w| {
+            let y = nn::linear(g, x, w, self.features)?;
             g.relu(y)
         })?;
-        match self.classes {
-            Some(classes) => {
-                let logits = g.scope("fc8", |g| nn::linear(g, x, &weights.scope("fc8"), classes))?;
-                g.output("logits", logits)?;
-            }
-            None => g.output("features", x)?,
+        g.output("features", x)?;
+        if let Some(classes) = self.classes {
+            let logits = scope(g, w, "fc8", |g, w| nn::linear(g, x, w, classes))?;
+            g.output("logits", logits)?;
         }
-        Ok(g)
-    }
-
-    fn convolution(&self, g: &mut Graph, x: Value, w: &Weights, multiple: usize) -> Result<Value> {
-        nn::conv3d_relu(g, x, w, self.width * multiple, [3; 3], &Conv3d::padded([1; 3]))
+        Ok(graph)
     }
 }
 
@@ -191,63 +186,52 @@ pub const NETWORK: Network = Network {
     name: "c3d",
     title: "C3D: 3D convolutions throughout",
     paper: "Tran et al. 2015, arXiv:1412.0767",
-    published: "UCF101 83.1 % top-1, 10 clips (mmaction2's model zoo, pretrained on Sports-1M)",
-    variants: &["pool5-ceil", "pool5-padded", "pool5-floor"],
-    outline: || C3d::sports1m().build(1, &Weights::shapes()),
-    build: load,
+    variants: &[
+        Variant {
+            name: "pool5-padded",
+            published: "UCF101 83.1 % top-1, 10 clips (mmaction2's model zoo, pretrained on Sports-1M)",
+        },
+        Variant {
+            name: "pool5-ceil",
+            published: "UCF101 82.3 % with an SVM on fc6 (the paper, trained on Sports-1M)",
+        },
+        Variant { name: "pool5-floor", published: "none: the network of most tables, which no weights fit" },
+    ],
+    conventions: CONVENTIONS,
+    design,
 };
 
-/// Builds the C3D that a checkpoint holds: its width, features and classes are read off the file.
-fn load(checkpoint: Checkpoint, choices: &Choices) -> Result<Model> {
-    let canonical = Weights::shapes();
-    C3d::sports1m().build(1, &canonical)?;
-    let names = canonical.names();
-    let naming = Naming::find(&checkpoint, CONVENTIONS, &names)?;
-    let length = |name: &str, axis: usize| naming.shape(&checkpoint, name).and_then(|s| s.get(axis).copied());
+/// Reads width, features and classes off a file.
+fn design(r: &Reading) -> Result<Design> {
     let published = C3d::sports1m();
-    let width = length("conv1.weight", 0).unwrap_or(published.width);
-    let features = length("fc6.weight", 0).unwrap_or(published.features);
-    let classes = (naming.convention.map)("fc8.weight")
-        .map(|_| length("fc8.weight", 0).or(published.classes).unwrap_or(1));
+    let width = r.length("conv1.weight", 0, published.width);
+    let features = r.length("fc6.weight", 0, published.features);
+    let classes = r.classes("fc8.weight", 487);
     // The Sports-1M weights are of 112×112 clips; a file with another fc6 must say what it is of.
-    let inputs = length("fc6.weight", 1).unwrap_or(8192);
-    let per_position = 8 * width;
-    let (size, fitting): (usize, &[Pool5]) = match inputs / per_position.max(1) {
+    let inputs = r.length("fc6.weight", 1, 8192);
+    let (size, fitting): (usize, &[Pool5]) = match inputs / (8 * width).max(1) {
         16 => (112, &[Pool5::Padded, Pool5::Ceil]),
         9 => (112, &[Pool5::Floor]),
         4 => (64, &[Pool5::Floor, Pool5::Ceil]),
         _ => (112, &Pool5::ALL),
     };
-    let chosen = choices.variant.as_ref().and_then(|name| Pool5::ALL.into_iter().find(|p| p.name() == name));
-    let pool5 = match chosen {
-        Some(pool5) => pool5,
-        None if naming.convention.name == "caffe" && fitting.contains(&Pool5::Ceil) => Pool5::Ceil,
-        None => fitting[0],
+    let named = Pool5::ALL.into_iter().find(|p| p.name() == r.variant());
+    let pool5 = match named {
+        Some(pool5) if r.is_chosen() || r.convention().is_empty() => pool5,
+        _ if r.convention() == "caffe" && fitting.contains(&Pool5::Ceil) => Pool5::Ceil,
+        _ => fitting[0],
     };
-    let config = C3d {
-        width,
-        features,
-        classes,
-        frames: choices.frames.unwrap_or(16),
-        size: choices.size.unwrap_or(size),
-        pool5,
-    };
-    let recipe = match naming.convention.name {
+    let (frames, size) = (r.frames(published.frames), r.size(size));
+    let config = C3d { width, features, classes, frames, size, pool5 };
+    let recipe = match r.convention() {
         "mmaction" | "mmaction-backbone" => "c3d-mmaction",
         "jfzhang" => "c3d-jfzhang",
         "caffe" => "c3d-caffe",
-        _ if config.size == 64 => "plain-64",
+        _ if size == 64 => "plain-64",
         _ => "c3d-davidea",
     };
-    let notes = format!(
-        "{naming}; width {width}, {features} features, {}, {}, recipe {recipe}",
-        classes.map_or("no classifier".into(), |c| format!("{c} classes")),
-        pool5.name()
-    );
-    let weights = Weights::new(checkpoint, naming);
-    let graph = config.build(1, &weights)?;
-    weights.finish()?;
-    Ok(Model { graph, recipe, frames: config.frames, size: config.size, notes })
+    let notes = format!("width {width}, {features} features, {}", pool5.name());
+    Ok(Design::new(Input::clip(recipe, frames, size), notes, move |clips, w| config.build(clips, w)))
 }
 
 #[cfg(test)]
@@ -259,7 +243,7 @@ mod tests {
     fn published_figures() {
         let weights = Weights::shapes();
         let g = C3d::sports1m().build(1, &weights).unwrap();
-        assert_eq!(g.outputs().map(|(_, v)| g.shape(v).to_vec()).collect::<Vec<_>>(), [[1, 487]]);
+        assert_eq!(g.outputs().map(|(_, v)| g.shape(v).to_vec()).collect::<Vec<_>>(), [[1, 4096], [1, 487]]);
         assert_eq!(weights.parameters(), 79_991_015);
         assert_eq!(g.params(), 79_991_015);
         let gmac = g.flops() as f64 / 2e9;

@@ -1,16 +1,26 @@
 //! The networks, one file each.
 
 pub mod c3d;
+mod design;
+mod recognise;
+pub mod resnet;
+pub mod two_stream_fusion;
+pub mod vgg;
+
+use std::path::Path;
 
 use crate::error::{Error, Result};
 use crate::graph::Graph;
-use crate::weights::Checkpoint;
+use crate::weights::{Checkpoint, Convention, Naming, Weights};
+
+pub use design::{Average, Choices, Design, Input, Model, Reading, Source};
+pub use recognise::{Match, recognise};
 
 /// Every network.
-pub const NETWORKS: &[&Network] = &[&c3d::NETWORK];
+pub const NETWORKS: &[&Network] =
+    &[&c3d::NETWORK, &resnet::NETWORK, &two_stream_fusion::NETWORK, &vgg::NETWORK];
 
 /// A network that can be run by name.
-#[derive(Debug)]
 pub struct Network {
     /// Its name on the command line.
     pub name: &'static str,
@@ -18,59 +28,108 @@ pub struct Network {
     pub title: &'static str,
     /// Where it is described.
     pub paper: &'static str,
-    /// The published figures and what they were measured on, as the paper or a model zoo states them.
+    /// Its published configurations, the usual one first.
+    pub variants: &'static [Variant],
+    /// The names of its weights in published checkpoints.
+    pub conventions: &'static [Convention],
+    /// Reads its measures off a checkpoint; without one, those of a variant.
+    pub(crate) design: fn(&Reading) -> Result<Design>,
+}
+
+/// A published configuration of a network.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Variant {
+    /// Its name on the command line.
+    pub name: &'static str,
+    /// The published accuracy, what it was measured on and by whom.
     pub published: &'static str,
-    /// The names that [`Choices::variant`] may have.
-    pub variants: &'static [&'static str],
-    /// The graph at its published size, without values.
-    pub outline: fn() -> Result<Graph>,
-    /// Builds the network that a checkpoint holds, the variant having been checked.
-    pub(crate) build: fn(Checkpoint, &Choices) -> Result<Model>,
 }
 
 impl Network {
+    /// The variant of this name, the usual one if none is given.
+    ///
+    /// # Errors
+    /// [`crate::ErrorKind::Usage`] for an unknown name.
+    pub fn variant(&self, name: Option<&str>) -> Result<&'static Variant> {
+        let found = match name {
+            None => self.variants.first(),
+            Some(name) => self.variants.iter().find(|v| v.name == name),
+        };
+        found.ok_or_else(|| {
+            let names: Vec<&str> = self.variants.iter().map(|v| v.name).collect();
+            Error::usage(format!(
+                "{} has no variant `{}`; there are: {}",
+                self.name,
+                name.unwrap_or_default(),
+                names.join(", ")
+            ))
+        })
+    }
+
+    /// A variant at its published size.
+    ///
+    /// # Errors
+    /// [`crate::ErrorKind::Usage`] for an unknown variant.
+    pub fn published(&self, variant: Option<&str>) -> Result<Design> {
+        let variant = self.variant(variant)?.name;
+        (self.design)(&Reading { variant, choices: &Choices::default(), file: None })
+    }
+
+    /// The graph of a variant at its published size, without values.
+    ///
+    /// # Errors
+    /// [`crate::ErrorKind::Usage`] for an unknown variant.
+    pub fn outline(&self, variant: Option<&str>) -> Result<Graph> {
+        self.published(variant)?.build(1, &Weights::shapes())
+    }
+
     /// The network that a checkpoint holds.
     ///
     /// # Errors
     /// [`crate::ErrorKind::Usage`] for an unknown variant, [`crate::ErrorKind::BadInput`] when the checkpoint is
     /// none of this network.
-    pub fn load(&self, checkpoint: Checkpoint, choices: &Choices) -> Result<Model> {
-        match &choices.variant {
-            Some(name) if !self.variants.contains(&name.as_str()) => Err(Error::usage(format!(
-                "{} has no variant `{name}`; there are: {}",
-                self.name,
-                self.variants.join(", ")
-            ))),
-            _ => (self.build)(checkpoint, choices),
+    pub fn load(&'static self, checkpoint: Checkpoint, choices: &Choices) -> Result<Model> {
+        let chosen = choices.variant.as_deref().map(|name| self.variant(Some(name))).transpose()?;
+        match recognise::best(&checkpoint, self, chosen)? {
+            Some(found) if found.fit.is_likely() => found.load(checkpoint, choices),
+            _ => Err(self.refusal(&checkpoint, chosen)),
+        }
+    }
+
+    /// Why a checkpoint is none of this network.
+    fn refusal(&self, checkpoint: &Checkpoint, variant: Option<&Variant>) -> Error {
+        let canonical = Weights::shapes();
+        let built = self.published(variant.map(|v| v.name)).and_then(|d| d.build(1, &canonical));
+        if let Err(e) = built {
+            return e;
+        }
+        let reason = match Naming::find(checkpoint, self.conventions, &canonical.names()) {
+            Err(e) => e,
+            Ok(_) => Error::bad_input(format!(
+                "{}: has names of {}'s weights, but their shapes are another network's",
+                checkpoint.path().display(),
+                self.name
+            )),
+        };
+        match recognise(checkpoint) {
+            Ok(other) => Error::bad_input(format!("{reason}. It is a checkpoint of {}", other.network.name)),
+            Err(_) => reason,
         }
     }
 }
 
-/// What a user may choose about a network, where the checkpoint does not settle it.
-#[derive(Debug, Clone, Default)]
-pub struct Choices {
-    /// One of [`Network::variants`].
-    pub variant: Option<String>,
-    /// Frames in a clip.
-    pub frames: Option<usize>,
-    /// Height and width of a frame.
-    pub size: Option<usize>,
-}
-
-/// A network with its weights, ready to be planned.
-#[derive(Debug)]
-pub struct Model {
-    /// Takes `clip` `[1, T, H, W, 3]`; gives `logits` `[1, classes]`, or `features` `[1, C]` when the checkpoint
-    /// has no classifier.
-    pub graph: Graph,
-    /// The name of the preprocessing that the checkpoint was trained with, see `video::Recipe`.
-    pub recipe: &'static str,
-    /// Frames in a clip.
-    pub frames: usize,
-    /// Height and width of a frame.
-    pub size: usize,
-    /// Whose conventions the checkpoint follows and what was chosen for it, for people.
-    pub notes: String,
+/// The network that a weight file holds, recognised by the names of its tensors; or the variant chosen of it.
+///
+/// # Errors
+/// [`crate::ErrorKind::BadInput`] when the file cannot be read, is of no network known or does not fit,
+/// [`crate::ErrorKind::Usage`] for an unknown variant.
+pub fn load(path: impl AsRef<Path>, choices: &Choices) -> Result<Model> {
+    let checkpoint = Checkpoint::open(path)?;
+    let found = recognise(&checkpoint)?;
+    match choices.variant {
+        Some(_) => found.network.load(checkpoint, choices),
+        None => found.load(checkpoint, choices),
+    }
 }
 
 /// The network of this name.

@@ -134,7 +134,7 @@ pub use select::Select;
 pub use slice::Slice;
 pub use softmax::Softmax;
 pub use sort::Sort;
-pub use tvl1::Tvl1;
+pub use tvl1::{Tvl1, Tvl1State};
 pub use unary::Unary;
 pub use upfirdn2d::{FilterPadding, Upfirdn2d};
 pub use vector_quantize::{Distance, VectorQuantize};

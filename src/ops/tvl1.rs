@@ -1,5 +1,8 @@
 //! The iterations of one warp of TV-L1 optical flow.
 
+mod errors;
+mod record;
+
 use std::ops::RangeInclusive;
 
 use kinetograph_ref::tvl1 as reference;
@@ -9,17 +12,24 @@ use super::attributes::positive;
 use super::{Door, Layout, Port};
 use crate::error::{Error, Result};
 use crate::gpu::Kernel;
-use crate::graph::{
-    Bound, Dispatch, Family, Graph, Op, Operand, Recorder, TensorType, Traits, UNIT_ROUNDOFF, Value,
-};
+use crate::graph::{Bound, Family, Graph, Op, Recorder, TensorType, Traits, Value};
 use crate::tensor::Tensor;
 use crate::{kernel, params};
+
+use errors::Errors;
+use record::Record;
 
 static KERNEL: Kernel = kernel!("tvl1");
 
 /// Iterations that `tvl1_blocked` makes in workgroup memory, and the sides of its tiles.
 const DEPTH: usize = 4;
 const INNER: usize = 32 - 2 * DEPTH;
+
+/// About how many rows a band of `tvl1_banded` has.
+const BAND: usize = 24;
+
+/// The most iterations of a warp.
+const MOST_ITERATIONS: usize = 1 << 20;
 
 /// What the iterations of one warp of TV-L1 optical flow depend on (Zach, Pock and Bischof 2007), with the names and
 /// defaults of OpenCV's `DualTVL1OpticalFlow`; frames are in 0 … 255.
@@ -35,13 +45,22 @@ pub struct Tvl1 {
     pub lambda: f32,
     /// Tightness of the coupling between the two.
     pub theta: f32,
+    /// Weight of a change of brightness, the third component of the flow; 0 for none, and two components.
+    pub gamma: f32,
+    /// A gradient whose squared length is no more than this is taken for none.
+    pub flat: f32,
     /// Iterations after each median.
     pub inner_iterations: usize,
     /// How often a median and the inner iterations are made.
     pub outer_iterations: usize,
+    /// Steps of the dual field in each iteration, the flow taking up each, as scikit-image has it; 0 for one that is
+    /// made last, as OpenCV has it.
+    pub dual_iterations: usize,
     /// Side of the median's window, 3 or 5; 0 or 1 for no median.
     pub median_filtering: usize,
-    /// The pair's iterations end when the flow changes by this many pixels or less, root mean square; 0 for never.
+    /// The pair's iterations end when the flow changes by this many pixels or less, root mean square; 0 for never. With
+    /// `dual_iterations` all are made, but the pair is settled when the flow has come no farther than this from the
+    /// first step towards the data: further warps leave it as it is.
     pub epsilon: f32,
 }
 
@@ -51,17 +70,54 @@ impl Default for Tvl1 {
             tau: 0.25,
             lambda: 0.15,
             theta: 0.3,
+            gamma: 0.0,
+            flat: f32::EPSILON,
             inner_iterations: 30,
             outer_iterations: 10,
+            dual_iterations: 0,
             median_filtering: 5,
             epsilon: 0.01,
         }
     }
 }
 
+/// What a warp hands on to the next.
+#[derive(Debug, Clone, Copy)]
+pub struct Tvl1State {
+    /// `[N, H, W, C]`: pixels along x and y, and with `gamma` the change of brightness.
+    pub flow: Value,
+    /// `[N, H, W, 2C]`: the dual field p₁₁, p₁₂, p₂₁, p₂₂ and with `gamma` p₃₁, p₃₂; zeros if not given.
+    pub dual: Option<Value>,
+    /// `[N]`: 1 for pairs that are settled, else 0; with both `dual_iterations` and `epsilon`. None is if not given.
+    pub settled: Option<Value>,
+}
+
+/// Which kernels make the iterations.
+#[derive(Clone, Copy, PartialEq)]
+enum Course {
+    /// A launch for each step.
+    Steps,
+    /// Bands of rows, a launch an iteration.
+    Bands,
+    /// Tiles of pixels, a launch an iteration.
+    Fused,
+    /// Tiles in workgroup memory, several iterations a launch.
+    Blocked,
+}
+
 impl Tvl1 {
+    /// Components of the flow.
+    pub fn channels(&self) -> usize {
+        if self.gamma == 0.0 { 2 } else { 3 }
+    }
+
     fn has_median(&self) -> bool {
         self.median_filtering > 1
+    }
+
+    /// Whether pairs may be settled.
+    fn settles(&self) -> bool {
+        self.dual_iterations > 0 && self.epsilon > 0.0
     }
 
     fn iterations(&self) -> usize {
@@ -73,39 +129,64 @@ impl Tvl1 {
             tau: f64::from(self.tau),
             lambda: f64::from(self.lambda),
             theta: f64::from(self.theta),
+            gamma: f64::from(self.gamma),
+            flat: f64::from(self.flat),
             inner: self.inner_iterations,
             outer: self.outer_iterations,
             median: if self.has_median() { self.median_filtering } else { 0 },
             epsilon: f64::from(self.epsilon),
+            dual: self.dual_iterations,
+        }
+    }
+
+    fn course(&self, family: Family) -> Course {
+        match family {
+            _ if self.dual_iterations > 0 => Course::Steps,
+            Family::Direct => Course::Steps,
+            Family::Uniform => Course::Bands,
+            // Three components leave no room in workgroup memory.
+            Family::Tiled if self.epsilon > 0.0 || self.gamma != 0.0 => Course::Fused,
+            Family::Tiled => Course::Blocked,
         }
     }
 
     /// How the pixels of a pair are shared out.
-    fn share(family: Family, height: usize, width: usize) -> Share {
-        // A processor goes through a workgroup one vector at a time: few of them with long loops cost least.
-        let rows = if family == Family::Uniform { 16 } else { 1 };
-        let strips = width.div_ceil(64) * height.div_ceil(rows);
-        let tiles = height.div_ceil(16) * width.div_ceil(16);
-        Share { rows, strips, tiles, partials: if family == Family::Tiled { tiles } else { 64 * strips } }
+    fn share(&self, family: Family, height: usize, width: usize) -> Share {
+        match self.course(family) {
+            Course::Steps => {
+                let groups = (height * width).div_ceil(64);
+                Share { rows: 1, groups, partials: 64 * groups }
+            }
+            Course::Bands => {
+                let rows = height.div_ceil(((height + BAND / 2) / BAND).max(1));
+                let groups = height.div_ceil(rows);
+                Share { rows, groups, partials: 8 * groups }
+            }
+            Course::Fused => {
+                let groups = height.div_ceil(16) * width.div_ceil(16);
+                Share { rows: 1, groups, partials: groups }
+            }
+            Course::Blocked => {
+                Share { rows: 1, groups: height.div_ceil(INNER) * width.div_ceil(INNER), partials: 0 }
+            }
+        }
     }
 }
 
 /// How the pixels of a pair are shared out.
 struct Share {
-    /// Rows of a strip, which has 64 columns.
+    /// Rows of a workgroup.
     rows: usize,
-    strips: usize,
-    /// Tiles of 16×16 pixels.
-    tiles: usize,
-    /// Sums of squared changes, one a tile or one an invocation of a strip.
+    /// Workgroups of an iteration.
+    groups: usize,
+    /// Sums of squared changes.
     partials: usize,
 }
 
 impl Graph {
     /// Adds the iterations of one warp of TV-L1 optical flow: `warped` `[N, H, W, 3]` is the second frame of each pair
-    /// and its derivatives along x and y, sampled where `flow` leads; `frame` `[N, H, W, 1]` the first; `flow`
-    /// `[N, H, W, 2]` in pixels along x and y; `dual` `[N, H, W, 4]` the dual field p₁₁, p₁₂, p₂₁, p₂₂, zeros if not given.
-    /// Gives the new flow and dual field.
+    /// and its derivatives along x and y, sampled where the flow of `state` leads; `frame` `[N, H, W, 1]` the first.
+    /// Gives the new state.
     ///
     /// # Errors
     /// [`crate::ErrorKind::BadInput`] when attributes and shapes do not fit each other.
@@ -113,32 +194,39 @@ impl Graph {
         &mut self,
         warped: Value,
         frame: Value,
-        flow: Value,
-        dual: Option<Value>,
+        state: Tvl1State,
         attributes: &Tvl1,
-    ) -> Result<(Value, Value)> {
-        let inputs: Vec<Value> = [warped, frame, flow].into_iter().chain(dual).collect();
+    ) -> Result<Tvl1State> {
+        if state.dual.is_none() && state.settled.is_some() {
+            return Err(Error::bad_input("tvl1: a pair that may be settled has a dual field"));
+        }
+        let inputs: Vec<Value> =
+            [warped, frame, state.flow].into_iter().chain(state.dual).chain(state.settled).collect();
         let outputs = self.push_all(*attributes, &inputs)?;
-        Ok((outputs[0], outputs[1]))
+        Ok(Tvl1State { flow: outputs[0], dual: Some(outputs[1]), settled: outputs.get(2).copied() })
     }
 }
 
 /// The door of the command line.
 pub const DOOR: Door = Door {
     name: "tvl1",
-    summary: "the iterations of one warp of TV-L1 optical flow: the flow, and the dual field as second output",
+    summary: "the iterations of one warp of TV-L1 optical flow: the flow, the dual field as second output, and with \
+              dual_iterations and epsilon which pairs are settled as third",
     inputs: &[
         Port::new("warped", Layout::Activation),
         Port::new("frame", Layout::Activation),
         Port::new("flow", Layout::Activation),
         Port::optional("dual", Layout::Activation),
+        Port::optional("settled", Layout::Plain),
     ],
     output: Layout::Activation,
-    attributes: "tau=0.25, lambda=0.15, theta=0.3, inner_iterations=30, outer_iterations=10, median_filtering=5 (3, 0), \
-                 epsilon=0.01 (0: all iterations)",
+    attributes: "tau=0.25, lambda=0.15, theta=0.3, gamma=0 (else three components), flat=1.2e-7, inner_iterations=30, \
+                 outer_iterations=10, dual_iterations=0 (n: before the flow), median_filtering=5 (3, 0), epsilon=0.01 \
+                 (0: all iterations)",
     build: |g, v, a| {
-        let (flow, dual) = g.tvl1(v[0], v[1], v[2], v.get(3).copied(), &a.read()?)?;
-        Ok(vec![flow, dual])
+        let state = Tvl1State { flow: v[2], dual: v.get(3).copied(), settled: v.get(4).copied() };
+        let after = g.tvl1(v[0], v[1], state, &a.read()?)?;
+        Ok([Some(after.flow), after.dual, after.settled].into_iter().flatten().collect())
     },
 };
 
@@ -150,6 +238,8 @@ params! {
         limit: f32,
         theta: f32,
         step: f32,
+        gamma: f32,
+        nothing: f32,
         threshold: f32,
         iteration: u32,
         iterations: u32,
@@ -168,6 +258,9 @@ const FLOWS: [usize; 2] = [1, 2];
 const DUALS: [usize; 2] = [3, 4];
 const PARTIALS: usize = 5;
 const TOTALS: usize = 6;
+/// v, and the first of them.
+const TARGET: usize = 7;
+const FIRST: usize = 8;
 
 impl Op for Tvl1 {
     fn name(&self) -> &'static str {
@@ -175,318 +268,196 @@ impl Op for Tvl1 {
     }
 
     fn arity(&self) -> RangeInclusive<usize> {
-        3..=4
+        3..=5
     }
 
     fn infer(&self, inputs: &[TensorType]) -> Result<Vec<TensorType>> {
-        let [n, h, w, two] = inputs[2].shape.dims("the flow", "[N, H, W, 2]")?;
-        for (i, name, channels) in
-            [(0, "warped frame", 3), (1, "frame", 1), (2, "flow", 2), (3, "dual field", 4)]
-        {
-            if let Some(input) = inputs.get(i)
-                && *input.shape != [n, h, w, channels]
-            {
-                return Err(Error::bad_input(format!(
-                    "the {name} must be [{n}, {h}, {w}, {channels}], it is {}",
-                    input.shape
-                )));
+        let error = |text: String| Err(Error::bad_input(text));
+        let [n, h, w, _] = inputs[2].shape.dims("the flow", "[N, H, W, 2]")?;
+        let channels = self.channels();
+        let shapes: [(&str, &[usize]); 5] = [
+            ("warped frame", &[n, h, w, 3]),
+            ("frame", &[n, h, w, 1]),
+            ("flow", &[n, h, w, channels]),
+            ("dual field", &[n, h, w, 2 * channels]),
+            ("list of settled pairs", &[n]),
+        ];
+        for ((name, shape), input) in shapes.into_iter().zip(inputs) {
+            if *input.shape != *shape {
+                return error(format!("the {name} must be {shape:?}, it is {}", input.shape));
             }
         }
-        debug_assert_eq!(two, 2);
+        if inputs.len() > 4 && !self.settles() {
+            return error("pairs are settled with dual_iterations and epsilon only".into());
+        }
         positive("tau", self.tau)?;
         positive("lambda", self.lambda)?;
         positive("theta", self.theta)?;
-        if !(self.epsilon >= 0.0 && self.epsilon.is_finite()) {
-            return Err(Error::bad_input(format!("epsilon {}: 0 or a positive number", self.epsilon)));
+        if !self.gamma.is_finite() {
+            return error(format!("gamma {}: 0 or another number", self.gamma));
+        }
+        for (name, value) in [("epsilon", self.epsilon), ("flat", self.flat)] {
+            if !(value >= 0.0 && value.is_finite()) {
+                return error(format!("{name} {value}: 0 or a positive number"));
+            }
         }
         if !matches!(self.median_filtering, 0 | 1 | 3 | 5) {
-            return Err(Error::bad_input(format!(
-                "median_filtering {}: 0, 1, 3 or 5",
-                self.median_filtering
-            )));
+            return error(format!("median_filtering {}: 0, 1, 3 or 5", self.median_filtering));
         }
-        if self.iterations() > 1 << 20 {
-            return Err(Error::bad_input(format!(
-                "inner_iterations {} times outer_iterations {}: at most {} in all",
-                self.inner_iterations,
-                self.outer_iterations,
-                1 << 20
-            )));
+        if self.has_median() && self.dual_iterations > 0 {
+            return error(format!(
+                "median_filtering {} with dual_iterations {}: one of them must be 0",
+                self.median_filtering, self.dual_iterations
+            ));
         }
-        Ok(vec![inputs[2].clone(), TensorType::float(&[n, h, w, 4])?])
+        let steps = self.iterations().saturating_mul(self.dual_iterations.max(1));
+        if steps > MOST_ITERATIONS {
+            return error(format!(
+                "inner_iterations {} times outer_iterations {} (times dual_iterations {}): at most {MOST_ITERATIONS} \
+                 in all",
+                self.inner_iterations, self.outer_iterations, self.dual_iterations
+            ));
+        }
+        let settled = if self.settles() { Some(TensorType::float(&[n])?) } else { None };
+        Ok([inputs[2].clone(), TensorType::float(&[n, h, w, 2 * channels])?]
+            .into_iter()
+            .chain(settled)
+            .collect())
     }
 
     fn reference(&self, inputs: &[Tensor]) -> Result<Vec<Tensor>> {
-        let (mut flow, mut dual) = (Vec::new(), Vec::new());
-        self.solve(inputs, |step, state| {
-            if step.is_none() {
-                flow.extend(state.flow.iter().flatten().map(|x| *x as f32));
-                dual.extend(state.dual.iter().flatten().map(|x| *x as f32));
+        let (mut flow, mut dual, mut settled) = (Vec::new(), Vec::new(), Vec::new());
+        let channels = self.channels();
+        self.solve(inputs, |seen| {
+            if let Seen::End(state, is_settled) = seen {
+                flow.extend(state.flow.iter().flat_map(|u| &u[..channels]).map(|x| *x as f32));
+                dual.extend(state.dual.iter().flat_map(|p| &p[..2 * channels]).map(|x| *x as f32));
+                settled.push(f32::from(u8::from(is_settled)));
             }
         })?;
         let [n, h, w, _] = inputs[2].shape().dims("the flow", "[N, H, W, 2]")?;
-        Ok(vec![Tensor::new(inputs[2].shape(), flow)?, Tensor::new(&[n, h, w, 4], dual)?])
+        let mut outputs =
+            vec![Tensor::new(inputs[2].shape(), flow)?, Tensor::new(&[n, h, w, 2 * channels], dual)?];
+        if self.settles() {
+            outputs.push(Tensor::new(&[n], settled)?);
+        }
+        Ok(outputs)
     }
 
     fn bounds(&self, inputs: &[Tensor], _: &[Tensor]) -> Result<Vec<Bound>> {
         let (mut of_flow, mut of_dual) = (Vec::new(), Vec::new());
-        let settings = self.settings();
+        let (settings, channels) = (self.settings(), self.channels());
         let mut errors = Errors::default();
-        self.solve(inputs, |step, state| match step {
-            Some((before, step)) => errors.follow(before, step, state, &settings),
-            None => {
+        self.solve(inputs, |seen| match seen {
+            Seen::Step(before, step, state) => errors.follow(before, step, state, &settings),
+            Seen::End(state, _) => {
                 let mut last = std::mem::take(&mut errors);
                 // Without any iteration everything stays as it is.
                 last.flow.resize(state.flow.len(), 0.0);
-                last.dual.resize(state.dual.len(), [0.0; 4]);
-                of_flow.extend(last.flow.iter().flat_map(|e| [*e; 2]));
-                of_dual.extend(last.dual.iter().flatten());
+                last.dual.resize(state.dual.len(), [0.0; 6]);
+                of_flow.extend(last.flow.iter().flat_map(|e| [*e; 3].into_iter().take(channels)));
+                of_dual.extend(last.dual.iter().flat_map(|e| &e[..2 * channels]));
             }
         })?;
-        Ok(vec![Bound::Absolute(of_flow), Bound::Absolute(of_dual)])
+        let mut bounds = vec![Bound::Absolute(of_flow), Bound::Absolute(of_dual)];
+        if self.settles() {
+            bounds.push(Bound::Exact);
+        }
+        Ok(bounds)
     }
 
     fn flops(&self, inputs: &[TensorType], _: &[TensorType]) -> u64 {
         let pixels = inputs[1].shape.elements() as u64;
         let medians = if self.has_median() { self.outer_iterations as u64 } else { 0 };
-        pixels * (60 * self.iterations() as u64 + 500 * medians)
+        let of_dual = 15 * self.channels() as u64 * self.dual_iterations.max(1) as u64;
+        pixels * ((of_dual + 30) * self.iterations() as u64 + 500 * medians)
     }
 
     /// What all iterations read and write: coefficients, flow and dual field.
     fn bytes(&self, inputs: &[TensorType], _: &[TensorType]) -> u64 {
-        inputs[1].shape.elements() as u64 * 4 * (10 + 16 * self.iterations() as u64)
+        let (pixels, channels) = (inputs[1].shape.elements() as u64, self.channels() as u64);
+        let of_dual = 4 * channels * self.dual_iterations.max(1) as u64;
+        pixels * 4 * (10 + (4 + 2 * channels + of_dual) * self.iterations() as u64)
     }
 
     fn scratch(&self, inputs: &[TensorType], traits: Traits) -> Vec<u64> {
         let shape = &inputs[1].shape;
         let (n, pixels) = (shape[0] as u64, shape.elements() as u64);
-        let partials = match self.epsilon {
-            0.0 => 1,
-            _ => n * Tvl1::share(traits.family, shape[1], shape[2]).partials as u64,
-        };
-        vec![4 * pixels, 2 * pixels, 2 * pixels, 4 * pixels, 4 * pixels, partials, 2 * n]
+        // Three components are kept as four.
+        let flow = 2 * (self.channels() as u64 - 1) * pixels;
+        let course = self.course(traits.family);
+        let steps = course == Course::Steps;
+        let partials = n * self.share(traits.family, shape[1], shape[2]).partials as u64;
+        vec![
+            4 * pixels,
+            flow,
+            if steps && !self.has_median() { 0 } else { flow },
+            2 * flow,
+            if steps { 0 } else { 2 * flow },
+            match course {
+                _ if self.epsilon == 0.0 => 0,
+                Course::Bands => 2 * partials,
+                _ => partials,
+            },
+            2 * n,
+            if steps { flow } else { 0 },
+            if self.settles() { flow } else { 0 },
+        ]
     }
 
     fn record(&self, r: &mut Recorder<'_>) -> Result<()> {
         let [pairs, height, width, _] = r.input(1).dims("the frame", "[N, H, W, 1]")?;
-        let count = pairs * height * width;
-        let stops = self.epsilon > 0.0;
         let family = r.traits().family;
-        let Share { rows, strips, tiles, partials } = Tvl1::share(family, height, width);
+        let share = self.share(family, height, width);
         let base = Tvl1Params {
-            count: r.u32("pixels", count)?,
+            count: r.u32("pixels", pairs * height * width)?,
             height: r.u32("height", height)?,
             width: r.u32("width", width)?,
             limit: self.lambda * self.theta,
             theta: self.theta,
             step: self.tau / self.theta,
+            gamma: self.gamma,
+            nothing: self.flat,
             threshold: self.epsilon * self.epsilon * (height * width) as f32,
             period: if self.has_median() { r.u32("inner_iterations", self.inner_iterations)? } else { 0 },
-            partials: r.u32("partial sums", partials)?,
+            partials: r.u32("partial sums", share.partials)?,
             pairs: r.u32("pairs", pairs)?,
-            rows: r.u32("rows", rows)?,
+            rows: r.u32("rows", share.rows)?,
             ..Default::default()
         };
-        let side = if self.has_median() { self.median_filtering } else { 3 };
-        let launch = |entry, params: &Tvl1Params| {
-            Dispatch::new(&KERNEL, entry, params)
-                .tune("Side", format!("{side}u"))
-                .tune("Depth", format!("{DEPTH}u"))
-                .constant("STOPS", u32::from(stops))
-                .groups((pairs * strips) as u64)
-                .turns(rows)
-        };
-        let pixels = count.div_ceil(64) as u64;
-        use Operand::{Input, Output, Scratch};
-        let has_dual = u32::from(r.inputs() > 3);
-        r.dispatch(launch("tvl1_begin", &base).constant("HAS_DUAL", has_dual).groups(pixels).bind([
-            Input(0),
-            Input(1),
-            Input(2),
-            if has_dual == 1 { Input(3) } else { Operand::Absent },
-            Scratch(COEFFICIENTS),
-            Scratch(FLOWS[0]),
-            Scratch(DUALS[0]),
-        ]));
-        let (mut u, mut p) = (0usize, 0usize);
-        let mut iteration = 0;
-        for _ in 0..self.outer_iterations {
-            if self.has_median() {
-                let params = Tvl1Params { iteration, ..base };
-                let (from, to) = (Scratch(FLOWS[u % 2]), Scratch(FLOWS[(u + 1) % 2]));
-                r.dispatch(launch("tvl1_median", &params).bind([from, Scratch(TOTALS), to]));
-                u += 1;
-            }
-            let mut left = self.inner_iterations;
-            while left > 0 {
-                let made = if stops || family != Family::Tiled { 1 } else { left.min(DEPTH) };
-                let params = Tvl1Params { iteration, iterations: r.u32("iterations", made)?, ..base };
-                let (flow, dual) = (Scratch(FLOWS[u % 2]), Scratch(DUALS[p % 2]));
-                if family != Family::Tiled {
-                    r.dispatch(launch("tvl1_primal", &params).bind([
-                        Scratch(COEFFICIENTS),
-                        dual,
-                        Scratch(TOTALS),
-                        flow,
-                        Scratch(PARTIALS),
-                    ]));
-                    r.dispatch(launch("tvl1_dual", &params).bind([flow, Scratch(TOTALS), dual]));
-                } else {
-                    let (flow_after, dual_after) = (Scratch(FLOWS[(u + 1) % 2]), Scratch(DUALS[(p + 1) % 2]));
-                    r.dispatch(if stops {
-                        launch("tvl1_fused", &params)
-                            .bind([
-                                Scratch(COEFFICIENTS),
-                                flow,
-                                dual,
-                                Scratch(TOTALS),
-                                flow_after,
-                                dual_after,
-                                Scratch(PARTIALS),
-                            ])
-                            .groups((pairs * tiles) as u64)
-                    } else {
-                        launch("tvl1_blocked", &params)
-                            .bind([Scratch(COEFFICIENTS), flow, dual, flow_after, dual_after])
-                            .groups((pairs * height.div_ceil(INNER) * width.div_ceil(INNER)) as u64)
-                    });
-                    u += 1;
-                    p += 1;
-                }
-                if stops {
-                    r.dispatch(
-                        launch("tvl1_sum", &params)
-                            .bind([Scratch(PARTIALS), Scratch(TOTALS)])
-                            .turns(partials.div_ceil(256) + 8)
-                            .groups(pairs as u64),
-                    );
-                }
-                iteration += r.u32("iterations", made)?;
-                left -= made;
-            }
-        }
-        let params =
-            Tvl1Params { iteration, u_flips: r.u32("launches", u)?, p_flips: r.u32("launches", p)?, ..base };
-        r.dispatch(
-            launch("tvl1_end", &params)
-                .groups(pixels)
-                .constant("FLIPS", u32::from(family == Family::Tiled))
-                .bind([
-                    Scratch(FLOWS[0]),
-                    Scratch(FLOWS[1]),
-                    Scratch(DUALS[0]),
-                    Scratch(DUALS[1]),
-                    Scratch(TOTALS),
-                    Output(0),
-                    Output(1),
-                ]),
-        );
-        Ok(())
+        let record = Record { op: self, r, base, share, size: [pairs, height, width] };
+        if self.dual_iterations > 0 { record.dual_first() } else { record.dual_last() }
     }
+}
+
+/// What one sees of the reference.
+enum Seen<'a> {
+    /// The state before a step, and after it.
+    Step(&'a reference::State, reference::Step, &'a reference::State),
+    /// The last state of a pair, and whether it is settled.
+    End(&'a reference::State, bool),
 }
 
 impl Tvl1 {
-    /// Runs the reference on every pair. `watch` sees each step with the state before it and after it, and at the end
-    /// of a pair the state alone.
-    fn solve(
-        &self,
-        inputs: &[Tensor],
-        mut watch: impl FnMut(Option<(&reference::State, reference::Step)>, &reference::State),
-    ) -> Result<()> {
+    /// Runs the reference on every pair.
+    fn solve(&self, inputs: &[Tensor], mut watch: impl FnMut(Seen<'_>)) -> Result<()> {
         let [n, height, width, _] = inputs[1].shape().dims("the frame", "[N, H, W, 1]")?;
         let (warped, frame, flow) = (inputs[0].f32s()?, inputs[1].f32s()?, inputs[2].f32s()?);
         let dual = inputs.get(3).map(Tensor::f32s).transpose()?;
+        let settled = inputs.get(4).map(Tensor::f32s).transpose()?;
+        let size = ([height, width], self.channels());
         for pair in 0..n {
-            let mut state = reference::State::of_pair(pair, [height, width], warped, frame, flow, dual);
-            let mut before = state.clone();
-            state.run(&self.settings(), |step, after| {
-                watch(Some((&before, step)), after);
-                before.clone_from(after);
-            });
-            watch(None, &state);
+            let mut state = reference::State::of_pair(pair, size, warped, frame, flow, dual);
+            let mut is_settled = settled.is_some_and(|s| s[pair] != 0.0);
+            if !is_settled {
+                let mut before = state.clone();
+                is_settled = state.run(&self.settings(), |step, after| {
+                    watch(Seen::Step(&before, step, after));
+                    before.clone_from(after);
+                });
+            }
+            watch(Seen::End(&state, is_settled));
         }
         Ok(())
-    }
-}
-
-/// How far the flow, in its length, and each component of the dual field may be off.
-#[derive(Default)]
-struct Errors {
-    flow: Vec<f64>,
-    dual: Vec<[f64; 4]>,
-}
-
-impl Errors {
-    /// What a step makes of them, with u the unit roundoff.
-    ///
-    /// - A median is off by no more than the most in its window.
-    /// - The step towards the data projects: it brings two flows no farther apart. Of its own it errs by
-    ///   `δρ/|∇I|`, where ρ is a sum that errs by `δρ = 2u·6·Σ|terms|`, but by no more than its longest, `2λθ|∇I|`.
-    /// - The divergence and the differences add what their terms are off by; the norm in the denominator is off by
-    ///   no more than the differences, and the quotient by its share of it.
-    fn follow(
-        &mut self,
-        before: &reference::State,
-        step: reference::Step,
-        after: &reference::State,
-        settings: &reference::Tvl1,
-    ) {
-        let u = 2.0 * UNIT_ROUNDOFF;
-        let [height, width] = before.size;
-        self.flow.resize(height * width, 0.0);
-        self.dual.resize(height * width, [0.0; 4]);
-        let old = self.flow.clone();
-        if step == reference::Step::Median {
-            let reach = settings.median / 2;
-            for y in 0..height {
-                for x in 0..width {
-                    let rows = y.saturating_sub(reach)..(y + reach + 1).min(height);
-                    let columns = x.saturating_sub(reach)..(x + reach + 1).min(width);
-                    let near = rows.flat_map(|b| columns.clone().map(move |a| b * width + a));
-                    self.flow[y * width + x] = near.map(|i| old[i]).fold(0.0, f64::max);
-                }
-            }
-            return;
-        }
-        let limit = settings.lambda * settings.theta;
-        for (i, old) in old.iter().enumerate() {
-            let (x, y) = (i % width, i / width);
-            let [dx, dy, constant] = before.data[i];
-            let [a, b] = before.flow[i];
-            let gradient = dx.hypot(dy);
-            let terms = before.terms[i] + constant.abs() + (dx * a).abs() + (dy * b).abs();
-            let own = (6.0 * u * terms / gradient + 16.0 * u * limit * gradient).min(2.0 * limit * gradient);
-            let left = if x > 0 { self.dual[i - 1] } else { [0.0; 4] };
-            let above = if y > 0 { self.dual[i - width] } else { [0.0; 4] };
-            let p = self.dual[i];
-            let divergence = |k: usize| p[2 * k] + left[2 * k] + p[2 * k + 1] + above[2 * k + 1];
-            let moved = a.hypot(b) + limit * gradient + 8.0 * settings.theta;
-            self.flow[i] = old
-                + if own.is_nan() { 0.0 } else { own }
-                + settings.theta * divergence(0).hypot(divergence(1))
-                + 8.0 * u * moved;
-        }
-        let step = settings.tau / settings.theta;
-        for i in 0..height * width {
-            let (x, y) = (i % width, i / width);
-            for k in 0..2 {
-                let at = after.flow[i][k];
-                let far = |inside: bool, other: usize| {
-                    let other = if inside { other } else { i };
-                    let difference = after.flow[other][k] - at;
-                    let off = if inside { self.flow[other] + self.flow[i] } else { 0.0 };
-                    (difference, off + u * difference.abs())
-                };
-                let (dx, off_x) = far(x + 1 < width, i + 1);
-                let (dy, off_y) = far(y + 1 < height, i + width);
-                let off = off_x.hypot(off_y) + 4.0 * u * dx.hypot(dy);
-                let norm = (1.0 + step * (dx.hypot(dy) - off)).max(1.0);
-                for (c, off_c) in [(2 * k, off_x), (2 * k + 1, off_y)] {
-                    let result = after.dual[i][c].abs();
-                    self.dual[i][c] = (self.dual[i][c] + step * (off_c + result * off)) / norm
-                        + 16.0 * u * (result + f64::EPSILON);
-                }
-            }
-        }
     }
 }

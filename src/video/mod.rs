@@ -34,6 +34,7 @@ mod h264;
 mod mkv;
 mod mp4;
 mod recipe;
+mod recipes;
 pub mod resize;
 pub mod sample;
 mod still;
@@ -51,7 +52,8 @@ use std::path::{Path, PathBuf};
 use crate::error::{Error, Result};
 
 pub use frame::Frame;
-pub use recipe::{Channels, Crop, RECIPES, Rate, Recipe, Rounding, Size};
+pub use recipe::{Channels, Crop, Rate, Recipe, Rounding, Size};
+pub use recipes::RECIPES;
 
 /// The largest picture accepted, in pixels: a damaged header must not ask for all memory.
 const MAX_PIXELS: usize = 1 << 26;

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::resize::{Filter, resize};
-use super::{Frame, MAX_PIXELS, Video, sample};
+use super::{Frame, MAX_PIXELS, RECIPES, Video, sample};
 use crate::error::{At, Error, Result};
 use crate::shape::Shape;
 use crate::tensor::Tensor;
@@ -19,7 +19,7 @@ pub enum Rounding {
 
 impl Rounding {
     /// `numerator / denominator`, rounded.
-    fn divide(self, numerator: usize, denominator: usize) -> usize {
+    pub(crate) fn divide(self, numerator: usize, denominator: usize) -> usize {
         let (whole, rest) = (numerator / denominator, numerator % denominator);
         let up = match (rest * 2).cmp(&denominator) {
             std::cmp::Ordering::Less => false,
@@ -42,6 +42,20 @@ pub enum Size {
     },
     /// The shorter edge gets this length; the longer one keeps the proportion and is rounded.
     ShortEdge(usize, Rounding),
+}
+
+impl Size {
+    /// Height and width, for a picture of this size.
+    pub(crate) fn of(self, width: usize, height: usize) -> (usize, usize) {
+        match self {
+            Size::Exact { height, width } => (height, width),
+            Size::ShortEdge(edge, rounding) => {
+                let edge = edge.min(MAX_PIXELS);
+                let long = rounding.divide(edge * width.max(height), width.min(height));
+                if height <= width { (edge, long) } else { (long, edge) }
+            }
+        }
+    }
 }
 
 /// A crop from the centre.
@@ -71,6 +85,8 @@ pub enum Rate {
     Stride(usize),
     /// The video is first resampled to so many frames a second; a source without a rate stays as it is.
     Fps(f64),
+    /// Spread over the whole video: one in the middle of each of as many equal parts. Several clips divide the parts.
+    Segments,
 }
 
 /// How a video becomes the input of a network.
@@ -115,93 +131,6 @@ pub struct Recipe {
     /// The clips of one video over which the published evaluation averages.
     pub clips: usize,
 }
-
-/// The recipes known by name.
-///
-/// | name | size, filter | crop | levels | mean, std | clips |
-/// |---|---|---|---|---|---|
-/// | `c3d-mmaction` | short edge 128, bilinear | 112 | 0–255 RGB | 104, 117, 128; 1 | 10 × 16 frames |
-/// | `c3d-jfzhang` | 128×171, bilinear | 112 | 0–255 BGR | 90, 98, 102; 1 | 1 × 16 |
-/// | `c3d-davidea` | 112×200, bilinear | 112 | 0–255 RGB | none | 1 × 16 |
-/// | `c3d-caffe` | 128×171, bilinear | 112 | 0–255 BGR | 90, 98, 102; 1 | 1 × 16 |
-/// | `kinetics-112` | 128×171, bilinear | 112 | 0–1 RGB | of Kinetics | 5 × 16 at 15 fps |
-/// | `plain-64` | short edge 64, bilinear with antialias | 64 | 0–1 RGB | 0.5; 0.5 | 1 × 16 |
-pub const RECIPES: &[Recipe] = &[
-    Recipe {
-        name: "c3d-mmaction",
-        about: "C3D of MMAction2 (configs/recognition/c3d, configs/_base_/models/c3d_sports1m_pretrained.py): \
-                frames decoded to RGB and scaled as bytes",
-        size: Size::ShortEdge(128, Rounding::Nearest),
-        crop: Crop { height: 112, width: 112, rounding: Rounding::Down },
-        mean: [104.0, 117.0, 128.0],
-        clips: 10,
-        ..C3D
-    },
-    Recipe {
-        name: "c3d-jfzhang",
-        about: "C3D of jfzhang95/pytorch-video-recognition (inference.py): frames as OpenCV reads them, in BGR",
-        mean: [90.0, 98.0, 102.0],
-        channels: Channels::Bgr,
-        ..C3D
-    },
-    Recipe {
-        name: "c3d-davidea",
-        about: "C3D of DavideA/c3d-pytorch (predict.py): scikit-image scales in floats, nothing is subtracted",
-        size: Size::Exact { height: 112, width: 200 },
-        bytes: false,
-        ..C3D
-    },
-    Recipe {
-        name: "c3d-caffe",
-        about: "the original C3D (facebookarchive/C3D, C3D-v1.0, video_data_layer.cpp): frames as OpenCV reads \
-                them, in BGR. The original subtracts the mean of every voxel of the training clips \
-                (sport1m_train16_128_mean.binaryproto); means of the channels stand in for it here",
-        crop: Crop { height: 112, width: 112, rounding: Rounding::Down },
-        mean: [90.0, 98.0, 102.0],
-        channels: Channels::Bgr,
-        ..C3D
-    },
-    Recipe {
-        name: "kinetics-112",
-        about: "R3D-18, MC3-18 and R(2+1)D-18 of torchvision (models/video/resnet.py, \
-                transforms/_presets.py VideoClassification): scaled as bytes without antialias",
-        divisor: 255.0,
-        mean: [0.43216, 0.394666, 0.37645],
-        std: [0.22803, 0.22145, 0.216989],
-        rate: Rate::Fps(15.0),
-        clips: 5,
-        ..C3D
-    },
-    Recipe {
-        name: "plain-64",
-        about: "the small networks of this crate's own demonstrations",
-        size: Size::ShortEdge(64, Rounding::Down),
-        filter: Filter::BilinearAntialias,
-        bytes: false,
-        crop: Crop { height: 64, width: 64, rounding: Rounding::Nearest },
-        divisor: 255.0,
-        mean: [0.5; 3],
-        std: [0.5; 3],
-        ..C3D
-    },
-];
-
-/// What the recipes above have in common with C3D.
-const C3D: Recipe = Recipe {
-    name: "",
-    about: "",
-    size: Size::Exact { height: 128, width: 171 },
-    filter: Filter::Bilinear,
-    bytes: true,
-    crop: Crop { height: 112, width: 112, rounding: Rounding::Nearest },
-    channels: Channels::Rgb,
-    divisor: 1.0,
-    mean: [0.0; 3],
-    std: [1.0; 3],
-    frames: 16,
-    rate: Rate::Stride(1),
-    clips: 1,
-};
 
 impl Recipe {
     /// The recipe of this name in [`RECIPES`].
@@ -255,6 +184,10 @@ impl Recipe {
             (Rate::Stride(stride), _) => return sample::clips(frames, clips, self.frames, stride),
             (Rate::Fps(target), Some(fps)) => (sample::by_fps(frames, fps, target), 1),
             (Rate::Fps(_), None) => ((0..frames).collect(), 1),
+            (Rate::Segments, _) => {
+                let all = sample::by_count(frames, self.frames * clips);
+                return (0..clips).map(|c| all.iter().skip(c).step_by(clips).copied().collect()).collect();
+            }
         };
         let mut windows = sample::clips(timeline.len(), clips, self.frames, stride);
         windows.iter_mut().flatten().for_each(|i| *i = timeline[*i]);
@@ -302,7 +235,7 @@ impl Recipe {
     /// # Errors
     /// [`crate::ErrorKind::BadInput`] when the crop is larger than the resized frame or the size absurd.
     pub fn frame(&self, frame: &Frame) -> Result<Vec<f32>> {
-        let (height, width) = self.resized(frame.width(), frame.height());
+        let (height, width) = self.size.of(frame.width(), frame.height());
         let Crop { height: ch, width: cw, rounding } = self.crop;
         if ch > height || cw > width || ch * cw == 0 {
             return Err(Error::bad_input(format!(
@@ -324,18 +257,6 @@ impl Recipe {
             }
         }
         Ok(out)
-    }
-
-    /// Height and width before the crop, for a picture of this size.
-    fn resized(&self, width: usize, height: usize) -> (usize, usize) {
-        match self.size {
-            Size::Exact { height, width } => (height, width),
-            Size::ShortEdge(edge, rounding) => {
-                let edge = edge.min(MAX_PIXELS);
-                let long = rounding.divide(edge * width.max(height), width.min(height));
-                if height <= width { (edge, long) } else { (long, edge) }
-            }
-        }
     }
 }
 
@@ -416,6 +337,10 @@ mod tests {
         for recipe in RECIPES {
             assert_eq!(recipe.clone().with_size(recipe.crop.width), *recipe);
         }
+        let segments = Recipe::by_name("tsn").unwrap().with_frames(3);
+        assert_eq!(segments.indices(30, None, 1), [[5, 15, 25]]);
+        assert_eq!(segments.indices(30, None, 2), [[2, 12, 22], [7, 17, 27]]);
+        assert_eq!(segments.indices(1, None, 1), [[0, 0, 0]]);
         let half = Recipe::by_name("kinetics-112").unwrap().with_size(56);
         assert_eq!(half.size, Size::Exact { height: 64, width: 86 });
         assert_eq!(Rounding::Nearest.divide(59, 2), 30);

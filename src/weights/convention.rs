@@ -3,8 +3,9 @@
 use std::collections::{HashMap, HashSet};
 use std::fmt;
 
-use super::Checkpoint;
 use super::report::Report;
+use super::source::long;
+use super::{Checkpoint, Entry};
 use crate::error::Result;
 
 /// How one publisher names the weights of a network.
@@ -61,13 +62,30 @@ impl Naming {
         for &convention in conventions {
             let published: HashSet<String> =
                 canonical.iter().filter_map(|name| (convention.map)(name.as_ref())).collect();
-            let Some((prefix, found)) = best_prefix(checkpoint, &published) else { continue };
+            let known = |_: &Entry, name: &str| published.contains(name);
+            let Some((prefix, found)) = best_prefix(checkpoint, known) else { continue };
             let better = best.as_ref().is_none_or(|(most, _)| found > *most);
             if found * 2 >= published.len() && better {
                 best = Some((found, Naming { convention, prefix: prefix.into() }));
             }
         }
         best.map(|(_, naming)| naming)
+    }
+
+    /// How well a checkpoint follows a convention, and with which prefix, by the names of its tensors and the number of
+    /// their axes longer than 1; `signature` is that of [`Weights::signature`](super::Weights::signature). `None` when
+    /// it has none of the weights.
+    pub fn fit(
+        checkpoint: &Checkpoint,
+        convention: Convention,
+        signature: &[(String, usize)],
+    ) -> Option<(Naming, Fit)> {
+        let published: HashMap<String, usize> =
+            signature.iter().filter_map(|(name, axes)| Some(((convention.map)(name)?, *axes))).collect();
+        let known = |entry: &Entry, name: &str| published.get(name) == Some(&long(&entry.shape).count());
+        let (prefix, found) = best_prefix(checkpoint, known)?;
+        let held = checkpoint.entries().iter().filter(|e| !e.name.ends_with("num_batches_tracked")).count();
+        Some((Naming { convention, prefix: prefix.into() }, Fit { found, wanted: published.len(), held }))
     }
 
     /// As [`Naming::detect`], with the reason when there is none.
@@ -104,13 +122,37 @@ impl fmt::Display for Naming {
     }
 }
 
-/// The prefix, whole parts of a name, under which most of `published` are in the file, and how many are.
-fn best_prefix<'a>(checkpoint: &'a Checkpoint, published: &HashSet<String>) -> Option<(&'a str, usize)> {
+/// How many of a network's weights a checkpoint holds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Fit {
+    /// Weights of the network that are in the file.
+    pub found: usize,
+    /// Weights of the network.
+    pub wanted: usize,
+    /// Tensors in the file.
+    pub held: usize,
+}
+
+impl Fit {
+    /// What both have as a share of what either has, from 0 to 1.
+    pub fn share(&self) -> f64 {
+        self.found as f64 / (self.wanted + self.held - self.found).max(1) as f64
+    }
+
+    /// Whether the file can be of this network: it has half of the weights, or is made of them for the most part, as
+    /// that of a smaller one is.
+    pub fn is_likely(&self) -> bool {
+        self.found * 2 >= self.wanted || self.found * 4 >= self.held * 3
+    }
+}
+
+/// The prefix, whole parts of a name, under which most tensors are known, and how many are.
+fn best_prefix(checkpoint: &Checkpoint, known: impl Fn(&Entry, &str) -> bool) -> Option<(&str, usize)> {
     let mut found: HashMap<&str, usize> = HashMap::new();
     for entry in checkpoint.entries() {
         let starts = std::iter::once(0).chain(entry.name.match_indices('.').map(|(i, _)| i + 1));
         for (prefix, rest) in starts.take(MAX_PARTS).map(|i| entry.name.split_at(i)) {
-            if published.contains(rest) {
+            if known(entry, rest) {
                 *found.entry(prefix).or_default() += 1;
             }
         }

@@ -20,6 +20,6 @@ mod testing;
 mod tests;
 
 pub use checkpoint::{Checkpoint, Entry};
-pub use convention::{Convention, Naming};
+pub use convention::{Convention, Fit, Naming};
 pub use safetensors::save_safetensors;
 pub use source::{Weight, Weights};

@@ -52,8 +52,8 @@ enum Source {
 /// What was asked for so far.
 #[derive(Default)]
 struct Notes {
-    /// Canonical names, in order.
-    names: Vec<String>,
+    /// Canonical names, in order, and how many axes longer than 1 each has.
+    names: Vec<(String, usize)>,
     seen: HashSet<String>,
     parameters: u64,
     /// Names in the file that were taken.
@@ -175,6 +175,11 @@ impl Weights {
 
     /// The canonical names asked for, each once, in order.
     pub fn names(&self) -> Vec<String> {
+        self.notes().names.iter().map(|(name, _)| name.clone()).collect()
+    }
+
+    /// [`Weights::names`], each with the number of its axes that are longer than 1.
+    pub fn signature(&self) -> Vec<(String, usize)> {
         self.notes().names.clone()
     }
 
@@ -219,7 +224,7 @@ impl Notes {
         if !self.seen.insert(name.to_string()) {
             return false;
         }
-        self.names.push(name.to_string());
+        self.names.push((name.to_string(), long(shape).count()));
         if !matches!(name.rsplit('.').next(), Some("running_mean" | "running_var")) {
             self.parameters += shape.elements() as u64;
         }
@@ -241,8 +246,12 @@ impl fmt::Debug for Weights {
 
 /// Whether two shapes are the same but for axes of length 1.
 fn alike(a: &[usize], b: &[usize]) -> bool {
-    let long = |shape: &[usize]| shape.iter().copied().filter(|&d| d != 1).collect::<Vec<_>>();
-    long(a) == long(b)
+    long(a).eq(long(b))
+}
+
+/// The lengths of the axes that are longer than 1.
+pub(super) fn long(shape: &[usize]) -> impl Iterator<Item = usize> {
+    shape.iter().copied().filter(|&d| d != 1)
 }
 
 /// A weight of a model: its shape and, where there are some, its values.

@@ -34,6 +34,9 @@ pub(super) struct Tvl1Flags {
     lambda: f32,
     #[arg(long, default_value_t = 0.3)]
     theta: f32,
+    /// Weight of a change of brightness, which is then estimated as well; 0 for none
+    #[arg(long, default_value_t = 0.0)]
+    gamma: f32,
     /// Stop when the flow moves by this many pixels or less, root mean square; 0 for all iterations
     #[arg(long, default_value_t = 0.01)]
     epsilon: f32,
@@ -55,10 +58,12 @@ impl Tvl1Flags {
                 tau: self.tau,
                 lambda: self.lambda,
                 theta: self.theta,
+                gamma: self.gamma,
                 inner_iterations: self.inner_iterations,
                 outer_iterations: self.outer_iterations,
                 median_filtering: self.median_filtering,
                 epsilon: self.epsilon,
+                ..Tvl1::default()
             },
             scales: self.scales,
             warps: self.warps,

@@ -1,0 +1,205 @@
+//! What a network's file says of it, and how a checkpoint becomes a model.
+
+use std::fmt;
+
+use crate::error::Result;
+use crate::graph::Graph;
+use crate::weights::{Checkpoint, Naming, Weights};
+
+/// What a user may choose about a network, where the checkpoint does not settle it.
+#[derive(Debug, Clone, Default)]
+pub struct Choices {
+    /// The name of one of [`super::Network::variants`].
+    pub variant: Option<String>,
+    /// Frames in a clip.
+    pub frames: Option<usize>,
+    /// Height and width of a frame.
+    pub size: Option<usize>,
+}
+
+/// What a network's measures are read off: a variant by name, and a checkpoint if there is one.
+pub struct Reading<'a> {
+    pub(super) variant: &'static str,
+    pub(super) choices: &'a Choices,
+    pub(super) file: Option<(&'a Checkpoint, &'a Naming)>,
+}
+
+impl Reading<'_> {
+    /// The variant chosen; or that whose weights' names the checkpoint has, the first where several have them.
+    pub fn variant(&self) -> &'static str {
+        self.variant
+    }
+
+    /// Whether the user chose the variant.
+    pub fn is_chosen(&self) -> bool {
+        self.choices.variant.is_some()
+    }
+
+    /// The name of the convention that the checkpoint follows; empty without one.
+    pub fn convention(&self) -> &'static str {
+        self.file.map_or("", |(_, naming)| naming.convention.name)
+    }
+
+    /// The shape in the checkpoint of a weight, by its canonical name.
+    pub fn shape(&self, name: &str) -> Option<&[usize]> {
+        self.file.and_then(|(checkpoint, naming)| naming.shape(checkpoint, name))
+    }
+
+    /// A length of a weight in the checkpoint; what is `published` where that does not tell.
+    pub fn length(&self, name: &str, axis: usize, published: usize) -> usize {
+        self.shape(name).and_then(|s| s.get(axis).copied()).unwrap_or(published)
+    }
+
+    /// Whether the checkpoint has this weight; without one, yes.
+    pub fn has(&self, name: &str) -> bool {
+        self.file.is_none() || self.shape(name).is_some()
+    }
+
+    /// How many weights the checkpoint has whose names differ by a number from 0 on.
+    pub fn count(&self, name: impl Fn(usize) -> String, published: usize) -> usize {
+        match self.file {
+            None => published,
+            Some(_) => (0..).take_while(|&i| self.shape(&name(i)).is_some()).count(),
+        }
+    }
+
+    /// The outputs of the classifier with this weight, or `None` where the checkpoint has none.
+    pub fn classes(&self, name: &str, published: usize) -> Option<usize> {
+        self.has(name).then(|| self.length(name, 0, published))
+    }
+
+    /// Frames in a clip, if not chosen otherwise.
+    pub fn frames(&self, published: usize) -> usize {
+        self.choices.frames.unwrap_or(published)
+    }
+
+    /// Height and width of a frame, if not chosen otherwise.
+    pub fn size(&self, published: usize) -> usize {
+        self.choices.size.unwrap_or(published)
+    }
+}
+
+/// Where the values of an input come from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Source {
+    /// Frames `[N, T, H, W, 3]`, prepared by the recipe of this name in `video::RECIPES`.
+    Frames(&'static str),
+    /// Optical flow `[N, T, H, W, C]`, prepared by the recipe of this name in `flow::FLOW_RECIPES`.
+    Flow(&'static str),
+}
+
+impl fmt::Display for Source {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Source::Frames(recipe) | Source::Flow(recipe) => f.write_str(recipe),
+        }
+    }
+}
+
+/// An input of a network.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Input {
+    /// Its name in the graph.
+    pub name: &'static str,
+    /// What it holds.
+    pub source: Source,
+    /// Frames in a clip.
+    pub frames: usize,
+    /// Height and width of a frame.
+    pub size: usize,
+    /// Channels of a frame: 3, or two for each flow of a stack.
+    pub channels: usize,
+}
+
+impl Input {
+    /// The input `clip`.
+    pub fn clip(recipe: &'static str, frames: usize, size: usize) -> Self {
+        Input { name: "clip", source: Source::Frames(recipe), frames, size, channels: 3 }
+    }
+
+    /// The input `flow`, one flow a frame.
+    pub fn flow(recipe: &'static str, frames: usize, size: usize) -> Self {
+        Input { name: "flow", source: Source::Flow(recipe), frames, size, channels: 2 }
+    }
+
+    /// The input `flow`, with a stack of flows for each frame.
+    pub fn stacks(recipe: &'static str, frames: usize, size: usize, flows: usize) -> Self {
+        Input { channels: 2 * flows, ..Input::flow(recipe, frames, size) }
+    }
+}
+
+/// What is averaged over the views of a video.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Average {
+    /// Probabilities.
+    #[default]
+    Probabilities,
+    /// Logits, before the softmax.
+    Logits,
+}
+
+/// A network whose measures are known.
+pub struct Design {
+    /// What it takes.
+    pub inputs: Vec<Input>,
+    /// How the views of a video come together.
+    pub average: Average,
+    /// The measures, for people.
+    pub notes: String,
+    build: Build,
+}
+
+type Build = Box<dyn Fn(usize, &Weights) -> Result<Graph>>;
+
+impl Design {
+    /// A design with one input; `build` makes the graph for so many clips at once.
+    pub fn new(
+        input: Input,
+        notes: impl Into<String>,
+        build: impl Fn(usize, &Weights) -> Result<Graph> + 'static,
+    ) -> Self {
+        Design {
+            inputs: vec![input],
+            average: Average::default(),
+            notes: notes.into(),
+            build: Box::new(build),
+        }
+    }
+
+    /// With one more input.
+    #[must_use]
+    pub fn with_input(mut self, input: Input) -> Self {
+        self.inputs.push(input);
+        self
+    }
+
+    /// With this average.
+    #[must_use]
+    pub fn average(self, average: Average) -> Self {
+        Design { average, ..self }
+    }
+
+    /// The graph for `clips` clips at once.
+    ///
+    /// # Errors
+    /// [`crate::ErrorKind::BadInput`] for measures that make no network, such as too few frames.
+    pub fn build(&self, clips: usize, weights: &Weights) -> Result<Graph> {
+        (self.build)(clips, weights)
+    }
+}
+
+/// A network with its weights, ready to be planned.
+#[derive(Debug)]
+pub struct Model {
+    /// The network's name.
+    pub network: &'static str,
+    /// Takes the [`inputs`](Model::inputs); gives `features` `[1, C]`, and `logits` `[1, classes]` when the checkpoint
+    /// has a classifier.
+    pub graph: Graph,
+    /// What it takes.
+    pub inputs: Vec<Input>,
+    /// How the views of a video come together.
+    pub average: Average,
+    /// Whose conventions the checkpoint follows and what was chosen for it, for people.
+    pub notes: String,
+}

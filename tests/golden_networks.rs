@@ -1,0 +1,167 @@
+//! Every network against a public implementation: `tools/golden_networks` made the folders of `golden/networks`.
+//!
+//! Each holds a checkpoint as its publisher names it, which must be recognised, and the inputs, intermediate values and
+//! outputs of the other implementation, for the CPU executor and every adapter of this machine.
+
+use std::collections::HashMap;
+use std::path::{Path, PathBuf};
+
+use kinetograph::flow::FlowRecipe;
+use kinetograph::gpu::{Gpu, adapters, install_hint};
+use kinetograph::models::{Choices, NETWORKS, Source, recognise};
+use kinetograph::video::Recipe;
+use kinetograph::weights::Checkpoint;
+use kinetograph::{Engine, Graph, PlanOptions, Precision, Tensor};
+use safetensors::SafeTensors;
+
+struct Golden {
+    name: String,
+    graph: Graph,
+    inputs: Vec<(String, Tensor)>,
+    /// The outputs and, made outputs, intermediate nodes.
+    want: Vec<(String, Tensor)>,
+    network: &'static str,
+}
+
+fn folders() -> Vec<PathBuf> {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden/networks");
+    let mut all: Vec<PathBuf> = std::fs::read_dir(folder).unwrap().map(|e| e.unwrap().path()).collect();
+    all.sort();
+    all
+}
+
+fn golden(folder: &Path) -> Golden {
+    let name = folder.file_name().unwrap().to_string_lossy().into_owned();
+    let path = folder.join("values.safetensors");
+    let (_, metadata) = SafeTensors::read_metadata(&std::fs::read(&path).unwrap()).unwrap();
+    let about: HashMap<String, String> = metadata.metadata().clone().unwrap();
+    let number = |key: &str| about.get(key).map(|n| n.parse().unwrap());
+
+    let checkpoint = Checkpoint::open(folder.join("weights.safetensors")).unwrap();
+    let found = recognise(&checkpoint).unwrap_or_else(|e| panic!("{name}: {e}"));
+    assert_eq!(found.network.name, about["network"], "{name}");
+    assert_eq!(found.naming.convention.name, about["convention"], "{name}");
+    let network = found.network;
+    let choices =
+        Choices { variant: about.get("variant").cloned(), frames: number("frames"), size: number("size") };
+    let loaded = match choices.variant {
+        Some(_) => network.load(checkpoint, &choices),
+        None => found.load(checkpoint, &choices),
+    };
+    let mut graph = loaded.unwrap_or_else(|e| panic!("{name}: {e}")).graph;
+
+    let values = Checkpoint::open(&path).unwrap();
+    let (mut inputs, mut want) = (Vec::new(), Vec::new());
+    for entry in values.entries() {
+        let (kind, key) = entry.name.split_once('.').unwrap();
+        let tensor = values.tensor(&entry.name).unwrap();
+        match kind {
+            "input" => inputs.push((key.to_owned(), tensor)),
+            "output" => want.push((key.to_owned(), tensor)),
+            _ => {
+                let value = graph.value(key).unwrap_or_else(|| panic!("{name}: no node {key}\n{graph}"));
+                graph.output(key, value).unwrap();
+                want.push((key.to_owned(), tensor));
+            }
+        }
+    }
+    assert!(want.len() >= 5, "{name}: three nodes, features and logits at least");
+    Golden { name, graph, inputs, want, network: network.name }
+}
+
+/// Largest error relative to the largest magnitude.
+fn error(got: &Tensor, want: &Tensor) -> f64 {
+    let (g, w) = (got.f32s().unwrap(), want.f32s().unwrap());
+    assert_eq!(g.len(), w.len(), "{} instead of {}", got.shape(), want.shape());
+    let scale = w.iter().fold(0f64, |m, x| m.max(f64::from(x.abs())));
+    assert!(scale > 0.0);
+    g.iter().zip(w).fold(0f64, |m, (g, w)| {
+        let e = (f64::from(*g) - f64::from(*w)).abs() / scale;
+        if e.is_nan() { f64::INFINITY } else { m.max(e) }
+    })
+}
+
+/// The errors of all that is compared.
+fn errors(golden: &Golden, engine: &Engine, precision: Precision, inputs: &[(String, Tensor)]) -> Vec<f64> {
+    let plan = engine.plan_with(&golden.graph, &PlanOptions::with_precision(precision)).unwrap();
+    let inputs: Vec<(&str, Tensor)> = inputs.iter().map(|(n, t)| (n.as_str(), t.clone())).collect();
+    let outputs = plan.run(&inputs).unwrap_or_else(|e| panic!("{}: {e}", golden.name));
+    golden.want.iter().map(|(name, want)| error(&outputs[name.as_str()], want)).collect()
+}
+
+fn check(engine: &Engine, precision: Precision, tolerance: f64) {
+    for folder in folders() {
+        let golden = golden(&folder);
+        let errors = errors(&golden, engine, precision, &golden.inputs);
+        for ((name, _), e) in golden.want.iter().zip(errors) {
+            let place = format!("{} {name} on {} in {precision}", golden.name, engine.describe());
+            assert!(e <= tolerance, "{place}: {e:e}");
+        }
+    }
+}
+
+#[test]
+fn cpu_agrees() {
+    check(&Engine::cpu(), Precision::F32, 1e-5);
+    check(&Engine::cpu(), Precision::F16, 5e-3);
+}
+
+#[test]
+fn every_adapter_agrees() {
+    let adapters = adapters();
+    if adapters.is_empty() {
+        println!("SKIPPED: no adapter; {}", install_hint());
+    }
+    for adapter in adapters {
+        let gpu = Gpu::from_adapter(&adapter).unwrap();
+        let f16 = gpu.has_f16();
+        let engine = Engine::from_gpu(gpu);
+        check(&engine, Precision::F32, 1e-5);
+        if f16 {
+            check(&engine, Precision::F16, 5e-3);
+        } else {
+            println!("SKIPPED: f16 on {}", engine.describe());
+        }
+    }
+}
+
+/// The comparison sees a small change of the input at every output.
+#[test]
+fn a_difference_is_noticed() {
+    for folder in folders() {
+        let golden = golden(&folder);
+        let nudge = |t: &Tensor| {
+            let v = t.f32s().unwrap();
+            Tensor::from_fn(t.shape(), |i| v[i] + 0.05 * (i % 3) as f32).unwrap()
+        };
+        let nudged: Vec<_> = golden.inputs.iter().map(|(n, t)| (n.clone(), nudge(t))).collect();
+        let errors = errors(&golden, &Engine::cpu(), Precision::F32, &nudged);
+        for ((name, _), e) in golden.want.iter().zip(errors) {
+            assert!(e > 1e-4, "{} {name}: {e:e}", golden.name);
+        }
+    }
+}
+
+/// What prepares the inputs of every variant exists.
+#[test]
+fn every_recipe_is_known() {
+    for network in NETWORKS {
+        for variant in network.variants {
+            for input in network.published(Some(variant.name)).unwrap().inputs {
+                match input.source {
+                    Source::Frames(recipe) => drop(Recipe::by_name(recipe).unwrap()),
+                    Source::Flow(recipe) => drop(FlowRecipe::by_name(recipe).unwrap()),
+                }
+            }
+        }
+    }
+}
+
+/// C3D's golden files, one a variant, are those of `golden_c3d.rs`.
+#[test]
+fn every_network_has_a_golden() {
+    let made: Vec<&str> = folders().iter().map(|f| golden(f).network).chain(["c3d"]).collect();
+    for network in NETWORKS {
+        assert!(made.contains(&network.name), "{} has no golden file", network.name);
+    }
+}
