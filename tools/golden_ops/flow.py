@@ -166,7 +166,7 @@ def farneback_update():
     blurred = [cv2.GaussianBlur(f, (3, 3), 0) for f in (first, second)]
     inputs = [expand(f, 5, 1.2) for f in blurred] + [np.zeros((2, *x.shape))]
     inputs = [t.astype(np.float32).astype(np.float64) for t in inputs]
-    for name, winsize, gaussian in [("box", 7, False), ("gaussian", 10, True)]:
+    for name, winsize, gaussian in [("box", 7, False), ("gaussian", 30, True)]:
         flags = cv2.OPTFLOW_FARNEBACK_GAUSSIAN if gaussian else 0
         pictures = [f.astype(np.uint8) for f in (first, second)]
         theirs = cv2.calcOpticalFlowFarneback(*pictures, None, 0.5, 0, winsize, 1, 5, 1.2, flags).transpose(2, 0, 1)
@@ -174,10 +174,12 @@ def farneback_update():
         assert np.abs(ours - theirs).max() < 1e-4, (name, np.abs(ours - theirs).max())
         c.add(name, [torch.from_numpy(t)[None].float() for t in inputs], torch.from_numpy(ours)[None],
               winsize=winsize, gaussian=gaussian)
-    # Flows to begin with that lead out of the frame here and there.
-    inputs[2] = (3 * rand(2, *x.shape)).double().numpy()
+    # Flows to begin with that lead out of the frame here and there, over a finer texture.
+    wave = lambda x, y: np.round(127 + 50 * np.sin(x / 2.1) * np.cos(y / 2.4) + 50 * np.sin((x - y) / 2.9))
+    inputs = [expand(f, 5, 1.2) for f in (wave(x, y), wave(x - 0.8, y + 0.4))] + [(3 * rand(2, *x.shape)).double().numpy()]
+    inputs = [t.astype(np.float32).astype(np.float64) for t in inputs]
     c.add("moving", [torch.from_numpy(t)[None].float() for t in inputs],
-          torch.from_numpy(update(*inputs, 5, False))[None], winsize=5)
+          torch.from_numpy(update(*inputs, 9, False))[None], winsize=9)
     return c
 
 
