@@ -26,28 +26,55 @@ fn write_inner(path: &Path, write: impl FnOnce(&mut dyn Write) -> Result<()>) ->
         }
         _ => {}
     }
-    let folder = match target.parent() {
-        Some(p) if p.as_os_str().is_empty() => PathBuf::from("."),
-        Some(p) => p.to_path_buf(),
-        None => return Err(Error::usage("the name of a file is needed")),
-    };
-    if !folder.is_dir() {
-        return Err(Error::usage(format!("there is no folder {}", folder.display())));
-    }
-    // Its own text names the temporary file, which means nothing to the reader.
-    let temporary = builder().tempfile_in(&folder).map_err(|e| {
-        Error::usage(format!(
-            "cannot be written: the folder {} takes no files: {}",
-            folder.display(),
-            e.kind()
-        ))
-    })?;
+    let folder = folder_of(&target)?;
+    let temporary = temporary_in(&folder)?;
     let mut out = BufWriter::with_capacity(1 << 20, temporary.as_file());
     write(&mut out)?;
     out.flush().map_err(failed)?;
     drop(out);
     temporary.persist(&target).map_err(|e| failed(e.error))?;
     Ok(())
+}
+
+/// Makes the file `path` through `make`, which is told the name of an empty temporary file beside it and fills it, as
+/// another program may; it takes its place only when everything succeeded.
+#[cfg(feature = "video")]
+pub(crate) fn make_atomic(path: &Path, make: impl FnOnce(&Path) -> Result<()>) -> Result<()> {
+    let target = fs::canonicalize(path).unwrap_or_else(|_| path.to_path_buf());
+    let made = folder_of(&target).and_then(|folder| {
+        if target.exists() && !target.is_file() {
+            return Err(Error::usage("is no regular file"));
+        }
+        let temporary = temporary_in(&folder)?;
+        make(temporary.path())?;
+        temporary.persist(&target).map_err(|e| failed(e.error))?;
+        Ok(())
+    });
+    made.at(path.display())
+}
+
+/// The folder that a file is to lie in.
+fn folder_of(target: &Path) -> Result<PathBuf> {
+    let folder = match target.parent() {
+        Some(p) if p.as_os_str().is_empty() => PathBuf::from("."),
+        Some(p) => p.to_path_buf(),
+        None => return Err(Error::usage("the name of a file is needed")),
+    };
+    match folder.is_dir() {
+        true => Ok(folder),
+        false => Err(Error::usage(format!("there is no folder {}", folder.display()))),
+    }
+}
+
+fn temporary_in(folder: &Path) -> Result<tempfile::NamedTempFile> {
+    // Its own text names the temporary file, which means nothing to the reader.
+    builder().tempfile_in(folder).map_err(|e| {
+        Error::usage(format!(
+            "cannot be written: the folder {} takes no files: {}",
+            folder.display(),
+            e.kind()
+        ))
+    })
 }
 
 /// Temporary files are private by default; what takes a user's path gets the usual permissions.

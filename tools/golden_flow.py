@@ -1,10 +1,12 @@
 """Makes tests/golden/flow.safetensors: pairs of pictures drawn here, their exact flow, and what OpenCV's TV-L1 makes of
-them.
+them; and tests/golden/farneback.safetensors, what its Farnebäck makes of larger ones.
 
 Run with OpenCV (with contrib), numpy and safetensors installed: python tools/golden_flow.py
 For each pair: `<name>/first`, `<name>/second` (bytes, [H, W]), `<name>/motion` (the true flow as a matrix [2, 3] that
 takes x, y, 1 to u, v) and OpenCV's flows `<name>/defaults` and `<name>/short` (3 levels, 2 warps of 5 iterations each, no median, epsilon 0), which is over before
 what leaves the picture makes the borders chaotic.
+In the other file, `first` and `second`, `initial` (a flow to begin with) and for each of the settings in FARNEBACK the flow
+under its name; `absdiff`, what OpenCV makes of the difference.
 """
 
 import pathlib
@@ -15,6 +17,13 @@ from safetensors.numpy import save_file
 
 OUT = pathlib.Path(__file__).resolve().parent.parent / "tests" / "golden" / "flow.safetensors"
 H, W = 44, 56
+# pyr_scale, levels, winsize, iterations, poly_n, poly_sigma, flags
+FARNEBACK = {
+    "default": (0.5, 3, 15, 3, 5, 1.2, 0),
+    "dense_flow": (0.702, 5, 10, 2, 7, 1.5, cv2.OPTFLOW_FARNEBACK_GAUSSIAN),
+    "single": (0.5, 0, 9, 1, 5, 0.0, 0),
+    "initial": (0.6, 2, 12, 2, 5, 1.1, cv2.OPTFLOW_USE_INITIAL_FLOW),
+}
 
 
 def texture(x, y, seed):
@@ -67,6 +76,24 @@ def main():
         tensors |= {f"{name}/first": first, f"{name}/second": second, f"{name}/motion": matrix.astype(np.float32)}
     save_file({k: np.ascontiguousarray(v) for k, v in tensors.items()}, OUT, metadata={"opencv": cv2.__version__})
     print(OUT.name, OUT.stat().st_size)
+    farneback()
+
+
+def farneback():
+    """A rotation by a few degrees, of pictures large enough for two or three levels."""
+    global H, W
+    H, W = 72, 90
+    motion = np.array([[0, -0.05, 0.05 * (H - 1) / 2 + 1.3], [0.05, 0, -0.05 * (W - 1) / 2 - 0.7]])
+    first, second, truth = pair(11, motion)
+    initial = (truth + np.random.default_rng(5).normal(0, 0.5, truth.shape)).astype(np.float32)
+    tensors = {"first": first, "second": second, "initial": initial, "absdiff": cv2.absdiff(first, second)}
+    for name, settings in FARNEBACK.items():
+        flow = cv2.calcOpticalFlowFarneback(first, second, initial.copy(), *settings)
+        tensors[name] = flow
+        print(name, "error", np.linalg.norm(flow - truth, axis=-1)[6:-6, 6:-6].mean())
+    path = OUT.with_name("farneback.safetensors")
+    save_file({k: np.ascontiguousarray(v) for k, v in tensors.items()}, path, metadata={"opencv": cv2.__version__})
+    print(path.name, path.stat().st_size)
 
 
 if __name__ == "__main__":

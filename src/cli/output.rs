@@ -82,6 +82,22 @@ pub(crate) fn bar(stage: &'static str, total: usize) -> ProgressBar {
     bar
 }
 
+/// A bar that tells how many steps a second are made, of as many as there are if that is known.
+pub(crate) fn rate_bar(stage: &'static str, total: Option<usize>) -> ProgressBar {
+    let bar = ProgressBar::no_length().with_message(stage);
+    let template = match total {
+        Some(total) => {
+            bar.set_length(total as u64);
+            "{msg:18} {bar:30} {pos}/{len} {per_sec} {eta}"
+        }
+        None => "{msg:18} {pos} {per_sec}",
+    };
+    if let Ok(style) = ProgressStyle::with_template(template) {
+        bar.set_style(style);
+    }
+    bar
+}
+
 /// Class, probability and a bar, one line each.
 pub(crate) fn ranking(top: &[(usize, String, f64)]) -> String {
     let width = top.iter().map(|(_, label, _)| label.chars().count()).max().unwrap_or(0);

@@ -214,7 +214,7 @@ fn pictures(scene: &Scene, answer: &Answer) -> Result<Vec<Frame>> {
                 colors[at..at + 3].copy_from_slice(pixel);
             }
         }
-        super::flow::side_by_side(frame, &Frame::new(PICTURE, PICTURE, colors)?)
+        super::flow::clip::side_by_side(frame, &Frame::new(PICTURE, PICTURE, colors)?)
     });
     beside.collect()
 }

@@ -26,7 +26,7 @@ pub use farneback::Farneback;
 pub use file::{read, write};
 pub use measure::{Measures, measure};
 pub use method::{Difference, Method};
-pub use picture::{Coloring, arrows, longest, picture, warp};
+pub use picture::{Coloring, arrows, difference_picture, longest, picture, warp};
 pub use recipe::{FlowRecipe, Windows};
 pub use recipes::FLOW_RECIPES;
 pub use stack::{Encoding, Order, stack};

@@ -88,6 +88,23 @@ pub fn picture(flow: &Tensor, coloring: Coloring, most: Option<f32>) -> Result<F
     Frame::new(w, h, values.chunks_exact(2).flat_map(color).collect())
 }
 
+/// The picture of a difference `[H, W, 1]`: grey by its magnitude, white at `white` and beyond, black where it is NaN.
+///
+/// # Errors
+/// [`crate::ErrorKind::BadInput`] when the tensor is no difference or `white` is not positive.
+pub fn difference_picture(difference: &Tensor, white: f32) -> Result<Frame> {
+    let [h, w, c] = difference.shape().dims("a difference", "[H, W, 1]")?;
+    if c != 1 || !(white.is_finite() && white > 0.0) {
+        return Err(Error::bad_input(format!(
+            "a difference of shape {}, white at {white}: it must be [H, W, 1], and white a positive number",
+            difference.shape()
+        )));
+    }
+    // NaN becomes 0.
+    let level = |x: &f32| (255.0 * (x.abs() / white).clamp(0.0, 1.0)).round() as u8;
+    Frame::new(w, h, difference.f32s()?.iter().flat_map(|x| [level(x); 3]).collect())
+}
+
 /// The frame with an arrow from every `step`-th pixel along x and y to where the flow leads, `scale` times as long.
 ///
 /// # Errors
@@ -200,6 +217,18 @@ mod tests {
         let flow = Tensor::new(&[1, 4, 2], vec![1.0, 0.0, 0.0, 1.0, -1.0, 0.0, 0.5, 0.0]).unwrap();
         let frame = picture(&flow, Coloring::Hsv, None).unwrap();
         assert_eq!(frame.rgb(), [255, 0, 0, 128, 255, 0, 0, 255, 255, 128, 0, 0]);
+    }
+
+    #[test]
+    fn differences_are_grey() {
+        let difference = Tensor::new(&[1, 5, 1], vec![0.0, -51.0, 102.0, 300.0, f32::NAN]).unwrap();
+        let levels = |white: f32| -> Vec<u8> {
+            difference_picture(&difference, white).unwrap().rgb().chunks(3).map(|p| p[0]).collect()
+        };
+        assert_eq!(levels(255.0)[..4], [0, 51, 102, 255]);
+        assert_eq!(levels(102.0), [0, 128, 255, 255, 0]);
+        assert!(difference_picture(&difference, 0.0).is_err());
+        assert!(difference_picture(&Tensor::new(&[1, 1, 2], vec![0.0; 2]).unwrap(), 1.0).is_err());
     }
 
     #[test]

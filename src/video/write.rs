@@ -1,4 +1,4 @@
-//! GIF and PNG files.
+//! GIF, mp4 and PNG files.
 //!
 //! A file is written beside its destination and renamed when it is complete: there is never half a file.
 
@@ -9,9 +9,9 @@ use gif::{Encoder, Repeat};
 use image::ImageEncoder;
 use image::codecs::png::PngEncoder;
 
-use super::Frame;
+use super::{Frame, ffmpeg};
 use crate::error::{At, Error, Result};
-use crate::fs::write_atomic;
+use crate::fs::{make_atomic, write_atomic};
 
 /// Writes frames as an endless GIF of `fps` frames a second, with a palette of up to 256 colours for each
 /// frame. A GIF counts time in hundredths of a second and viewers slow down what is faster than 50 frames
@@ -25,21 +25,84 @@ pub fn gif<F: Borrow<Frame>>(
     fps: f64,
     frames: impl IntoIterator<Item = F>,
 ) -> Result<()> {
-    if !(fps.is_finite() && fps > 0.0) {
-        return Err(Error::bad_input(format!("{fps} is no frame rate")));
+    animation(path.as_ref(), fps, frames.into_iter().map(Ok))
+}
+
+/// Writes frames, each of which may fail, as they come: an animated GIF if the name ends in `.gif` (see [`gif`]), H.264 by
+/// an `ffmpeg` process if it ends in `.mp4`, where an odd side is made even by a black line.
+///
+/// # Errors
+/// Those of [`gif`] and [`check_movie`], and the first of a frame. The file is complete or is not there.
+pub fn movie(
+    path: impl AsRef<Path>,
+    fps: f64,
+    frames: impl IntoIterator<Item = Result<Frame>>,
+) -> Result<()> {
+    let path = path.as_ref();
+    match MovieFormat::of(path)? {
+        MovieFormat::Gif => animation(path, fps, frames.into_iter()),
+        MovieFormat::Mp4 => {
+            let fps = rate(fps)?;
+            make_atomic(path, |part| ffmpeg::encode(part, fps, frames.into_iter()))
+        }
     }
-    let step = (100.0 / fps).clamp(2.0, 65_535.0);
+}
+
+/// Fails if [`movie`] cannot write a file of this name, before the work of making the frames.
+///
+/// # Errors
+/// [`crate::ErrorKind::Usage`] when the name ends neither in `.gif` nor in `.mp4`, or in the latter and there is no
+/// `ffmpeg`.
+pub fn check_movie(path: impl AsRef<Path>) -> Result<()> {
+    let path = path.as_ref();
+    match MovieFormat::of(path)? {
+        MovieFormat::Gif => Ok(()),
+        MovieFormat::Mp4 => ffmpeg::check().at(path.display()),
+    }
+}
+
+enum MovieFormat {
+    Gif,
+    Mp4,
+}
+
+impl MovieFormat {
+    fn of(path: &Path) -> Result<MovieFormat> {
+        match path.extension().and_then(|e| e.to_str()).map(str::to_lowercase).as_deref() {
+            Some("gif") => Ok(MovieFormat::Gif),
+            Some("mp4") => Ok(MovieFormat::Mp4),
+            _ => {
+                Err(Error::usage("a video is written as .gif or .mp4: the name must end so")
+                    .at(path.display()))
+            }
+        }
+    }
+}
+
+fn rate(fps: f64) -> Result<f64> {
+    match fps.is_finite() && fps > 0.0 {
+        true => Ok(fps),
+        false => Err(Error::bad_input(format!("{fps} is no frame rate"))),
+    }
+}
+
+fn animation<F: Borrow<Frame>>(path: &Path, fps: f64, frames: impl Iterator<Item = Result<F>>) -> Result<()> {
+    let step = (100.0 / rate(fps)?).clamp(2.0, 65_535.0);
     let failed = |e: gif::EncodingError| Error::bad_input(format!("cannot be written: {e}"));
-    let mut frames = frames.into_iter().peekable();
-    let first = frames.peek().ok_or_else(|| Error::bad_input("a GIF needs at least one frame"))?;
-    let size = (first.borrow().width(), first.borrow().height());
+    let mut frames = frames.peekable();
+    let size = match frames.peek() {
+        Some(Ok(first)) => (first.borrow().width(), first.borrow().height()),
+        Some(Err(_)) => (1, 1),
+        None => return Err(Error::bad_input("a GIF needs at least one frame")),
+    };
     let (Ok(width), Ok(height)) = (u16::try_from(size.0), u16::try_from(size.1)) else {
         return Err(Error::bad_input(format!("a GIF cannot be {}x{}", size.0, size.1)));
     };
-    write_atomic(path.as_ref(), |file| {
+    write_atomic(path, |file| {
         let mut encoder = Encoder::new(file, width, height, &[]).map_err(failed)?;
         encoder.set_repeat(Repeat::Infinite).map_err(failed)?;
         for (i, frame) in frames.enumerate() {
+            let frame = frame?;
             let frame = frame.borrow();
             if (frame.width(), frame.height()) != size {
                 let (w, h) = (frame.width(), frame.height());
@@ -110,6 +173,36 @@ mod tests {
         for frame in &frames {
             assert_eq!(video.next_frame().unwrap().unwrap(), *frame);
         }
+    }
+
+    #[test]
+    fn a_movie_comes_back() {
+        let dir = tempfile::tempdir().unwrap();
+        let frames = |n| (0..n).map(|i| Ok(picture(i)));
+        movie(dir.path().join("a.GIF"), 25.0, frames(3)).unwrap();
+        assert_eq!(open(dir.path().join("a.GIF")).unwrap().frames(), Some(3));
+        let path = dir.path().join("a.mp4");
+        if let Err(e) = check_movie(&path) {
+            println!("SKIPPED: {e}");
+            assert!(e.to_string().contains("ffmpeg"), "{e}");
+            return;
+        }
+        movie(&path, 25.0, frames(7)).unwrap();
+        let mut video = open(&path).unwrap();
+        assert_eq!((video.width(), video.height(), video.count().unwrap()), (16, 8, 7));
+        assert_eq!(video.fps(), Some(25.0));
+        let back = video.next_frame().unwrap().unwrap();
+        let apart =
+            back.rgb().iter().zip(picture(0).rgb()).map(|(a, b)| f64::from(a.abs_diff(*b))).sum::<f64>();
+        assert!(apart / 384.0 < 16.0, "{apart}");
+        // What fails leaves the old file and nothing else.
+        let bad = || Err(Error::bad_input("no such frame"));
+        let e = movie(&path, 25.0, [Ok(picture(0)), bad()]).unwrap_err().to_string();
+        assert!(e.contains("no such frame"), "{e}");
+        assert!(movie(&path, 25.0, Vec::new()).is_err());
+        assert!(movie(dir.path().join("a.avi"), 25.0, frames(1)).is_err());
+        assert_eq!(open(&path).unwrap().count().unwrap(), 7);
+        assert_eq!(std::fs::read_dir(&dir).unwrap().count(), 2);
     }
 
     #[test]

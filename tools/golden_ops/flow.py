@@ -101,4 +101,86 @@ def tvl1():
     return c
 
 
-FAMILY = [median, tvl1]
+def expand(frame, n, sigma):
+    """The coefficients y, x, y², x², xy of the weighted least squares around every pixel, in double precision."""
+    k = np.arange(-n, n + 1)
+    g = np.exp(-k * k / (2 * sigma * sigma))
+    weight = np.outer(g, g).ravel() / g.sum() ** 2
+    y, x = (a.ravel() for a in np.meshgrid(k, k, indexing="ij"))
+    basis = np.stack([np.ones(y.size), y, x, y * y, x * x, x * y])
+    filters = np.linalg.solve(basis * weight @ basis.T, basis * weight)[1:]
+    windows = np.lib.stride_tricks.sliding_window_view(np.pad(frame, n, mode="edge"), (2 * n + 1, 2 * n + 1))
+    return np.einsum("hwk,ck->chw", windows.reshape(*frame.shape, -1), filters)
+
+
+def polynomial_expansion():
+    c = Cases("polynomial_expansion")
+    for name, (h, w), n, sigma in [("five", (13, 17), 5, 1.2), ("seven", (9, 8), 7, 1.5), ("one", (6, 5), 1, 0.7)]:
+        x = rand(2, 1, h, w)
+        y = np.stack([expand(picture.double().numpy(), n, sigma) for picture in x[:, 0]])
+        c.add(name, [x], torch.from_numpy(y), poly_n=n, poly_sigma=sigma)
+    return c
+
+
+def update(first, second, flow, winsize, gaussian):
+    """One iteration of OpenCV's FarnebackUpdateMatrices and FarnebackUpdateFlow, in double precision."""
+    _, h, w = first.shape
+    y, x = np.mgrid[0:h, 0:w]
+    to_x, to_y = x + flow[0], y + flow[1]
+    left, top = np.floor(to_x), np.floor(to_y)
+    inside = (left >= 0) & (left < w - 1) & (top >= 0) & (top < h - 1)
+    i, j = np.where(inside, top, 0).astype(int), np.where(inside, left, 0).astype(int)
+    fx, fy = to_x - left, to_y - top
+    at = lambda di, dj: second[:, np.minimum(i + di, h - 1), np.minimum(j + dj, w - 1)]
+    upper, lower = at(0, 0) * (1 - fx) + at(0, 1) * fx, at(1, 0) * (1 - fx) + at(1, 1) * fx
+    other = np.where(inside, upper * (1 - fy) + lower * fy, np.concatenate([np.zeros((2, h, w)), first[2:]]))
+    a = [(first[2] + other[2]) / 2, (first[4] + other[4]) / 4, (first[3] + other[3]) / 2]
+    b = [(first[0] - other[0]) / 2 + a[0] * flow[1] + a[1] * flow[0],
+         (first[1] - other[1]) / 2 + a[1] * flow[1] + a[2] * flow[0]]
+
+    def border(n):
+        ends = np.ones(n)
+        ends[:5] = [0.14, 0.14, 0.4472, 0.4472, 0.4472]
+        return ends * ends[::-1]
+
+    weight = np.outer(border(h), border(w))
+    (yy, xy, xx), (by, bx) = (weight * t for t in a), (weight * t for t in b)
+    m = np.stack([yy * yy + xy * xy, (yy + xx) * xy, xx * xx + xy * xy, yy * by + xy * bx, xy * by + xx * bx])
+    side = winsize // 2
+    k = np.arange(-side, side + 1)
+    window = np.exp(-k * k / (2 * (0.3 * side) ** 2)) if gaussian else np.full(k.size, 1 / winsize)
+    window = window / window.sum() if gaussian else window
+    m = np.pad(m, [(0, 0), (side, side), (side, side)], mode="edge")
+    m = sum(window[t] * m[:, t:t + h] for t in range(k.size))
+    m = sum(window[t] * m[:, :, t:t + w] for t in range(k.size))
+    determinant = m[0] * m[2] - m[1] ** 2 + 1e-3
+    return np.stack([m[0] * m[4] - m[1] * m[3], m[2] * m[3] - m[1] * m[4]]) / determinant
+
+
+def farneback_update():
+    c = Cases("farneback_update")
+    y, x = np.mgrid[0:25, 0:30].astype(np.float64)
+    wave = lambda x, y: np.round(110 + 60 * np.sin(x / 3.1) * np.cos(y / 4.3) + 40 * np.sin((x + y) / 2.3))
+    first, second = wave(x, y), wave(x - 0.8, y + 0.4)
+    # A single level with a single iteration is OpenCV's own: its blur there, and no motion to begin with.
+    blurred = [cv2.GaussianBlur(f, (3, 3), 0) for f in (first, second)]
+    inputs = [expand(f, 5, 1.2) for f in blurred] + [np.zeros((2, *x.shape))]
+    inputs = [t.astype(np.float32).astype(np.float64) for t in inputs]
+    for name, winsize, gaussian in [("box", 7, False), ("gaussian", 30, True)]:
+        flags = cv2.OPTFLOW_FARNEBACK_GAUSSIAN if gaussian else 0
+        pictures = [f.astype(np.uint8) for f in (first, second)]
+        theirs = cv2.calcOpticalFlowFarneback(*pictures, None, 0.5, 0, winsize, 1, 5, 1.2, flags).transpose(2, 0, 1)
+        ours = update(*inputs, winsize, gaussian)
+        assert np.abs(ours - theirs).max() < 1e-4, (name, np.abs(ours - theirs).max())
+        c.add(name, [torch.from_numpy(t)[None].float() for t in inputs], torch.from_numpy(ours)[None],
+              winsize=winsize, gaussian=gaussian)
+    # Flows to begin with that lead out of the frame here and there, over a finer texture.
+    wave = lambda x, y: np.round(127 + 50 * np.sin(x / 2.1) * np.cos(y / 2.4) + 50 * np.sin((x - y) / 2.9))
+    inputs = [expand(f, 5, 1.2) for f in (wave(x, y), wave(x - 0.8, y + 0.4))] + [(3 * rand(2, *x.shape)).double().numpy()]
+    inputs = [t.astype(np.float32).astype(np.float64) for t in inputs]
+    c.add("moving", [torch.from_numpy(t)[None].float() for t in inputs],
+          torch.from_numpy(update(*inputs, 9, False))[None], winsize=9)
+    return c
+
+
+FAMILY = [farneback_update, median, polynomial_expansion, tvl1]
