@@ -6,12 +6,12 @@ use std::time::Instant;
 
 use clap::{Args, ValueEnum};
 use kinetograph::error::At;
-use kinetograph::flow::{self, Coloring, DualTvl1, FlowPlan, Measures};
-use kinetograph::ops::Tvl1;
+use kinetograph::flow::{self, Coloring, FlowPlan, Measures};
 use kinetograph::video::{self, Frame, write};
 use kinetograph::{Error, Result, Tensor};
 use serde_json::json;
 
+use super::tvl1::Tvl1Flags;
 use super::{Common, output};
 
 /// Estimate the optical flow (TV-L1) between two pictures, or between the frames of a clip.
@@ -54,36 +54,8 @@ pub(crate) struct Flow {
     /// For a clip: how many pairs to work on at a time
     #[arg(long, value_name = "N", default_value_t = 8)]
     batch: usize,
-    /// Levels of the pyramid
-    #[arg(long, default_value_t = 5)]
-    scales: usize,
-    /// Warps at each level
-    #[arg(long, default_value_t = 5)]
-    warps: usize,
-    /// How long a level's sides are against those of the level before
-    #[arg(long, default_value_t = 0.8)]
-    scale_step: f64,
-    #[arg(long, default_value_t = 0.25)]
-    tau: f32,
-    #[arg(long, default_value_t = 0.15)]
-    lambda: f32,
-    #[arg(long, default_value_t = 0.3)]
-    theta: f32,
-    /// Weight of a change of brightness, which is then estimated as well; 0 for none
-    #[arg(long, default_value_t = 0.0)]
-    gamma: f32,
-    /// Stop when the flow moves by this many pixels or less, root mean square; 0 for all iterations
-    #[arg(long, default_value_t = 0.01)]
-    epsilon: f32,
-    /// Iterations after each median
-    #[arg(long, default_value_t = 30)]
-    inner_iterations: usize,
-    /// How often a median and the inner iterations are made
-    #[arg(long, default_value_t = 10)]
-    outer_iterations: usize,
-    /// Side of the median's window: 5, 3 or 0
-    #[arg(long, default_value_t = 5)]
-    median_filtering: usize,
+    #[command(flatten)]
+    tvl1: Tvl1Flags,
     #[command(flatten)]
     common: Common,
 }
@@ -132,25 +104,6 @@ impl Flow {
         }
     }
 
-    fn method(&self) -> DualTvl1 {
-        DualTvl1 {
-            solver: Tvl1 {
-                tau: self.tau,
-                lambda: self.lambda,
-                theta: self.theta,
-                gamma: self.gamma,
-                inner_iterations: self.inner_iterations,
-                outer_iterations: self.outer_iterations,
-                median_filtering: self.median_filtering,
-                epsilon: self.epsilon,
-                ..Tvl1::default()
-            },
-            scales: self.scales,
-            warps: self.warps,
-            scale_step: self.scale_step,
-        }
-    }
-
     fn coloring(&self) -> Coloring {
         match self.colors {
             Colors::Middlebury => Coloring::Middlebury,
@@ -174,8 +127,13 @@ impl Flow {
         let truth = self.truth.as_deref().map(flow::read).transpose()?;
         let engine = self.common.engine()?;
         let size = [a.height(), a.width()];
-        let plan =
-            FlowPlan::new(&engine, size, NonZero::<usize>::MIN, &self.method(), &self.common.options()?)?;
+        let plan = FlowPlan::new(
+            &engine,
+            size,
+            NonZero::<usize>::MIN,
+            &self.tvl1.method(),
+            &self.common.options()?,
+        )?;
         let (grey_a, grey_b) = (flow::gray(&a), flow::gray(&b));
         let start = Instant::now();
         let flows = plan.run(&[(&grey_a, &grey_b)])?;
@@ -209,7 +167,8 @@ impl Flow {
         let pairs: Vec<(&[f32], &[f32])> = grey.windows(2).map(|w| (&w[0][..], &w[1][..])).collect();
         let engine = self.common.engine()?;
         let batch = NonZero::new(self.batch.min(pairs.len())).unwrap_or(NonZero::<usize>::MIN);
-        let plan = FlowPlan::new(&engine, [height, width], batch, &self.method(), &self.common.options()?)?;
+        let plan =
+            FlowPlan::new(&engine, [height, width], batch, &self.tvl1.method(), &self.common.options()?)?;
         if let Some(folder) = &self.output {
             let made = std::fs::create_dir_all(folder);
             made.map_err(|e| Error::usage(format!("the folder cannot be made: {e}"))).at(folder.display())?;

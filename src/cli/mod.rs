@@ -9,6 +9,7 @@ mod models;
 mod op;
 mod output;
 mod run;
+mod tvl1;
 mod verify;
 
 use std::process::ExitCode;

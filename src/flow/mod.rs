@@ -17,7 +17,7 @@ pub use clip::{FlowPlan, gray};
 pub use file::{read, write};
 pub use measure::{Measures, measure};
 pub use picture::{Coloring, arrows, longest, picture, warp};
-pub use tvl1::DualTvl1;
+pub use tvl1::{Brightness, DualTvl1, Pyramid, Warping};
 
 /// Both components of the flow of a pixel of which nothing is known.
 pub const UNKNOWN: f32 = 1.666_666_8e9;
