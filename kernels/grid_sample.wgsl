@@ -5,7 +5,7 @@
 // place(g) = g·scale + offset, and the output's own place if DISPLACEMENT is 1.
 // MODE     0 linear   the two elements around a place, along each axis
 //          1 nearest  the element nearest to it, of two as near the even one
-//          2 cubic    the four around it, a = −0.75
+//          2 cubic    the four around it, a = CUBIC
 // PADDING  0 zeros       elements outside are zero; so is what is sampled where a place is NaN or infinite
 //          1 border      the outermost elements go on; NaN stands for the first
 //          2 reflection  the input goes on as its mirror image about its outermost centres (ALIGN) or edges; NaN and
@@ -51,6 +51,8 @@ override AXES: u32 = 2u;
 // Taps along each axis, and along T.
 override TAPS: u32 = 2u;
 override TAPS_T: u32 = 1u;
+// The cubic's coefficient.
+override CUBIC: f32 = -0.75;
 
 @group(0) @binding(0) var<uniform> params: Params;
 @group(0) @binding(1) var<storage, read> input_scalar: array<Elem>;
@@ -90,9 +92,9 @@ struct Taps {
     weight: vec4<f32>,
 }
 
-// (a + 2)|x|³ − (a + 3)|x|² + 1 below 1, where a = −0.75.
+// (a + 2)|x|³ − (a + 3)|x|² + 1 below 1.
 fn inner_cubic(x: f32) -> f32 {
-    return (1.25 * x - 2.25) * (x * x) + 1.0;
+    return ((CUBIC + 2.0) * x - (CUBIC + 3.0)) * (x * x) + 1.0;
 }
 
 fn taps_at(place: f32, length: u32) -> Taps {
@@ -108,7 +110,7 @@ fn taps_at(place: f32, length: u32) -> Taps {
     if MODE == 2u {
         first -= 1;
         let s = 1.0 - t;
-        weight = vec4<f32>(-0.75 * t * s * s, inner_cubic(t), inner_cubic(s), -0.75 * s * t * t);
+        weight = vec4<f32>(CUBIC * t * s * s, inner_cubic(t), inner_cubic(s), CUBIC * s * t * t);
     }
     let index = vec4<i32>(first) + vec4<i32>(0, 1, 2, 3);
     let size = i32(length);

@@ -1,14 +1,14 @@
 //! Sampling at places that a grid names.
 
 /// What is taken from around a place.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq)]
 pub enum Mode {
     /// A straight line between two elements, along each axis.
     Linear,
     /// The nearest element; of two as near the one with the even index.
     Nearest,
-    /// Keys' cubic with a = −0.75 between four elements, along each axis.
-    Cubic,
+    /// Keys' cubic with this a between four elements, along each axis.
+    Cubic(f64),
 }
 
 /// What lies outside the input.
@@ -97,12 +97,12 @@ pub fn taps(place: f64, length: usize, mode: Mode, padding: Padding) -> Vec<(usi
             let t = x - x.floor();
             vec![(x.floor() as i64, 1.0 - t), (x.floor() as i64 + 1, t)]
         }
-        Mode::Cubic => (-1..=2)
+        Mode::Cubic(a) => (-1..=2)
             .map(|k| {
                 let index = x.floor() + f64::from(k);
                 let d = (x - index).abs();
-                let inner = 1.25 * d.powi(3) - 2.25 * d * d + 1.0;
-                let outer = -0.75 * (d.powi(3) - 5.0 * d * d + 8.0 * d - 4.0);
+                let inner = (a + 2.0) * d.powi(3) - (a + 3.0) * d * d + 1.0;
+                let outer = a * (d.powi(3) - 5.0 * d * d + 8.0 * d - 4.0);
                 (index as i64, if d < 1.0 { inner } else { outer })
             })
             .collect(),
@@ -173,7 +173,8 @@ mod tests {
         assert_eq!(row(&places, Mode::Linear, Padding::ReflectEdges), [7.0, 6.0, 8.0, 6.0, 6.0, 6.0]);
         assert_eq!(row(&places, Mode::Nearest, Padding::Border), [8.0, 6.0, 8.0, 6.0, 8.0, 6.0]);
         assert_eq!(row(&[0.5, 1.5, 2.5], Mode::Nearest, Padding::Border), [8.0, 6.0, 6.0]);
-        assert_eq!(row(&[0.5, 1.0], Mode::Cubic, Padding::Border), [5.8125, 4.0]);
+        assert_eq!(row(&[0.5, 1.0], Mode::Cubic(-0.75), Padding::Border), [5.8125, 4.0]);
+        assert_eq!(row(&[0.5, 1.0], Mode::Cubic(0.0), Padding::Border), [6.0, 4.0]);
         // −1.5 is mirrored to 0.5.
         assert_eq!(row(&[-1.5, 3.5, -0.5], Mode::Nearest, Padding::ReflectEdges), [8.0, 6.0, 8.0]);
     }
@@ -182,7 +183,7 @@ mod tests {
     fn places_that_are_no_numbers() {
         let places = [f32::NAN, f32::INFINITY, f32::NEG_INFINITY, 3e38];
         assert_eq!(row(&places, Mode::Linear, Padding::Zeros), [0.0; 4]);
-        assert_eq!(row(&places, Mode::Cubic, Padding::Border), [8.0, 6.0, 8.0, 6.0]);
+        assert_eq!(row(&places, Mode::Cubic(-0.75), Padding::Border), [8.0, 6.0, 8.0, 6.0]);
         assert_eq!(row(&places[..3], Mode::Nearest, Padding::ReflectEdges), [8.0; 3]);
     }
 }

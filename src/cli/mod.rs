@@ -11,6 +11,7 @@ mod models;
 mod op;
 mod output;
 mod run;
+mod tvl1;
 mod two_stream;
 mod verify;
 mod weights;

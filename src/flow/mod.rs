@@ -30,7 +30,7 @@ pub use picture::{Coloring, arrows, difference_picture, longest, picture, warp};
 pub use recipe::{FlowRecipe, Windows};
 pub use recipes::FLOW_RECIPES;
 pub use stack::{Encoding, Order, stack};
-pub use tvl1::DualTvl1;
+pub use tvl1::{Brightness, DualTvl1, Pyramid, Warping};
 
 /// Both components of the flow of a pixel of which nothing is known.
 pub const UNKNOWN: f32 = 1.666_666_8e9;

@@ -29,7 +29,7 @@ pub enum Sampling {
     Bilinear,
     /// The nearest element; of two as near the one with the even index.
     Nearest,
-    /// A cubic convolution with a = −0.75 between four elements, along H and W.
+    /// A cubic convolution between four elements, along H and W.
     Bicubic,
 }
 
@@ -69,7 +69,7 @@ pub enum Coordinates {
 ///
 /// Where tensors are stored as f16, a grid's numbers have 11 bits: normalised ones tell the pixels of a picture wider
 /// than 1,000 no more apart; displacements do, as long as they are small.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Default, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct GridSample {
     /// What is taken from around a place.
@@ -80,9 +80,15 @@ pub struct GridSample {
     pub align_corners: bool,
     /// What the numbers of the grid mean.
     pub coordinates: Coordinates,
+    /// The cubic's coefficient, from −0.75, which it is if not given, to 0.
+    pub cubic_coeff_a: Option<f64>,
 }
 
 impl GridSample {
+    fn cubic(&self) -> f64 {
+        self.cubic_coeff_a.unwrap_or(-0.75)
+    }
+
     fn padding(&self) -> reference::Padding {
         match self.padding_mode {
             SamplingPadding::Zeros => reference::Padding::Zeros,
@@ -96,7 +102,7 @@ impl GridSample {
         match self.mode {
             Sampling::Bilinear => reference::Mode::Linear,
             Sampling::Nearest => reference::Mode::Nearest,
-            Sampling::Bicubic => reference::Mode::Cubic,
+            Sampling::Bicubic => reference::Mode::Cubic(self.cubic()),
         }
     }
 
@@ -195,7 +201,7 @@ pub const DOOR: Door = Door {
     inputs: &[Port::new("input", Layout::Activation), Port::new("grid", Layout::Plain)],
     output: Layout::Activation,
     attributes: "mode=bilinear (nearest, bicubic), padding_mode=zeros (border, reflection), align_corners=false, \
-                 coordinates=normalized (pixels, displacement)",
+                 coordinates=normalized (pixels, displacement), cubic_coeff_a=-0.75 (to 0)",
     build: |g, v, a| Ok(vec![g.grid_sample(v[0], v[1], &a.read()?)?]),
 };
 
@@ -241,6 +247,15 @@ impl Op for GridSample {
         if self.mode == Sampling::Bicubic && rank != 4 {
             return error("mode bicubic is for [N, H, W, C] alone".into());
         }
+        match self.cubic_coeff_a {
+            Some(_) if self.mode != Sampling::Bicubic => {
+                return error("cubic_coeff_a is for mode bicubic".into());
+            }
+            Some(a) if !(-0.75..=0.0).contains(&a) => {
+                return error(format!("cubic_coeff_a {a}: −0.75 to 0 is possible"));
+            }
+            _ => {}
+        }
         if let Some(length) = x[1..rank - 1].iter().chain(&grid[1..rank - 1]).find(|n| **n > LONGEST) {
             return error(format!(
                 "an axis of {length}: at most {LONGEST}, for places are told apart in f32"
@@ -260,7 +275,8 @@ impl Op for GridSample {
     /// `6u|p|` more. Where M is the largest magnitude among the elements that places within δ are made of:
     ///
     /// - a linear sample changes by at most 2M from element to element, a cubic one by less than 5M (the magnitudes of
-    ///   the weights' slopes sum to at most 3, those of the other axis' weights to at most 1.4);
+    ///   the weights' slopes sum to at most 3, those of the other axis' weights to at most 1.4, and to less where a is
+    ///   nearer to 0);
     /// - the weights of a cubic, below 1.4 in all, err by at most 20u each: 8·20u·1.4·M for two axes;
     /// - the sum errs as any sum of its products.
     ///
@@ -355,6 +371,7 @@ impl Op for GridSample {
         r.dispatch(
             Dispatch::new(&KERNEL, entry, &params)
                 .constant("MODE", self.mode as u32)
+                .constant("CUBIC", self.cubic() as f32)
                 .constant("PADDING", self.padding_mode as u32)
                 .constant("ALIGN", u32::from(self.align_corners))
                 .constant("DISPLACEMENT", u32::from(displacement))

@@ -261,6 +261,8 @@ const TOTALS: usize = 6;
 /// v, and the first of them.
 const TARGET: usize = 7;
 const FIRST: usize = 8;
+/// Words of a piece that is bound and not used: one element of the longest.
+const ABSENT: u64 = 8;
 
 impl Op for Tvl1 {
     fn name(&self) -> &'static str {
@@ -391,9 +393,9 @@ impl Op for Tvl1 {
         vec![
             4 * pixels,
             flow,
-            if steps && !self.has_median() { 0 } else { flow },
+            if steps && !self.has_median() { ABSENT } else { flow },
             2 * flow,
-            if steps { 0 } else { 2 * flow },
+            if steps { ABSENT } else { 2 * flow },
             match course {
                 _ if self.epsilon == 0.0 => 0,
                 Course::Bands => 2 * partials,

@@ -37,4 +37,25 @@ pub(crate) const WRONG: &[Wrong] = &[
     ("tvl1", PAIR, r#"{"median_filtering": 2}"#, "median_filtering 2"),
     ("tvl1", PAIR, r#"{"inner_iterations": 4000, "outer_iterations": 4000}"#, "at most"),
     ("tvl1", PAIR, r#"{"scales": 5}"#, "scales"),
+    ("tvl1", PAIR, r#"{"gamma": 1}"#, "the flow must be [1, 4, 5, 3]"),
+    ("tvl1", PAIR, r#"{"flat": -1}"#, "flat -1"),
+    ("tvl1", PAIR, r#"{"dual_iterations": 2}"#, "median_filtering 5 with dual_iterations 2"),
+    (
+        "tvl1",
+        PAIR,
+        r#"{"dual_iterations": 4000, "outer_iterations": 40, "median_filtering": 0}"#,
+        "times dual_iterations 4000",
+    ),
+    (
+        "tvl1",
+        &[&[1, 4, 5, 3], &[1, 4, 5, 1], &[1, 4, 5, 2], FIELD, &[1]],
+        r#"{"dual_iterations": 2, "median_filtering": 0, "epsilon": 0}"#,
+        "settled",
+    ),
+    (
+        "tvl1",
+        &[&[1, 4, 5, 3], &[1, 4, 5, 1], &[1, 4, 5, 2], FIELD, &[2]],
+        r#"{"dual_iterations": 2, "median_filtering": 0}"#,
+        "the list of settled pairs must be [1]",
+    ),
 ];

@@ -19,6 +19,13 @@ pub(crate) const WRONG: &[Wrong] = &[
     ("grid_sample", &[PICTURE, &[1, 4, 5, 2]], r#"{"mode": "cubic"}"#, "attribute `mode`"),
     ("grid_sample", &[PICTURE, &[1, 4, 5, 2]], r#"{"padding_mode": "reflect"}"#, "attribute `padding_mode`"),
     ("grid_sample", &[PICTURE, &[1, 4, 5, 2]], r#"{"coordinates": "flow"}"#, "attribute `coordinates`"),
+    ("grid_sample", &[PICTURE, &[1, 4, 5, 2]], r#"{"cubic_coeff_a": -0.5}"#, "mode bicubic"),
+    (
+        "grid_sample",
+        &[PICTURE, &[1, 4, 5, 2]],
+        r#"{"mode": "bicubic", "cubic_coeff_a": -1}"#,
+        "cubic_coeff_a -1",
+    ),
     ("grid_sample", &[&[1, 1, 5_000_000, 1], &[1, 4, 5, 2]], "{}", "an axis of 5000000"),
     ("resize", &[PICTURE], "{}", "size or scale_factor must be given"),
     ("resize", &[PICTURE], r#"{"size": 3, "scale_factor": 0}"#, "scale_factor 0"),

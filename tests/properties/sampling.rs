@@ -49,6 +49,7 @@ fn grids_of_any_attributes() {
             padding_mode: paddings[padding],
             align_corners,
             coordinates: meanings[meaning],
+            ..GridSample::default()
         };
         let first = if video { 0 } else { 1 };
         let x = [&[n], &from[first..], &[c]].concat();

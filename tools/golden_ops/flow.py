@@ -5,6 +5,7 @@ import math
 import cv2
 import numpy as np
 import torch
+from skimage.registration import optical_flow_tvl1
 
 from common import Cases, rand
 
@@ -18,8 +19,9 @@ def median():
     return c
 
 
-def solve(warped, frame, flow, dual, *, tau, lam, theta, inner, outer, median, epsilon):
-    """The iterations of one warp of one pair, in the precision of its arguments; `solve` of float32 must be OpenCV's."""
+def solve(warped, frame, flow, dual, *, tau, lam, theta, inner, outer, median, epsilon, gamma=0.0, dual_iterations=0):
+    """The iterations of one warp of one pair, in the precision of its arguments; `solve` of float32 must be OpenCV's, or
+    with `dual_iterations` scikit-image's."""
     value, dx, dy = warped
     u, p = flow.copy(), dual.copy()
     constant = value - dx * u[0] - dy * u[1] - frame
@@ -39,17 +41,32 @@ def solve(warped, frame, flow, dual, *, tau, lam, theta, inner, outer, median, e
         for _ in range(inner):
             if error <= enough:
                 break
-            rho = constant + dx * u[0] + dy * u[1]
-            inside = np.where(square > np.finfo(np.float32).eps, -rho / np.maximum(square, 1e-30), 0)
+            rho = constant + dx * u[0] + dy * u[1] + (gamma * u[2] if gamma else 0)
+            flat = 0 if dual_iterations else np.finfo(np.float32).eps
+            inside = np.where(square > flat, -rho / np.maximum(square, 1e-30), 0)
             f = np.where(rho < -limit * square, limit, np.where(rho > limit * square, -limit, inside))
-            new = np.stack([u[k] + f * (dx, dy)[k] + theta * (backward(p[2 * k], 1) + backward(p[2 * k + 1], 0))
-                            for k in range(2)])
-            error, made = float(((new - u) ** 2).sum()), made + 1
-            u = new
-            for k in range(2):
-                gx, gy = np.diff(u[k], axis=1, append=u[k][:, -1:]), np.diff(u[k], axis=0, append=u[k][-1:])
-                norm = 1 + step * np.hypot(gx, gy)
-                p[2 * k], p[2 * k + 1] = (p[2 * k] + step * gx) / norm, (p[2 * k + 1] + step * gy) / norm
+            v = np.stack([u[k] + f * (dx, dy, u.dtype.type(gamma))[k] for k in range(len(u))])
+
+            def follow():
+                return np.stack([v[k] + theta * (backward(p[2 * k], 1) + backward(p[2 * k + 1], 0))
+                                 for k in range(len(u))])
+
+            def ascend(u):
+                for k in range(len(u)):
+                    gx, gy = np.diff(u[k], axis=1, append=u[k][:, -1:]), np.diff(u[k], axis=0, append=u[k][-1:])
+                    norm = 1 + step * np.hypot(gx, gy)
+                    p[2 * k], p[2 * k + 1] = (p[2 * k] + step * gx) / norm, (p[2 * k + 1] + step * gy) / norm
+
+            made += 1
+            if dual_iterations:
+                u = v
+                for _ in range(dual_iterations):
+                    ascend(u)
+                    u = follow()
+            else:
+                new = follow()
+                error, u = float(((new - u) ** 2).sum()), new
+                ascend(u)
     return u, p, made
 
 
@@ -98,6 +115,33 @@ def tvl1():
     flow, dual, _ = solve(*inputs, tau=0.1, lam=0.6, theta=0.2, inner=3, outer=1, median=0, epsilon=0)
     c.add("settings", [field(t, 12, 11) for t in inputs], [field(t, 12, 11) for t in (flow, dual)], tau=0.1,
           **{"lambda": 0.6}, theta=0.2, inner_iterations=3, outer_iterations=1, median_filtering=0, epsilon=0)
+    # A change of brightness: OpenCV's own again.
+    first, second = pictures(10, 11, (0.5, -0.4))
+    second = np.clip(np.round(second * 1.05 + 6), 0, 255)
+    cv = cv2.optflow.DualTVL1OpticalFlow_create(nscales=1, warps=1, epsilon=0.0)
+    cv.setGamma(0.8)
+    cv.setInnerIterations(4)
+    cv.setOuterIterations(1)
+    cv.setMedianFiltering(1)
+    theirs = cv.calc(first.astype(np.uint8), second.astype(np.uint8), None).transpose(2, 0, 1)
+    inputs = [derivatives(second), first, np.zeros((3, 10, 11)), np.zeros((6, 10, 11))]
+    a = {**defaults, "inner": 4, "outer": 1, "median": 0, "epsilon": 0.0, "gamma": 0.8}
+    single, _, _ = solve(*[t.astype(np.float32) for t in inputs], **a)
+    assert np.abs(single[:2] - theirs).max() < 1e-5, np.abs(single[:2] - theirs).max()
+    flow, dual, _ = solve(*inputs, **a)
+    c.add("gamma", [field(t, 10, 11) for t in inputs], [field(t, 10, 11) for t in (flow, dual)], gamma=0.8,
+          inner_iterations=4, outer_iterations=1, median_filtering=0, epsilon=0)
+    # The dual field first: scikit-image's, of one level and warp.
+    first, second = [p / 255 for p in pictures(11, 9, (-0.3, 0.6))]
+    rows, columns = optical_flow_tvl1(first, second, num_warp=1, num_iter=6, tol=0, dtype=np.float64)
+    gy, gx = np.gradient(second)
+    inputs = [np.stack([second, gx, gy]), first, np.zeros((2, 11, 9)), np.zeros((4, 11, 9))]
+    inputs = [t.astype(np.float32).astype(np.float64) for t in inputs]
+    a = {"tau": 0.25, "lam": 15.0, "theta": 0.3, "inner": 6, "outer": 1, "median": 0, "epsilon": 0.0, "dual_iterations": 2}
+    flow, dual, _ = solve(*inputs, **a)
+    assert np.abs(flow - np.stack([columns, rows])).max() < 1e-4, np.abs(flow - np.stack([columns, rows])).max()
+    c.add("dual-first", [field(t, 11, 9) for t in inputs], [field(t, 11, 9) for t in (flow, dual)], **{"lambda": 15.0},
+          flat=0.0, inner_iterations=6, outer_iterations=1, dual_iterations=2, median_filtering=0, epsilon=0)
     return c
 
 

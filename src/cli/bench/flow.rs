@@ -5,11 +5,11 @@ use std::path::PathBuf;
 use std::time::Instant;
 
 use clap::Args;
-use kinetograph::flow::{self, DualTvl1, FlowPlan};
-use kinetograph::ops::Tvl1;
+use kinetograph::flow::{self, FlowPlan};
 use kinetograph::{Error, Result, video};
 use serde_json::json;
 
+use super::super::tvl1::Tvl1Flags;
 use super::super::{Common, output};
 
 /// Measure the optical flow (TV-L1) of two pictures, or of a drawn pair, after a run that warms up.
@@ -27,18 +27,8 @@ pub(crate) struct FlowBench {
     /// How many runs to time; the median is printed
     #[arg(long, value_name = "N", default_value = "3")]
     repeats: NonZero<usize>,
-    /// As in `kinetograph flow`
-    #[arg(long, default_value_t = 0.01)]
-    epsilon: f32,
-    /// As in `kinetograph flow`
-    #[arg(long, default_value_t = 30)]
-    inner_iterations: usize,
-    /// As in `kinetograph flow`
-    #[arg(long, default_value_t = 10)]
-    outer_iterations: usize,
-    /// As in `kinetograph flow`
-    #[arg(long, default_value_t = 5)]
-    median_filtering: usize,
+    #[command(flatten)]
+    tvl1: Tvl1Flags,
     #[command(flatten)]
     common: Common,
 }
@@ -65,16 +55,8 @@ fn drawn([height, width]: [usize; 2], [dx, dy]: [f64; 2]) -> Vec<f32> {
 impl FlowBench {
     pub(super) fn run(&self) -> Result<()> {
         let (size, first, second) = self.frames()?;
-        let solver = Tvl1 {
-            epsilon: self.epsilon,
-            inner_iterations: self.inner_iterations,
-            outer_iterations: self.outer_iterations,
-            median_filtering: self.median_filtering,
-            ..Tvl1::default()
-        };
-        let method = DualTvl1 { solver, ..DualTvl1::default() };
         let engine = self.common.engine()?;
-        let plan = FlowPlan::new(&engine, size, self.batch, &method.into(), &self.common.options()?)?;
+        let plan = FlowPlan::new(&engine, size, self.batch, &self.tvl1.method().into(), &self.common.options()?)?;
         let pairs = vec![(&first[..], &second[..]); self.batch.get()];
         plan.run(&pairs)?;
         let mut seconds = Vec::new();

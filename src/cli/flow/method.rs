@@ -1,9 +1,10 @@
 //! The methods and their flags.
 
 use clap::{Args, ValueEnum};
-use kinetograph::flow::{Difference, DualTvl1, Farneback, Method};
-use kinetograph::ops::Tvl1;
+use kinetograph::flow::{Difference, Farneback, Method};
 use kinetograph::{Error, Result};
+
+use crate::cli::tvl1::Tvl1Flags;
 
 #[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub(super) enum Methods {
@@ -14,62 +15,6 @@ pub(super) enum Methods {
     /// No flow, but the difference of brightness, second minus first: one number a pixel, written as .npy [H, W, 1], and
     /// as a grey picture of its magnitude
     Difference,
-}
-
-#[derive(Args, Clone)]
-#[command(next_help_heading = "Options of --method tvl1")]
-pub(super) struct Tvl1Flags {
-    /// Levels of the pyramid
-    #[arg(long, default_value_t = 5)]
-    scales: usize,
-    /// Warps at each level
-    #[arg(long, default_value_t = 5)]
-    warps: usize,
-    /// How long a level's sides are against those of the level before
-    #[arg(long, default_value_t = 0.8)]
-    scale_step: f64,
-    #[arg(long, default_value_t = 0.25)]
-    tau: f32,
-    #[arg(long, default_value_t = 0.15)]
-    lambda: f32,
-    #[arg(long, default_value_t = 0.3)]
-    theta: f32,
-    /// Weight of a change of brightness, which is then estimated as well; 0 for none
-    #[arg(long, default_value_t = 0.0)]
-    gamma: f32,
-    /// Stop when the flow moves by this many pixels or less, root mean square; 0 for all iterations
-    #[arg(long, default_value_t = 0.01)]
-    epsilon: f32,
-    /// Iterations after each median
-    #[arg(long, default_value_t = 30)]
-    inner_iterations: usize,
-    /// How often a median and the inner iterations are made
-    #[arg(long, default_value_t = 10)]
-    outer_iterations: usize,
-    /// Side of the median's window: 5, 3 or 0
-    #[arg(long, default_value_t = 5)]
-    median_filtering: usize,
-}
-
-impl Tvl1Flags {
-    fn method(&self) -> DualTvl1 {
-        DualTvl1 {
-            solver: Tvl1 {
-                tau: self.tau,
-                lambda: self.lambda,
-                theta: self.theta,
-                gamma: self.gamma,
-                inner_iterations: self.inner_iterations,
-                outer_iterations: self.outer_iterations,
-                median_filtering: self.median_filtering,
-                epsilon: self.epsilon,
-                ..Tvl1::default()
-            },
-            scales: self.scales,
-            warps: self.warps,
-            scale_step: self.scale_step,
-        }
-    }
 }
 
 #[derive(Args, Clone)]

@@ -26,7 +26,13 @@ pub(super) fn cases() -> Vec<Case> {
             for align_corners in [false, true] {
                 let aligned = if align_corners { "-aligned" } else { "" };
                 let name = |what: &str| format!("{mode:?}-{padding_mode:?}{aligned}-{what}").to_lowercase();
-                let a = |coordinates| GridSample { mode, padding_mode, align_corners, coordinates };
+                let a = |coordinates| GridSample {
+                    mode,
+                    padding_mode,
+                    align_corners,
+                    coordinates,
+                    ..GridSample::default()
+                };
                 // Channels of four and not, in turn.
                 let c = if (i + j) % 2 == 0 { 4 } else { 3 };
                 list.push(case(&name("picture"), &[2, 5, 7, c], &[2, 4, 6, 2], a(Normalized)));
@@ -42,6 +48,12 @@ pub(super) fn cases() -> Vec<Case> {
     let wide =
         |mode, padding_mode| GridSample { mode, padding_mode, coordinates: Pixels, ..GridSample::default() };
     list.extend([
+        case(
+            "soft-cubic",
+            &[1, 6, 7, 4],
+            &[1, 6, 7, 2],
+            GridSample { cubic_coeff_a: Some(-0.5), coordinates: Displacement, ..wide(Bicubic, Border) },
+        ),
         case("pixels", &[1, 6, 9, 8], &[1, 5, 11, 2], wide(Bilinear, Border)),
         case(
             "one-element",
