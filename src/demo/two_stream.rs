@@ -34,23 +34,10 @@ pub const FLOWS: usize = 10;
 pub const FRAMES: usize = FLOWS + 1;
 
 /// How flow is estimated: TV-L1 with less work than OpenCV's defaults, enough for small pictures.
-pub const METHOD: DualTvl1 = DualTvl1 {
-    solver: Tvl1 {
-        tau: 0.25,
-        lambda: 0.15,
-        theta: 0.3,
-        gamma: 0.0,
-        flat: f32::EPSILON,
-        inner_iterations: 10,
-        outer_iterations: 2,
-        dual_iterations: 0,
-        median_filtering: 5,
-        epsilon: 0.0,
-    },
-    scales: 3,
-    warps: 2,
-    scale_step: 0.5,
-};
+pub fn method() -> DualTvl1 {
+    let solver = Tvl1 { inner_iterations: 10, outer_iterations: 2, epsilon: 0.0, ..Tvl1::default() };
+    DualTvl1 { solver, scales: 3, warps: 2, scale_step: 0.5, ..DualTvl1::default() }
+}
 
 /// The scene of a seed.
 pub fn scene(seed: u64) -> Scene {
@@ -185,7 +172,7 @@ fn probabilities(plan: &Plan, input: &str, x: Tensor) -> Result<Vec<f64>> {
 /// As [`FlowPlan::new`].
 pub fn estimator(engine: &Engine, options: &PlanOptions) -> Result<FlowPlan> {
     let pairs = NonZero::new(FLOWS).unwrap_or(NonZero::<usize>::MIN);
-    FlowPlan::new(engine, [SIZE; 2], pairs, &METHOD.into(), options)
+    FlowPlan::new(engine, [SIZE; 2], pairs, &method().into(), options)
 }
 
 /// The flows of a scene, `[64, 64, 2]` pixels, by the plan of [`estimator`].
