@@ -1,7 +1,9 @@
 //! The networks, one file each.
 
 pub mod c3d;
+pub mod crw;
 mod design;
+pub mod frame_order;
 pub mod mvit;
 mod recognise;
 pub mod resnet;
@@ -16,8 +18,15 @@ pub use design::{Average, Choices, Design, Input, Model, Reading, Source};
 pub use recognise::{Match, recognise};
 
 /// Every network.
-pub const NETWORKS: &[&Network] =
-    &[&c3d::NETWORK, &mvit::NETWORK, &resnet::NETWORK, &swin::NETWORK, &vgg::NETWORK];
+pub const NETWORKS: &[&Network] = &[
+    &c3d::NETWORK,
+    &crw::NETWORK,
+    &frame_order::NETWORK,
+    &mvit::NETWORK,
+    &resnet::NETWORK,
+    &swin::NETWORK,
+    &vgg::NETWORK,
+];
 
 /// A network that can be run by name.
 pub struct Network {

@@ -8,11 +8,12 @@ intermediate values and outputs in this project's layouts. Everything is compute
 
 import sys
 
+import correspondence
 import frames
 import mvit
 import swin
 
-FAMILIES = [frames, mvit, swin]
+FAMILIES = [correspondence, frames, mvit, swin]
 
 
 def main(wanted):
