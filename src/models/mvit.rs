@@ -107,7 +107,7 @@ impl Mvit {
     /// # Errors
     /// [`crate::ErrorKind::BadInput`] when the heads do not divide the channels.
     pub fn build(&self, clips: usize, weights: &Weights) -> Result<Graph> {
-        if self.heads == 0 || self.width % self.heads != 0 {
+        if self.heads == 0 || !self.width.is_multiple_of(self.heads) {
             return Err(Error::bad_input(format!(
                 "{} heads must divide {} channels",
                 self.heads, self.width
@@ -410,7 +410,7 @@ fn read(r: &Reading, published: Mvit) -> Result<Mvit> {
         (0..depth).map(|i| r.length(&format!("blocks.{i}.norm2.weight"), 0, 0)).collect();
     let stages: Vec<usize> = (1..depth).filter(|&i| channels[i] != channels[i - 1]).collect();
     let head = r.length("blocks.0.attn.pool_k.pool.weight", 0, width);
-    if head == 0 || width % head != 0 {
+    if head == 0 || !width.is_multiple_of(head) {
         return Err(Error::bad_input(format!("heads of {head} channels do not divide {width} channels")));
     }
     let rows = |name: &str| r.shape(name).map(|shape| shape.iter().product::<usize>() / width.max(1));
