@@ -26,6 +26,7 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
     ("verify", &["error", "shape", "tensor", "gpu", "graph", "ops"]),
     ("nn", &["error", "shape", "tensor", "graph", "ops", "weights"]),
     ("models", &["error", "shape", "tensor", "graph", "ops", "nn", "weights"]),
+    ("correspondence", &["error", "shape", "tensor", "graph", "ops"]),
     ("flow", &["error", "shape", "tensor", "fs", "npy", "graph", "ops", "video"]),
     ("prepare", &["error", "shape", "tensor", "graph", "models", "flow", "video", "weights"]),
     ("demo", &["error", "shape", "tensor", "graph", "ops", "nn", "models", "weights", "video", "flow"]),

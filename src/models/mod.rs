@@ -1,7 +1,9 @@
 //! The networks, one file each.
 
 pub mod c3d;
+pub mod crw;
 mod design;
+pub mod frame_order;
 pub mod fusion;
 mod huggingface;
 pub mod i3d;
@@ -33,6 +35,8 @@ pub use recognise::{Match, recognise};
 /// Every network.
 pub const NETWORKS: &[&Network] = &[
     &c3d::NETWORK,
+    &crw::NETWORK,
+    &frame_order::NETWORK,
     &fusion::EARLY,
     &fusion::LATE,
     &fusion::SLOW,

@@ -101,19 +101,13 @@ impl Mvit {
         Mvit { depth: 24, stages: vec![2, 5, 21], frames: 32, ..Mvit::v2_s() }
     }
 
-    /// MViTv2-L of 40 frames of 312×312, for Kinetics-400.
-    pub fn v2_l() -> Self {
-        let stages = vec![2, 8, 44];
-        Mvit { width: 144, heads: 2, depth: 48, stages, frames: 40, size: 312, ..Mvit::v2_s() }
-    }
-
     /// Builds the network for `clips` clips at once: input `clip` `[clips, T, H, W, 3]`, outputs `features` `[clips, C]`,
     /// the class token, and, with a classifier, `logits` `[clips, classes]`.
     ///
     /// # Errors
     /// [`crate::ErrorKind::BadInput`] when the heads do not divide the channels.
     pub fn build(&self, clips: usize, weights: &Weights) -> Result<Graph> {
-        if self.heads == 0 || self.width % self.heads != 0 {
+        if self.heads == 0 || !self.width.is_multiple_of(self.heads) {
             return Err(Error::bad_input(format!(
                 "{} heads must divide {} channels",
                 self.heads, self.width
@@ -373,10 +367,6 @@ pub const NETWORK: Network = Network {
             name: "v2-b",
             published: "Kinetics-400 82.9 % top-1, 5 clips of 32 frames (SlowFast's model zoo)",
         },
-        Variant {
-            name: "v2-l",
-            published: "Kinetics-400 86.1 % top-1, 15 views of 40 frames of 312×312 (the paper)",
-        },
     ],
     conventions: CONVENTIONS,
     design,
@@ -389,16 +379,14 @@ fn design(r: &Reading) -> Result<Design> {
         "v1-b-16x4" => Mvit { projection: Projection::Separate, ..Mvit::v1_b() },
         "v1-b-32x3" => Mvit { projection: Projection::Separate, frames: 32, ..Mvit::v1_b() },
         "v2-b" => Mvit::v2_b(),
-        "v2-l" => Mvit::v2_l(),
         _ => Mvit::v2_s(),
     };
     let config = if r.convention().is_empty() { published } else { read(r, published)? };
     let config = Mvit { frames: r.frames(config.frames), size: r.size(config.size), ..config };
     let (frames, size) = (config.frames, config.size);
-    let recipe = match (r.convention(), frames, size) {
-        (_, _, 312..) => "mvit-40x3",
-        ("" | "torchvision", ..=16, _) => "mvit-torchvision",
-        (_, ..=16, _) => "mvit-16x4",
+    let recipe = match (r.convention(), frames) {
+        ("" | "torchvision", ..=16) => "mvit-torchvision",
+        (_, ..=16) => "mvit-16x4",
         _ => "mvit-32x3",
     };
     let notes = format!(
@@ -422,7 +410,7 @@ fn read(r: &Reading, published: Mvit) -> Result<Mvit> {
         (0..depth).map(|i| r.length(&format!("blocks.{i}.norm2.weight"), 0, 0)).collect();
     let stages: Vec<usize> = (1..depth).filter(|&i| channels[i] != channels[i - 1]).collect();
     let head = r.length("blocks.0.attn.pool_k.pool.weight", 0, width);
-    if head == 0 || width % head != 0 {
+    if head == 0 || !width.is_multiple_of(head) {
         return Err(Error::bad_input(format!("heads of {head} channels do not divide {width} channels")));
     }
     let rows = |name: &str| r.shape(name).map(|shape| shape.iter().product::<usize>() / width.max(1));
@@ -466,7 +454,6 @@ mod tests {
             (long, 36.61, 170.0),
             (Mvit::v2_s(), 34.537_744, 64.22),
             (Mvit::v2_b(), 51.2, 225.0),
-            (Mvit::v2_l(), 217.6, 2828.0),
         ] {
             let weights = Weights::shapes();
             let g = config.build(1, &weights).unwrap();

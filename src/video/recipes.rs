@@ -28,9 +28,11 @@ use super::resize::Filter;
 /// | `mvit-torchvision` | short edge 256, bilinear | 224 | 0–1 RGB | 0.45; 0.225 | 5 × 16 at 7.5 fps |
 /// | `mvit-16x4` | short edge 256, bilinear, in floats | 224 | 0–1 RGB | 0.45; 0.225 | 5 × 16 at 7.5 fps |
 /// | `mvit-32x3` | short edge 256, bilinear, in floats | 224 | 0–1 RGB | 0.45; 0.225 | 5 × 32 at 10 fps |
-/// | `mvit-40x3` | short edge 356, bilinear, in floats | 312 | 0–1 RGB | of ImageNet | 5 × 40 at 10 fps |
 /// | `swin-torchvision` | short edge 256, bilinear | 224 | 0–1 RGB | of ImageNet | 12 × 32 at 15 fps |
 /// | `swin-mmaction` | short edge 224, bilinear | 224 | 0–1 RGB | of ImageNet | 4 × 32, every second |
+/// | `crw` | short edge 320, bilinear, in floats | 320 | 0–1 RGB | of ImageNet | 1 × 1 |
+/// | `shuffle-and-learn` | 256×340, bilinear, in floats | 227 | 0–255 BGR | 104, 117, 124; 1 | 1 × 3 segments |
+/// | `frame-order` | short edge 256, bilinear with antialias | 224 | 0–1 RGB | of ImageNet | 1 × 3 segments |
 /// | `plain-64` | short edge 64, bilinear with antialias | 64 | 0–1 RGB | 0.5; 0.5 | 1 × 16 |
 pub const RECIPES: &[Recipe] = &[
     Recipe {
@@ -222,18 +224,6 @@ pub const RECIPES: &[Recipe] = &[
         ..MVIT
     },
     Recipe {
-        name: "mvit-40x3",
-        about: "MViTv2-L of facebookresearch/SlowFast (configs/Kinetics/MVITv2_L_40x3_test.yaml), whose evaluation takes \
-                three crops across the longer edge besides",
-        size: Size::ShortEdge(356, Rounding::Down),
-        crop: Crop { height: 312, width: 312, rounding: Rounding::Nearest },
-        mean: IMAGENET.mean,
-        std: IMAGENET.std,
-        frames: 40,
-        rate: Rate::Fps(10.0),
-        ..MVIT
-    },
-    Recipe {
         name: "swin-torchvision",
         about: "Video Swin of torchvision (models/video/swin_transformer.py, transforms/_presets.py \
                 VideoClassification): scaled as bytes without antialias",
@@ -253,6 +243,40 @@ pub const RECIPES: &[Recipe] = &[
         frames: 32,
         rate: Rate::Stride(2),
         clips: 4,
+        ..IMAGENET
+    },
+    Recipe {
+        name: "crw",
+        about: "the contrastive random walk of ajabri/videowalk (code/data/vos.py), which scales floats and takes whole \
+                frames where a square is cut from the centre here",
+        size: Size::ShortEdge(320, Rounding::Down),
+        bytes: false,
+        crop: Crop { height: 320, width: 320, rounding: Rounding::Down },
+        frames: 1,
+        ..IMAGENET
+    },
+    Recipe {
+        name: "shuffle-and-learn",
+        about: "Shuffle and Learn of imisra/shuffle-tuple (python_layers/multiple_image_multiple_label_data_layer.py), the \
+                centre of what it crops in training; the three frames are spread over the video",
+        size: Size::Exact { height: 256, width: 340 },
+        bytes: false,
+        crop: Crop { height: 227, width: 227, rounding: Rounding::Down },
+        channels: Channels::Bgr,
+        mean: [103.939, 116.779, 123.68],
+        frames: 3,
+        rate: Rate::Segments,
+        ..C3D
+    },
+    Recipe {
+        name: "frame-order",
+        about: "frame-order networks with torchvision's ResNet (transforms/_presets.py ImageClassification), on frames \
+                spread over the video",
+        size: Size::ShortEdge(256, Rounding::Down),
+        filter: Filter::BilinearAntialias,
+        crop: Crop { height: 224, width: 224, rounding: Rounding::Nearest },
+        frames: 3,
+        rate: Rate::Segments,
         ..IMAGENET
     },
     Recipe {

@@ -8,6 +8,7 @@ intermediate values and outputs in this project's layouts. Everything is compute
 
 import sys
 
+import correspondence
 import frames
 import fusion
 import mvit
@@ -15,7 +16,7 @@ import spatiotemporal
 import swin
 import video_transformers
 
-FAMILIES = [frames, fusion, mvit, spatiotemporal, swin, video_transformers]
+FAMILIES = [correspondence, frames, fusion, mvit, spatiotemporal, swin, video_transformers]
 
 
 def main(wanted):
