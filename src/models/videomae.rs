@@ -238,7 +238,7 @@ fn design(r: &Reading) -> Result<Design> {
 mod tests {
     use super::*;
 
-    /// Published: 22, 87 and 305 M parameters, and 57, 180 and 597 giga multiply-adds (the paper, table 6; there called
+    /// Published: 22, 87 and 305 M parameters, and 57, 180 and 597 giga multiply-adds (the paper; there called
     /// FLOPs).
     #[test]
     fn published_figures() {

@@ -30,7 +30,7 @@ pub struct Checkpoint {
     source: Source,
     /// Sorted by name.
     entries: Vec<Entry>,
-    config: Config,
+    config: Box<Config>,
 }
 
 #[derive(Debug)]
@@ -71,7 +71,7 @@ impl Checkpoint {
             Some(folder) if is_of_folder => Config::beside(folder)?,
             _ => Config::default(),
         };
-        Ok(Checkpoint { path: file, source, entries, config })
+        Ok(Checkpoint { path: file, source, entries, config: Box::new(config) })
     }
 
     /// Opens a safetensors file that is part of the program (`include_bytes!`); `name` stands for its path.
@@ -82,7 +82,7 @@ impl Checkpoint {
         let (files, mut entries) = safetensors::Files::from_bytes(bytes).at(name)?;
         entries.sort_unstable_by(|a, b| a.name.cmp(&b.name));
         let source = Source::Safetensors(files);
-        Ok(Checkpoint { path: name.into(), source, entries, config: Config::default() })
+        Ok(Checkpoint { path: name.into(), source, entries, config: Box::default() })
     }
 
     /// The file opened; in a folder, the one found there.
