@@ -136,6 +136,8 @@ fn the_command_writes_a_file_that_is_recognised() {
     assert!(!good && text.contains("needs an axis for time"), "{text}");
     let (good, text) = command(&["r3d", "--variant", "r2plus1d-18", "--weights", weights, "--output", out]);
     assert!(!good && text.contains("has no such weight"), "{text}");
+    let (good, text) = command(&["resnet", "--weights", weights, "--output", out]);
+    assert!(!good && text.contains("looks at single frames"), "{text}");
     let (good, text) = command(&["i3d", "--weights", weights, "--output", out]);
     assert!(!good && text.contains("resnet-basic"), "{text}");
 }

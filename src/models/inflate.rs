@@ -2,6 +2,7 @@
 
 use super::{Choices, Network, Reading, i3d, r3d};
 use crate::error::{Error, Result};
+use crate::shape::Shape;
 use crate::tensor::Tensor;
 use crate::weights::{Checkpoint, Convention, Inflation, Naming, Weights};
 
@@ -26,7 +27,7 @@ impl Network {
     /// where there is one, or one that is named as this network's own. The variant's measures are read off the checkpoint.
     ///
     /// # Errors
-    /// [`crate::ErrorKind::Usage`] for an unknown variant, [`crate::ErrorKind::BadInput`] when the checkpoint is of no
+    /// [`crate::ErrorKind::Usage`] for an unknown variant and for a network on single frames, [`crate::ErrorKind::BadInput`] when the checkpoint is of no
     /// such network, lacks a weight, or has no weight that needs an axis for time.
     pub fn inflate(
         &self,
@@ -40,6 +41,13 @@ impl Network {
         let conventions = [flat, self.conventions].concat();
         let outline = Weights::shapes();
         self.published(Some(variant))?.build(1, &outline)?;
+        let over_time = |shape: &Shape| matches!(shape[..], [_, _, frames, _, _] if frames > 1);
+        if !outline.taken().iter().any(|(_, shape)| over_time(shape)) {
+            return Err(Error::usage(format!(
+                "{} looks at single frames: it has no weights to inflate; `kinetograph models` lists the networks",
+                self.name
+            )));
+        }
         let naming = Naming::find(checkpoint, &conventions, &outline.names())?;
 
         let design =
