@@ -133,6 +133,9 @@ fn mean(values: &[f64]) -> f64 {
     values.iter().sum::<f64>() / values.len() as f64
 }
 
+/// Name, method, second picture, where to begin, and how far the mean and the worst may be off.
+type Recipe<'a> = (&'a str, DualTvl1, &'a [f32], Option<&'a Tensor>, f64, f64);
+
 fn recipes(engine: &Engine) {
     let pair = &pairs()[0];
     let bytes = golden("flow_recipes.safetensors");
@@ -158,8 +161,7 @@ fn recipes(engine: &Engine) {
         scales: 2,
         ..ipol
     };
-    // Names, methods, second pictures, where to begin, and how far the mean and the worst may be off.
-    let all: [(&str, DualTvl1, &[f32], Option<&Tensor>, f64, f64); 7] = [
+    let all: [Recipe<'_>; 7] = [
         ("with-initial", short(), &pair.second, Some(&initial), 1e-5, 1e-3),
         ("gamma", with_gamma(short()), &brighter, None, 1e-5, 1e-3),
         ("gamma-defaults", with_gamma(DualTvl1::default()), &brighter, None, 0.02, f64::INFINITY),
