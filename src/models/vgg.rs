@@ -63,21 +63,8 @@ impl Vgg {
         let name = if self.channels == 3 { "clip" } else { "flow" };
         let x = g.input(name, &[clips, self.frames, self.size, self.size, self.channels])?;
         let x = self.maps(g, x, weights)?;
-        let x = g.scope("pool", |g| g.adaptive_pool3d(x, &AdaptivePool3d::average([self.frames, 7, 7])))?;
-        let [_, _, h, w, c] = g.shape(x).dims("the maps", "[N, T, H, W, C]")?;
-        let mut x = g.view(x, &[clips * self.frames, 1, h, w, c])?;
-        for (name, first) in [("classifier.0", true), ("classifier.3", false)] {
-            x = scope(g, weights, name, |g, w| {
-                let y = if first {
-                    nn::linear_flattened(g, x, w, self.features)?
-                } else {
-                    nn::linear(g, x, w, self.features)?
-                };
-                g.relu(y)
-            })?;
-        }
+        let x = self.hidden(g, x, weights)?;
         // The last layer is linear: the mean of its inputs gives the mean of the logits.
-        let x = g.view(x, &[clips, self.frames, self.features])?;
         let x = g.scope("consensus", |g| g.reduce(x, &Reduce::over(Reduction::Mean, &[1])))?;
         g.output("features", x)?;
         let logits = scope(g, weights, "classifier.6", |g, w| nn::linear(g, x, w, self.classes))?;
@@ -89,7 +76,36 @@ impl Vgg {
     ///
     /// # Errors
     /// As [`Vgg::build`].
-    pub fn maps(&self, g: &mut Graph, mut x: Value, w: &Weights) -> Result<Value> {
+    pub fn maps(&self, g: &mut Graph, x: Value, w: &Weights) -> Result<Value> {
+        let [.., last] = self.stages(g, x, w)?;
+        Ok(last)
+    }
+
+    /// What the last hidden layer gives for every frame, `[N, T, features]`, of the maps `[N, T, H, W, C]`.
+    ///
+    /// # Errors
+    /// [`crate::ErrorKind::BadInput`] when the maps have other axes.
+    pub fn hidden(&self, g: &mut Graph, maps: Value, w: &Weights) -> Result<Value> {
+        let [n, t, _, _, c] = g.shape(maps).dims("the maps", "[N, T, H, W, C]")?;
+        let x = g.scope("pool", |g| g.adaptive_pool3d(maps, &AdaptivePool3d::average([t, 7, 7])))?;
+        let x = g.view(x, &[n * t, 1, 7, 7, c])?;
+        let x = scope(g, w, "classifier.0", |g, w| {
+            let y = nn::linear_flattened(g, x, w, self.features)?;
+            g.relu(y)
+        })?;
+        let x = scope(g, w, "classifier.3", |g, w| {
+            let y = nn::linear(g, x, w, self.features)?;
+            g.relu(y)
+        })?;
+        g.view(x, &[n, t, self.features])
+    }
+
+    /// The maps after each of the five poolings, as [`Vgg::maps`].
+    ///
+    /// # Errors
+    /// As [`Vgg::build`].
+    pub fn stages(&self, g: &mut Graph, mut x: Value, w: &Weights) -> Result<[Value; 5]> {
+        let mut maps = [x; 5];
         // Published names count every layer, activations and poolings too.
         let mut layer = 0;
         for (stage, multiple) in STAGES.into_iter().enumerate() {
@@ -106,8 +122,9 @@ impl Vgg {
             }
             x = g.scope(&format!("features.{layer}"), |g| g.pool3d(x, &Pool3d::max([1, 2, 2])))?;
             layer += 1;
+            maps[stage] = x;
         }
-        Ok(x)
+        Ok(maps)
     }
 }
 
