@@ -114,7 +114,10 @@ impl Run {
                 npy::write(path, &views)?;
             }
             let [input] = &model.inputs[..] else {
-                return Err(Error::internal("a network of several inputs"));
+                return Err(Error::usage(format!(
+                    "{} takes boxes, too, which the library alone can give it",
+                    model.network
+                )));
             };
             let (input, average) = (input.name, model.average);
             let plan = engine.plan_with(&model.graph, &options)?;
@@ -280,7 +283,7 @@ impl Run {
         let Input { source, frames, size, .. } = model.inputs[0];
         let recipe = match source {
             Source::Frames(own) => Recipe::by_name(self.recipe.as_deref().unwrap_or(own))?,
-            Source::Flow(_) => {
+            Source::Flow(_) | Source::Boxes(_) => {
                 return Err(Error::usage(
                     "these weights take optical flow: give its stacks as a .npy file, [N, T, H, W, 2L]",
                 ));

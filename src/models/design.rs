@@ -13,6 +13,8 @@ pub struct Choices {
     pub frames: Option<usize>,
     /// Height and width of a frame.
     pub size: Option<usize>,
+    /// Boxes in each clip, for networks that take some.
+    pub boxes: Option<usize>,
 }
 
 /// What a network's measures are read off: a variant by name, and a checkpoint if there is one.
@@ -75,6 +77,11 @@ impl Reading<'_> {
     pub fn size(&self, published: usize) -> usize {
         self.choices.size.unwrap_or(published)
     }
+
+    /// Boxes in each clip, if not chosen otherwise.
+    pub fn boxes(&self, published: usize) -> usize {
+        self.choices.boxes.unwrap_or(published)
+    }
 }
 
 /// Where the values of an input come from.
@@ -84,6 +91,8 @@ pub enum Source {
     Frames(&'static str),
     /// Optical flow `[N, T, H, W, C]`, prepared by this recipe for flow.
     Flow(&'static str),
+    /// So many boxes in each clip, `[N·B, 4]`: x1, y1, x2, y2 in pixels of the network's frames.
+    Boxes(usize),
 }
 
 /// An input of a network.
@@ -147,6 +156,13 @@ impl Design {
             notes: notes.into(),
             build: Box::new(build),
         }
+    }
+
+    /// With another input.
+    #[must_use]
+    pub fn with_input(mut self, input: Input) -> Self {
+        self.inputs.push(input);
+        self
     }
 
     /// With this average.

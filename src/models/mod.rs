@@ -1,9 +1,15 @@
 //! The networks, one file each.
 
 pub mod c3d;
+pub mod cnn_lstm;
 mod design;
+pub mod gru_rcn;
+pub mod pathway;
 mod recognise;
 pub mod resnet;
+pub mod resnet3d;
+pub mod slowfast;
+pub mod slowfast_ava;
 pub mod vgg;
 
 use crate::error::{Error, Result};
@@ -14,7 +20,16 @@ pub use design::{Average, Choices, Design, Input, Model, Reading, Source};
 pub use recognise::{Match, recognise};
 
 /// Every network.
-pub const NETWORKS: &[&Network] = &[&c3d::NETWORK, &resnet::NETWORK, &vgg::NETWORK];
+pub const NETWORKS: &[&Network] = &[
+    &c3d::NETWORK,
+    &cnn_lstm::NETWORK,
+    &gru_rcn::NETWORK,
+    &resnet::NETWORK,
+    &resnet3d::NETWORK,
+    &slowfast::NETWORK,
+    &slowfast_ava::NETWORK,
+    &vgg::NETWORK,
+];
 
 /// A network that can be run by name.
 pub struct Network {

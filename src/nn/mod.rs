@@ -1,17 +1,23 @@
 //! Blocks made of operators, which take their weights by name in the published layout and turn it into this
 //! crate's.
 
+mod bottleneck;
 mod convolution;
 mod linear;
+mod non_local;
 mod norm;
+mod recurrent;
 
 use crate::error::Result;
 use crate::graph::{Graph, Value};
 use crate::weights::{Weight, Weights};
 
+pub use bottleneck::{Bottleneck, bottleneck};
 pub use convolution::{Conv, conv3d, conv3d_norm, conv3d_relu, conv3d_unbiased};
 pub use linear::{linear, linear_flattened, linear_unbiased};
+pub use non_local::{Affinity, NonLocalStyle, non_local};
 pub use norm::{batch_norm, layer_norm};
+pub use recurrent::{conv_gru, lstm};
 
 /// Adds a weight to a graph.
 pub fn constant(g: &mut Graph, weight: Weight) -> Value {

@@ -9,8 +9,10 @@ intermediate values and outputs in this project's layouts. Everything is compute
 import sys
 
 import frames
+import recurrent
+import resnet3d
 
-FAMILIES = [frames]
+FAMILIES = [frames, recurrent, resnet3d]
 
 
 def main(wanted):
