@@ -49,8 +49,12 @@ fn golden(folder: &Path) -> Golden {
     assert_eq!(found.network.name, about["network"], "{name}");
     assert_eq!(found.naming.convention.name, about["convention"], "{name}");
     let network = found.network;
-    let choices =
-        Choices { variant: about.get("variant").cloned(), frames: number("frames"), size: number("size") };
+    let choices = Choices {
+        variant: about.get("variant").cloned(),
+        frames: number("frames"),
+        size: number("size"),
+        boxes: number("boxes"),
+    };
     let loaded = match choices.variant {
         Some(_) => network.load(checkpoint, &choices),
         None => found.load(checkpoint, &choices),

@@ -6,7 +6,7 @@ use clap::{Args, ValueEnum};
 use kinetograph::error::At;
 use kinetograph::flow::{DualTvl1, Farneback, FlowRecipe, Method};
 use kinetograph::labels::Labels;
-use kinetograph::models::{self, Average, Choices, Model, Network};
+use kinetograph::models::{self, Average, Choices, Model, Network, Source};
 use kinetograph::ops::Tvl1;
 use kinetograph::prepare::{Prepare, Views};
 use kinetograph::video::{self, Recipe};
@@ -133,6 +133,11 @@ impl Run {
         let mut answers = Vec::new();
         for model in models {
             let views = match (&tensor, &model.inputs[..]) {
+                _ if model.inputs.iter().any(|i| matches!(i.source, Source::Boxes(_))) => {
+                    let text =
+                        format!("{} takes boxes, too, which the library alone can give it", model.network);
+                    return Err(Error::usage(text));
+                }
                 (None, _) => self.decode(&model, &engine)?,
                 (Some(t), [input]) => Views { inputs: vec![(input.name, t.clone())] },
                 _ => return Err(Error::usage("a network of several inputs takes a video, no .npy file")),

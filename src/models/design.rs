@@ -15,6 +15,8 @@ pub struct Choices {
     pub frames: Option<usize>,
     /// Height and width of a frame.
     pub size: Option<usize>,
+    /// Boxes in each clip, for networks that take some.
+    pub boxes: Option<usize>,
 }
 
 /// What a network's measures are read off: a variant by name, and a checkpoint if there is one.
@@ -113,6 +115,11 @@ impl Reading<'_> {
     pub fn size(&self, published: usize) -> usize {
         self.choices.size.unwrap_or(published)
     }
+
+    /// Boxes in each clip, if not chosen otherwise.
+    pub fn boxes(&self, published: usize) -> usize {
+        self.choices.boxes.unwrap_or(published)
+    }
 }
 
 /// Where the values of an input come from.
@@ -122,12 +129,15 @@ pub enum Source {
     Frames(&'static str),
     /// Optical flow `[N, T, H, W, C]`, prepared by the recipe of this name in `flow::FLOW_RECIPES`.
     Flow(&'static str),
+    /// So many boxes in each clip, `[N·B, 4]`: x1, y1, x2, y2 in pixels of the network's frames.
+    Boxes(usize),
 }
 
 impl fmt::Display for Source {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Source::Frames(recipe) | Source::Flow(recipe) => f.write_str(recipe),
+            Source::Boxes(count) => write!(f, "{count} boxes"),
         }
     }
 }

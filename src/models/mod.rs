@@ -1,19 +1,25 @@
 //! The networks, one file each.
 
 pub mod c3d;
+pub mod cnn_lstm;
 pub mod crw;
 mod design;
 pub mod frame_order;
 pub mod fusion;
+pub mod gru_rcn;
 mod huggingface;
 pub mod i3d;
 pub mod inception;
 mod inflate;
 pub mod mvit;
+pub mod pathway;
 pub mod r3d;
 mod recognise;
 pub mod resnet;
+pub mod resnet3d;
 pub mod s3d;
+pub mod slowfast;
+pub mod slowfast_ava;
 pub mod swin;
 pub mod timesformer;
 pub mod two_stream_fusion;
@@ -35,16 +41,21 @@ pub use recognise::{Match, recognise};
 /// Every network.
 pub const NETWORKS: &[&Network] = &[
     &c3d::NETWORK,
+    &cnn_lstm::NETWORK,
     &crw::NETWORK,
     &frame_order::NETWORK,
     &fusion::EARLY,
     &fusion::LATE,
     &fusion::SLOW,
+    &gru_rcn::NETWORK,
     &i3d::NETWORK,
     &mvit::NETWORK,
     &r3d::NETWORK,
+    &resnet3d::NETWORK,
     &resnet::NETWORK,
     &s3d::NETWORK,
+    &slowfast::NETWORK,
+    &slowfast_ava::NETWORK,
     &swin::NETWORK,
     &timesformer::NETWORK,
     &two_stream_fusion::NETWORK,

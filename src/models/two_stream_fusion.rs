@@ -57,8 +57,8 @@ impl TwoStreamFusion {
         let shape = |channels| [clips, vgg.frames, vgg.size, vgg.size, channels];
         let clip = g.input("clip", &shape(3))?;
         let flow = g.input("flow", &shape(2 * self.flows))?;
-        let spatial = scope(g, w, "spatial", |g, w| vgg.layers(g, clip, w))?;
-        let temporal = scope(g, w, "temporal", |g, w| vgg.layers(g, flow, w))?;
+        let spatial = scope(g, w, "spatial", |g, w| Ok(vgg.layers(g, clip, w)?.1))?;
+        let temporal = scope(g, w, "temporal", |g, w| Ok(vgg.layers(g, flow, w)?.1))?;
         let x = scope(g, w, "fusion", |g, w| self.fuse(g, [spatial, temporal], w))?;
         let x = scope(g, w, "classifier.0", |g, w| {
             let y = nn::linear_flattened(g, x, w, vgg.features)?;

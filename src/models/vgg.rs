@@ -64,21 +64,8 @@ impl Vgg {
         let x = g.input(name, &[clips, self.frames, self.size, self.size, self.channels])?;
         let x = self.maps(g, x, weights)?;
         let x = g.scope("pool5", |g| g.pool3d(x, &Pool3d::max([1, 2, 2])))?;
-        let x = g.scope("pool", |g| g.adaptive_pool3d(x, &AdaptivePool3d::average([self.frames, 7, 7])))?;
-        let [_, _, h, w, c] = g.shape(x).dims("the maps", "[N, T, H, W, C]")?;
-        let mut x = g.view(x, &[clips * self.frames, 1, h, w, c])?;
-        for (name, first) in [("classifier.0", true), ("classifier.3", false)] {
-            x = scope(g, weights, name, |g, w| {
-                let y = if first {
-                    nn::linear_flattened(g, x, w, self.features)?
-                } else {
-                    nn::linear(g, x, w, self.features)?
-                };
-                g.relu(y)
-            })?;
-        }
+        let x = self.hidden(g, x, weights)?;
         // The last layer is linear: the mean of its inputs gives the mean of the logits.
-        let x = g.view(x, &[clips, self.frames, self.features])?;
         let x = g.scope("consensus", |g| g.reduce(x, &Reduce::over(Reduction::Mean, &[1])))?;
         g.output("features", x)?;
         let logits = scope(g, weights, "classifier.6", |g, w| nn::linear(g, x, w, self.classes))?;
@@ -91,16 +78,48 @@ impl Vgg {
     /// # Errors
     /// As [`Vgg::build`].
     pub fn maps(&self, g: &mut Graph, x: Value, w: &Weights) -> Result<Value> {
-        scope(g, w, "features", |g, w| self.layers(g, x, w))
+        scope(g, w, "features", |g, w| Ok(self.layers(g, x, w)?.1))
     }
 
-    /// [`Vgg::maps`] whose weights' names begin with the layers' numbers.
-    pub(super) fn layers(&self, g: &mut Graph, mut x: Value, w: &Weights) -> Result<Value> {
+    /// What the last hidden layer gives for every frame, `[N, T, features]`, of the maps `[N, T, H, W, C]` after the last
+    /// pooling.
+    ///
+    /// # Errors
+    /// [`crate::ErrorKind::BadInput`] when the maps have other axes.
+    pub fn hidden(&self, g: &mut Graph, maps: Value, w: &Weights) -> Result<Value> {
+        let [n, t, _, _, c] = g.shape(maps).dims("the maps", "[N, T, H, W, C]")?;
+        let x = g.scope("pool", |g| g.adaptive_pool3d(maps, &AdaptivePool3d::average([t, 7, 7])))?;
+        let x = g.view(x, &[n * t, 1, 7, 7, c])?;
+        let x = scope(g, w, "classifier.0", |g, w| {
+            let y = nn::linear_flattened(g, x, w, self.features)?;
+            g.relu(y)
+        })?;
+        let x = scope(g, w, "classifier.3", |g, w| {
+            let y = nn::linear(g, x, w, self.features)?;
+            g.relu(y)
+        })?;
+        g.view(x, &[n, t, self.features])
+    }
+
+    /// The maps after each of the five poolings.
+    ///
+    /// # Errors
+    /// As [`Vgg::build`].
+    pub fn stages(&self, g: &mut Graph, x: Value, w: &Weights) -> Result<[Value; 5]> {
+        let ([a, b, c, d], last) = scope(g, w, "features", |g, w| self.layers(g, x, w))?;
+        Ok([a, b, c, d, g.scope("pool5", |g| g.pool3d(last, &Pool3d::max([1, 2, 2])))?])
+    }
+
+    /// The maps after the poolings between stages and those of the last stage; the weights' names begin with the layers'
+    /// numbers.
+    pub(super) fn layers(&self, g: &mut Graph, mut x: Value, w: &Weights) -> Result<([Value; 4], Value)> {
+        let mut maps = [x; 4];
         // Published names count every layer, activations and poolings too.
         let mut layer = 0;
         for (stage, multiple) in STAGES.into_iter().enumerate() {
             if stage > 0 {
                 x = g.scope(&format!("pool{stage}"), |g| g.pool3d(x, &Pool3d::max([1, 2, 2])))?;
+                maps[stage - 1] = x;
                 layer += 1;
             }
             let conv = Conv::centred(self.width * multiple, [1, 3, 3]);
@@ -115,7 +134,7 @@ impl Vgg {
                 layer += 1;
             }
         }
-        Ok(x)
+        Ok((maps, x))
     }
 }
 

@@ -2,9 +2,12 @@
 //! crate's.
 
 mod attention;
+mod bottleneck;
 mod convolution;
 mod linear;
+mod non_local;
 mod norm;
+mod recurrent;
 
 use crate::error::Result;
 use crate::graph::{Graph, Value};
@@ -14,9 +17,12 @@ pub use attention::{
     Mlp, QkvBias, SelfAttention, TransformerBlock, attention_residual, mlp, mlp_residual, positions,
     self_attention, transformer_block,
 };
+pub use bottleneck::{Bottleneck, bottleneck};
 pub use convolution::{Conv, conv3d, conv3d_norm, conv3d_relu, conv3d_unbiased};
 pub use linear::{linear, linear_flattened, linear_unbiased};
+pub use non_local::{Affinity, NonLocalStyle, non_local};
 pub use norm::{batch_norm, layer_norm};
+pub use recurrent::{conv_gru, lstm};
 
 /// Adds a weight to a graph.
 pub fn constant(g: &mut Graph, weight: Weight) -> Value {

@@ -123,6 +123,11 @@ impl Prepare {
                     recipe.apply(video, views)?
                 }
                 Source::Flow(own) => self.flow(input, own, video, views, engine, progress)?,
+                Source::Boxes(_) => {
+                    return Err(Error::usage(
+                        "boxes do not come from a video: the host program must give them",
+                    ));
+                }
             };
             Ok((input.name, tensor))
         });

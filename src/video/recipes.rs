@@ -33,6 +33,10 @@ use super::resize::Filter;
 /// | `crw` | short edge 320, bilinear, in floats | 320 | 0–1 RGB | of ImageNet | 1 × 1 |
 /// | `shuffle-and-learn` | 256×340, bilinear, in floats | 227 | 0–255 BGR | 104, 117, 124; 1 | 1 × 3 segments |
 /// | `frame-order` | short edge 256, bilinear with antialias | 224 | 0–1 RGB | of ImageNet | 1 × 3 segments |
+/// | `slow-256` | short edge 256, bilinear | 256 | 0–1 RGB | 0.45; 0.225 | 10 × 8, every 8th |
+/// | `slowfast-256` | short edge 256, bilinear | 256 | 0–1 RGB | 0.45; 0.225 | 10 × 32, every 2nd |
+/// | `mmaction-256` | short edge 256, bilinear | 256 | 0–1 RGB | of ImageNet | 10 × 32, every 2nd |
+/// | `mmaction-slow-256` | short edge 256, bilinear | 256 | 0–1 RGB | of ImageNet | 10 × 8, every 8th |
 /// | `plain-64` | short edge 64, bilinear with antialias | 64 | 0–1 RGB | 0.5; 0.5 | 1 × 16 |
 pub const RECIPES: &[Recipe] = &[
     Recipe {
@@ -280,6 +284,33 @@ pub const RECIPES: &[Recipe] = &[
         ..IMAGENET
     },
     Recipe {
+        name: "slow-256",
+        about: "Slow, C2D and I3D R50 8×8 of PySlowFast (slowfast/datasets/transform.py, configs/Kinetics) and \
+                pytorchvideo: 10 clips of the test, the middle of its three crops",
+        frames: 8,
+        rate: Rate::Stride(8),
+        ..SLOWFAST
+    },
+    Recipe {
+        name: "slowfast-256",
+        about: "SlowFast of PySlowFast (slowfast/datasets/transform.py, configs/Kinetics) and pytorchvideo: 10 clips \
+                of the test, the middle of its three crops",
+        ..SLOWFAST
+    },
+    Recipe {
+        name: "mmaction-256",
+        about: "I3D R50 and SlowFast of MMAction2 (configs/recognition/i3d, slowfast): 10 clips of the test, the middle \
+                of its three crops",
+        ..MMACTION
+    },
+    Recipe {
+        name: "mmaction-slow-256",
+        about: "SlowOnly 8×8 of MMAction2 (configs/recognition/slowonly): as `mmaction-256`, every eighth frame",
+        frames: 8,
+        rate: Rate::Stride(8),
+        ..MMACTION
+    },
+    Recipe {
         name: "plain-64",
         about: "the small networks of this crate's own demonstrations",
         size: Size::ShortEdge(64, Rounding::Down),
@@ -336,6 +367,30 @@ const MVIT: Recipe = Recipe {
 /// ImageNet's mean and standard deviation.
 const IMAGENET: Recipe =
     Recipe { divisor: 255.0, mean: [0.485, 0.456, 0.406], std: [0.229, 0.224, 0.225], ..C3D };
+
+/// SlowFast's, whose frames are scaled in floats.
+const SLOWFAST: Recipe = Recipe {
+    size: Size::ShortEdge(256, Rounding::Down),
+    bytes: false,
+    crop: Crop { height: 256, width: 256, rounding: Rounding::Nearest },
+    divisor: 255.0,
+    mean: [0.45; 3],
+    std: [0.225; 3],
+    frames: 32,
+    rate: Rate::Stride(2),
+    clips: 10,
+    ..C3D
+};
+
+/// MMAction2's for 3D networks.
+const MMACTION: Recipe = Recipe {
+    size: Size::ShortEdge(256, Rounding::Nearest),
+    crop: Crop { height: 256, width: 256, rounding: Rounding::Down },
+    frames: 32,
+    rate: Rate::Stride(2),
+    clips: 10,
+    ..IMAGENET
+};
 
 /// What the recipes above have in common with C3D.
 const C3D: Recipe = Recipe {

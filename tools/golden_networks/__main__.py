@@ -12,11 +12,13 @@ import correspondence
 import frames
 import fusion
 import mvit
+import recurrent
+import resnet3d
 import spatiotemporal
 import swin
 import video_transformers
 
-FAMILIES = [correspondence, frames, fusion, mvit, spatiotemporal, swin, video_transformers]
+FAMILIES = [correspondence, frames, fusion, mvit, recurrent, resnet3d, spatiotemporal, swin, video_transformers]
 
 
 def main(wanted):

@@ -56,7 +56,8 @@ impl FlowBench {
     pub(super) fn run(&self) -> Result<()> {
         let (size, first, second) = self.frames()?;
         let engine = self.common.engine()?;
-        let plan = FlowPlan::new(&engine, size, self.batch, &self.tvl1.method().into(), &self.common.options()?)?;
+        let plan =
+            FlowPlan::new(&engine, size, self.batch, &self.tvl1.method().into(), &self.common.options()?)?;
         let pairs = vec![(&first[..], &second[..]); self.batch.get()];
         plan.run(&pairs)?;
         let mut seconds = Vec::new();

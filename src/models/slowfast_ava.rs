@@ -1,0 +1,139 @@
+//! SlowFast that tells what the person in each of given boxes does: spatio-temporal detection.
+//!
+//! Papers: Feichtenhofer, Fan, Malik, He, "SlowFast Networks for Video Recognition", ICCV 2019, arXiv:1812.03982, section
+//! 5; Gu et al., "AVA: A Video Dataset of Spatio-temporally Localized Atomic Visual Actions", CVPR 2018,
+//! arXiv:1705.08421.
+//! Input: `clip` `[N, T, H, W, 3]`, and `boxes` `[N·B, 4]`, for each clip B boxes x1, y1, x2, y2 in its pixels, which come
+//! from a detector of persons. An action may be one of several: probabilities are sigmoids of the logits.
+//! Canonical names: as [`super::slowfast`]'s.
+
+use super::slowfast::{self, SlowFast};
+use super::{Design, Input, Network, Reading, Source, Variant};
+use crate::error::Result;
+use crate::graph::Graph;
+use crate::nn::{self, scope};
+use crate::ops::{Pool, Pool3d, RoiAlign};
+use crate::tensor::Tensor;
+use crate::weights::{Convention, Weights};
+
+/// Pixels in a cell of the last maps, whose stage dilates instead of striding.
+const CELL: f32 = 16.0;
+
+/// Bins along each side of a box.
+const BINS: usize = 7;
+
+/// The measures of a SlowFast for boxes.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SlowFastAva {
+    /// The network without its head; its `classes` are the actions.
+    pub network: SlowFast,
+    /// Boxes in each clip.
+    pub boxes: usize,
+}
+
+impl SlowFastAva {
+    /// SlowFast R50 8×8 for AVA's 80 actions.
+    pub fn r50(boxes: usize) -> Self {
+        SlowFastAva { network: SlowFast { classes: Some(80), ..SlowFast::r50() }, boxes }.dilated()
+    }
+
+    fn dilated(mut self) -> Self {
+        for path in &mut self.network.paths {
+            path.dilated = true;
+        }
+        self
+    }
+
+    /// Builds the network for `clips` clips at once: inputs `clip` `[clips, T, H, W, 3]` and `boxes` `[clips·B, 4]`;
+    /// outputs `features` `[clips·B, C]` and `logits` `[clips·B, actions]`.
+    ///
+    /// # Errors
+    /// As [`SlowFast::build`], and when there are no boxes.
+    pub fn build(&self, clips: usize, w: &Weights) -> Result<Graph> {
+        let mut graph = Graph::new();
+        let g = &mut graph;
+        let SlowFast { frames, size, classes, .. } = self.network;
+        let clip = g.input("clip", &[clips, frames, size, size, 3])?;
+        let boxes = g.input("boxes", &[clips * self.boxes, 4])?;
+        let maps = self.network.maps(g, clip, w)?;
+        let features = g.scope("head", |g| {
+            let mut means = Vec::new();
+            for x in maps {
+                let [n, t, h, w, c] = g.shape(x).dims("the maps", "[N, T, H, W, C]")?;
+                let mean = g.pool3d(x, &Pool3d::average([t, 1, 1]))?;
+                means.push(g.view(mean, &[n, h, w, c])?);
+            }
+            let maps = g.concat(&means, -1)?;
+            let owners: Vec<i32> = (0..clips * self.boxes).map(|b| (b / self.boxes.max(1)) as i32).collect();
+            let owners = g.constant("owners", Tensor::new(&[owners.len()], owners)?);
+            let roi = RoiAlign {
+                output_size: [BINS; 2],
+                spatial_scale: 1.0 / CELL,
+                sampling_ratio: 0,
+                aligned: false,
+            };
+            let under = g.roi_align(maps, boxes, Some(owners), &roi)?;
+            g.global_pool(under, Pool::Max)
+        })?;
+        g.output("features", features)?;
+        if let Some(actions) = classes {
+            let logits = scope(g, w, "head.projection", |g, w| nn::linear(g, features, w, actions))?;
+            g.output("logits", logits)?;
+        }
+        Ok(graph)
+    }
+}
+
+/// The published files.
+pub const CONVENTIONS: &[Convention] = &[Convention {
+    name: "pytorchvideo",
+    source: "facebookresearch/pytorchvideo, slowfast_r50_detection",
+    map: |name| match name.strip_prefix("head.projection.") {
+        Some(parameter) => Some(format!("detection_head.proj.{parameter}")),
+        None => Some(format!("model.{}", slowfast::pytorchvideo(name)?)),
+    },
+}];
+
+/// SlowFast for boxes by name.
+pub const NETWORK: Network = Network {
+    name: "slowfast-ava",
+    title: "SlowFast on given boxes: which of AVA's actions the persons in them do",
+    paper: "Feichtenhofer et al. 2019, arXiv:1812.03982; AVA: Gu et al. 2018, arXiv:1705.08421",
+    variants: &[Variant { name: "r50-8x8", published: "AVA v2.2: 24.7 % mAP (pytorchvideo)" }],
+    conventions: CONVENTIONS,
+    design,
+};
+
+/// Reads the measures off a file; the boxes are the user's.
+fn design(r: &Reading) -> Result<Design> {
+    let published = SlowFastAva::r50(r.boxes(1));
+    let network = slowfast::measures(r);
+    let classes = r.classes("head.projection.weight", 80);
+    let config = SlowFastAva { network: SlowFast { classes, ratio: 4, ..network }, ..published }.dilated();
+    let SlowFast { frames, size, .. } = config.network;
+    let notes = format!(
+        "blocks {:?}, {frames} frames of {size}×{size}, {} boxes, {} actions",
+        config.network.paths[0].blocks(),
+        config.boxes,
+        classes.unwrap_or(0)
+    );
+    let boxes = Input { name: "boxes", source: Source::Boxes(config.boxes), frames, size, channels: 4 };
+    let input = Input::clip("slowfast-256", frames, size);
+    Ok(Design::new(input, notes, move |clips, w| config.build(clips, w)).with_input(boxes))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The parameters of pytorchvideo's slowfast_r50_detection: those of SlowFast R50 with a classifier of 80.
+    #[test]
+    fn figures() {
+        let weights = Weights::shapes();
+        let g = SlowFastAva::r50(3).build(2, &weights).unwrap();
+        let recognition = Weights::shapes();
+        SlowFast::r50().build(1, &recognition).unwrap();
+        assert_eq!(weights.parameters(), recognition.parameters() - 320 * 2305);
+        assert_eq!(g.outputs().map(|(_, v)| g.shape(v).to_vec()).collect::<Vec<_>>(), [[6, 2304], [6, 80]]);
+    }
+}
