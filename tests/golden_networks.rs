@@ -162,6 +162,7 @@ fn every_recipe_is_known() {
                 match input.source {
                     Source::Frames(recipe) => drop(Recipe::by_name(recipe).unwrap()),
                     Source::Flow(recipe) => drop(FlowRecipe::by_name(recipe).unwrap()),
+                    Source::Boxes(count) => assert!(count > 0),
                 }
             }
         }

@@ -20,8 +20,8 @@ fn golden(file: &SafeTensors, name: &str) -> Tensor {
 }
 
 /// The loaders of the repositories, written in NumPy by `tools/golden_flow_recipes.py`, at a sixteenth of the size.
-/// OpenCV and PIL scale bytes in fixed point, so that levels that were scaled may be off by one; what was not
-/// scaled must be the same.
+/// OpenCV 5 scales bytes in fixed point and comes to levels up to 0.75 from the exact ones, so that 14 % of those that
+/// were scaled differ by one; what was not scaled must be the same.
 #[test]
 fn flows_agree_with_the_loaders_of_the_repositories() {
     let bytes = std::fs::read(GOLDEN).unwrap();
@@ -37,7 +37,9 @@ fn flows_agree_with_the_loaders_of_the_repositories() {
         assert_eq!(got.shape(), want.shape(), "{}", recipe.name);
         let level = if recipe.size.is_some() { 1.01 / (recipe.divisor * recipe.std) } else { 1e-6 };
         let far = got.f32s().unwrap().iter().zip(want.f32s().unwrap()).map(|(a, b)| (a - b).abs());
-            assert!(worst <= level, "{}: {worst}", recipe.name);
+        let (worst, off) = far.fold((0f32, 0), |(w, n), d| (w.max(d), n + usize::from(d > 1e-4)));
+        assert!(worst <= level, "{}: {worst}", recipe.name);
+        assert!(100 * off <= 15 * want.f32s().unwrap().len(), "{}: {off} levels are off", recipe.name);
         compared += 1;
     }
     assert_eq!(compared, 6);
