@@ -20,8 +20,9 @@ fn golden(file: &SafeTensors, name: &str) -> Tensor {
 }
 
 /// The loaders of the repositories, written in NumPy by `tools/golden_flow_recipes.py`, at a sixteenth of the size.
-/// OpenCV 5 scales bytes in fixed point and comes to levels up to 0.75 from the exact ones, so that 14 % of those that
-/// were scaled differ by one; what was not scaled must be the same.
+/// What was not scaled must be the same. Scaled levels may differ by one: OpenCV 5 scales bytes in fixed point, up to 0.75
+/// from the exact value, and PIL rounds between its two passes, up to 0.91 from it, by which 13 and 20 in a hundred of
+/// these levels differ from the exact ones rounded.
 #[test]
 fn flows_agree_with_the_loaders_of_the_repositories() {
     let bytes = std::fs::read(GOLDEN).unwrap();
@@ -39,7 +40,7 @@ fn flows_agree_with_the_loaders_of_the_repositories() {
         let far = got.f32s().unwrap().iter().zip(want.f32s().unwrap()).map(|(a, b)| (a - b).abs());
         let (worst, off) = far.fold((0f32, 0), |(w, n), d| (w.max(d), n + usize::from(d > 1e-4)));
         assert!(worst <= level, "{}: {worst}", recipe.name);
-        assert!(100 * off <= 15 * want.f32s().unwrap().len(), "{}: {off} levels are off", recipe.name);
+        assert!(5 * off <= want.f32s().unwrap().len(), "{}: {off} levels are off", recipe.name);
         compared += 1;
     }
     assert_eq!(compared, 6);

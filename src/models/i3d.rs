@@ -155,7 +155,10 @@ fn design(r: &Reading) -> Result<Design> {
         size: r.size(published.size),
     };
     let (input, what) = match channels {
-        2 => (Input::flow("i3d", config.frames, config.size), "flow"),
+        2 if r.convention() == "piergiaj" => {
+            (Input::flow("i3d-flow-jpg", config.frames, config.size), "flow")
+        }
+        2 => (Input::flow("i3d-flow", config.frames, config.size), "flow"),
         _ => (Input::clip("i3d-rgb", config.frames, config.size), "frames"),
     };
     let notes = format!("on {what}, {} frames of {}×{}", config.frames, config.size, config.size);

@@ -12,11 +12,20 @@ pub struct Match {
     pub variant: &'static Variant,
     /// The naming.
     pub naming: Naming,
-    /// How many weights are there.
+    /// How many weights are there, of the network as deep as the file has it.
     pub fit: Fit,
+    /// How many are there of the variant as published.
+    published: Fit,
 }
 
 impl Match {
+    /// What makes one match better than another: that it explains more of the file; that less is missing; and, as several
+    /// networks may have the same names at the file's depth, that less of the published variant is missing.
+    fn rank(&self) -> (bool, f64, f64, f64) {
+        let explained = self.fit.found as f64 / self.fit.held.max(1) as f64;
+        (self.fit.is_likely(), explained, self.fit.share(), self.published.share())
+    }
+
     /// The network with the weights of the checkpoint.
     ///
     /// # Errors
@@ -59,12 +68,14 @@ pub(super) fn best(
         network.published(Some(candidate.name))?.build(1, &weights)?;
         let signature = weights.signature();
         for &convention in network.conventions {
-            let Some((naming, fit)) = Naming::fit(checkpoint, convention, &signature) else { continue };
+            let Some((naming, published)) = Naming::fit(checkpoint, convention, &signature) else { continue };
             // A network of another depth than published has other names.
             let own = as_read(checkpoint, network, candidate, &naming).ok().flatten();
-            let (naming, fit) = own.filter(|(_, own)| own.share() > fit.share()).unwrap_or((naming, fit));
-            if best.as_ref().is_none_or(|b| fit.share() > b.fit.share()) {
-                best = Some(Match { network, variant: candidate, naming, fit });
+            let own = own.filter(|(_, own)| own.share() > published.share());
+            let (naming, fit) = own.unwrap_or((naming, published));
+            let found = Match { network, variant: candidate, naming, fit, published };
+            if best.as_ref().is_none_or(|b| found.rank() > b.rank()) {
+                best = Some(found);
             }
         }
     }
@@ -93,9 +104,7 @@ pub fn recognise(checkpoint: &Checkpoint) -> Result<Match> {
     let mut nearest: Option<Match> = None;
     for network in NETWORKS {
         let Some(found) = best(checkpoint, network, None)? else { continue };
-        let better =
-            |b: &Match| (found.fit.is_likely(), found.fit.share()) > (b.fit.is_likely(), b.fit.share());
-        if nearest.as_ref().is_none_or(better) {
+        if nearest.as_ref().is_none_or(|b| found.rank() > b.rank()) {
             nearest = Some(found);
         }
     }

@@ -115,13 +115,15 @@ fn design(r: &Reading) -> Result<Design> {
     } else {
         stages(|layer| r.shape(&format!("spatial.{layer}.weight")).is_some())
     };
+    // The classifier takes maps of a 32nd of the size.
+    let side = (r.length("classifier.0.weight", 1, 49 * 8 * width) / (8 * width).max(1)).isqrt();
     let vgg = Vgg {
         convolutions,
         width,
         features: r.length("classifier.0.weight", 0, published.vgg.features),
         classes: r.length("classifier.6.weight", 0, published.vgg.classes),
         frames: r.frames(published.vgg.frames),
-        size: r.size(published.vgg.size),
+        size: r.size(32 * side),
         ..published.vgg
     };
     let config =

@@ -178,7 +178,12 @@ mod tests {
     #[test]
     fn a_movie_comes_back() {
         let dir = tempfile::tempdir().unwrap();
-        let frames = |n| (0..n).map(|i| Ok(picture(i)));
+        // Smooth, for what lossy coding does to edges is not what is tested.
+        let smooth = |i: u8| {
+            let level = |p: usize| [(p % 16 * 8) as u8 + 4 * i, (p / 16 * 10) as u8, 90];
+            Frame::new(16, 8, (0..128).flat_map(level).collect()).unwrap()
+        };
+        let frames = |n| (0..n).map(|i| Ok(smooth(i)));
         movie(dir.path().join("a.GIF"), 25.0, frames(3)).unwrap();
         assert_eq!(open(dir.path().join("a.GIF")).unwrap().frames(), Some(3));
         let path = dir.path().join("a.mp4");
@@ -193,11 +198,11 @@ mod tests {
         assert_eq!(video.fps(), Some(25.0));
         let back = video.next_frame().unwrap().unwrap();
         let apart =
-            back.rgb().iter().zip(picture(0).rgb()).map(|(a, b)| f64::from(a.abs_diff(*b))).sum::<f64>();
-        assert!(apart / 384.0 < 16.0, "{apart}");
+            back.rgb().iter().zip(smooth(0).rgb()).map(|(a, b)| f64::from(a.abs_diff(*b))).sum::<f64>();
+        assert!(apart / 384.0 < 4.0, "{apart}");
         // What fails leaves the old file and nothing else.
         let bad = || Err(Error::bad_input("no such frame"));
-        let e = movie(&path, 25.0, [Ok(picture(0)), bad()]).unwrap_err().to_string();
+        let e = movie(&path, 25.0, [Ok(smooth(0)), bad()]).unwrap_err().to_string();
         assert!(e.contains("no such frame"), "{e}");
         assert!(movie(&path, 25.0, Vec::new()).is_err());
         assert!(movie(dir.path().join("a.avi"), 25.0, frames(1)).is_err());

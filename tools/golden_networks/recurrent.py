@@ -125,7 +125,7 @@ def gru_rcn(frames=3, seed=0):
                 if i in (0, 4):
                     # A step has two of these nodes: the first gives r·h.
                     nodes[f"level{i}/gru/conv_gru/t0/gru_cell"] = channels_last(states[:1])
-        nodes["cnn/features.9/pool3d"] = channels_last(maps[0])[None]
+        nodes["cnn/features/pool2/pool3d"] = channels_last(maps[0])[None]
         outputs = {
             "features": torch.cat(features, 1),
             "logits": mean_of_probabilities(torch.stack(logits, 1)),
