@@ -12,10 +12,9 @@ fn solve(mut matrix: [[f64; 6]; 6], mut right: [f64; 6]) -> [f64; 6] {
         matrix.swap(k, pivot);
         right.swap(k, pivot);
         for i in (0..6).filter(|i| *i != k) {
-            let factor = matrix[i][k] / matrix[k][k];
-            for j in k..6 {
-                matrix[i][j] -= factor * matrix[k][j];
-            }
+            let above = matrix[k];
+            let factor = matrix[i][k] / above[k];
+            matrix[i].iter_mut().zip(above).for_each(|(x, y)| *x -= factor * y);
             right[i] -= factor * right[k];
         }
     }

@@ -120,7 +120,7 @@ fn a_video_becomes_a_stack() {
     assert!(e.contains("planned for 32x40, the recipe plain-flow-64 takes it at 40x32"), "{e}");
     assert!(recipe.apply(&mut video, &plan(32, 40), 0, &mut |_, _| {}).is_err());
     let still = tempfile::tempdir().unwrap();
-    write::png(&still.path().join("1.png"), &frame(0)).unwrap();
+    write::png(still.path().join("1.png"), &frame(0)).unwrap();
     let mut still = open(still.path()).unwrap();
     let e = recipe.apply(&mut still, &plan(32, 40), 1, &mut |_, _| {}).unwrap_err().to_string();
     assert!(e.contains("1 frames have no flow"), "{e}");

@@ -36,7 +36,7 @@ impl Crw {
 
     /// Builds the network for `clips` clips at once: input `clip` `[clips, T, H, W, 3]`; outputs `maps`
     /// `[clips, T, H/8, W/8, C]`, each place of length 1, those of the third stage by which labels are propagated
-    /// (see [`crate::label_propagation`]), and `features` `[clips, embedding]`, that of a whole frame as a node of the
+    /// (see `correspondence::LabelPropagation`), and `features` `[clips, embedding]`, that of a whole frame as a node of the
     /// walk in training, averaged over the frames.
     ///
     /// # Errors

@@ -28,11 +28,11 @@ pub fn gif<F: Borrow<Frame>>(
     animation(path.as_ref(), fps, frames.into_iter().map(Ok))
 }
 
-/// Writes frames, each of which may fail, as they come: an animated GIF if the name ends in `.gif` (see [`gif`]), H.264 by
+/// Writes frames, each of which may fail, as they come: an animated GIF if the name ends in `.gif` (see [`gif()`]), H.264 by
 /// an `ffmpeg` process if it ends in `.mp4`, where an odd side is made even by a black line.
 ///
 /// # Errors
-/// Those of [`gif`] and [`check_movie`], and the first of a frame. The file is complete or is not there.
+/// Those of [`gif()`] and [`check_movie`], and the first of a frame. The file is complete or is not there.
 pub fn movie(
     path: impl AsRef<Path>,
     fps: f64,

@@ -133,7 +133,7 @@ impl Flow {
             if let Some((flag, _)) = flow_only.iter().find(|(_, given)| *given) {
                 return Err(Error::usage(format!("{flag} is for flow, not for --method difference")));
             }
-            let wrong_name = |p: &PathBuf| pair && !p.extension().is_some_and(|e| e == "npy");
+            let wrong_name = |p: &PathBuf| pair && p.extension().is_none_or(|e| e != "npy");
             if self.format.is_some_and(|f| f != Format::Npy) || self.output.as_ref().is_some_and(wrong_name) {
                 return Err(Error::usage("a difference is no flow: it is written as .npy"));
             }
