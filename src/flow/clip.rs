@@ -10,9 +10,11 @@ use crate::video::Frame;
 
 /// Brightness of a frame as `[H, W]` floats from 0 to 255, rounded to whole numbers as OpenCV does.
 pub fn gray(frame: &Frame) -> Vec<f32> {
-    // 0.299, 0.587 and 0.114 in fourteen bits.
-    let level =
-        |p: &[u8]| (u32::from(p[0]) * 4899 + u32::from(p[1]) * 9617 + u32::from(p[2]) * 1868 + 8192) >> 14;
+    // 0.299, 0.587 and 0.114 in fifteen bits.
+    let level = |p: &[u8]| {
+        let [r, g, b] = [p[0], p[1], p[2]].map(u32::from);
+        (r * 9798 + g * 19235 + b * 3735 + 16384) >> 15
+    };
     frame.rgb().chunks_exact(3).map(|p| level(p) as f32).collect()
 }
 
@@ -166,5 +168,18 @@ impl FlowPlan {
         let motion = outputs["motion"].to_f32();
         let motion = motion.f32s()?.chunks_exact(h * w * self.channels).take(pairs.len());
         motion.map(|m| Tensor::new(&[h, w, self.channels], m.to_vec())).collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// `cv2.cvtColor` of OpenCV 5.0; the weights in fourteen bits, as older versions had them, give other levels.
+    #[test]
+    fn brightness_is_that_of_opencv() {
+        let rgb = [227, 146, 166, 12, 145, 7, 208, 73, 4, 203, 185, 72, 255, 255, 255, 0, 0, 0];
+        let frame = Frame::new(6, 1, rgb.to_vec()).unwrap();
+        assert_eq!(gray(&frame), [172.0, 90.0, 106.0, 178.0, 255.0, 0.0]);
     }
 }
