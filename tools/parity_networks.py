@@ -179,6 +179,6 @@ if __name__ == "__main__":
     parser.add_argument("binary")
     parser.add_argument("names", nargs="*")
     parser.add_argument("--device", default="cpu")
-    arguments = parser.parse_args()
+    arguments = parser.parse_intermixed_args()
     for name in arguments.names or NETWORKS:
         compare(name, arguments.binary, arguments.device)
