@@ -70,7 +70,7 @@ impl Farneback {
     /// # Errors
     /// [`crate::ErrorKind::BadInput`] when shapes or parameters do not fit.
     pub fn add(&self, g: &mut Graph, first: Value, second: Value, initial: Option<Value>) -> Result<Value> {
-        let [n, height, width] = frames(g, first, second)?;
+        let [n, height, width] = frames(g, first, second, initial)?;
         if !(self.pyr_scale > 0.0 && self.pyr_scale < 1.0) || self.iterations == 0 {
             return Err(Error::bad_input(format!(
                 "pyr_scale {}, iterations {}: between 0 and 1, and one or more",

@@ -49,15 +49,6 @@ impl Method {
     /// # Errors
     /// [`crate::ErrorKind::BadInput`] when shapes or parameters do not fit, or a difference is to begin with a flow.
     pub fn add(&self, g: &mut Graph, first: Value, second: Value, initial: Option<Value>) -> Result<Value> {
-        let [n, h, w] = frames(g, first, second)?;
-        if let Some(initial) = initial
-            && **g.shape(initial) != [n, h, w, 2]
-        {
-            return Err(Error::bad_input(format!(
-                "an initial flow of {}: it must be [{n}, {h}, {w}, 2]",
-                g.shape(initial)
-            )));
-        }
         match self {
             Method::DualTvl1(method) => method.add(g, first, second, initial),
             Method::Farneback(method) => method.add(g, first, second, initial),
@@ -94,7 +85,7 @@ impl Difference {
     /// # Errors
     /// [`crate::ErrorKind::BadInput`] when the shapes do not fit.
     pub fn add(&self, g: &mut Graph, first: Value, second: Value) -> Result<Value> {
-        frames(g, first, second)?;
+        frames(g, first, second, None)?;
         let difference = g.binary(second, first, Binary::Sub)?;
         match self {
             Difference::Signed => Ok(difference),

@@ -53,12 +53,15 @@ fn components(flow: &Tensor) -> Result<([usize; 2], &[f32])> {
     }
 }
 
-/// Number, height and width of the frames of a method, `[N, H, W, 1]` both.
-fn frames(g: &Graph, first: Value, second: Value) -> Result<[usize; 3]> {
+/// Number, height and width of the frames of a method, `[N, H, W, 1]` both, if the flow to begin with fits them.
+fn frames(g: &Graph, first: Value, second: Value, initial: Option<Value>) -> Result<[usize; 3]> {
     let [n, h, w, c] = g.shape(first).dims("the frames", "[N, H, W, 1]")?;
     if c != 1 || g.shape(first) != g.shape(second) {
         let (a, b) = (g.shape(first), g.shape(second));
         return Err(Error::bad_input(format!("frames of {a} and {b}: both must be [N, H, W, 1]")));
+    }
+    if let Some(shape) = initial.map(|v| g.shape(v)).filter(|s| ***s != [n, h, w, 2]) {
+        return Err(Error::bad_input(format!("an initial flow of {shape}: it must be [{n}, {h}, {w}, 2]")));
     }
     Ok([n, h, w])
 }

@@ -3,6 +3,7 @@
 mod pyramid;
 mod warping;
 
+use super::frames;
 use crate::error::{Error, Result};
 use crate::graph::{Graph, Value};
 use crate::ops::{Binary, Interpolation, Reduce, Reduction, Resize, Tvl1, Tvl1State};
@@ -121,16 +122,7 @@ impl DualTvl1 {
     /// # Errors
     /// [`crate::ErrorKind::BadInput`] when shapes or parameters do not fit.
     pub fn add(&self, g: &mut Graph, first: Value, second: Value, initial: Option<Value>) -> Result<Value> {
-        let [n, h, w, c] = g.shape(first).dims("the frames", "[N, H, W, 1]")?;
-        if c != 1 || g.shape(first) != g.shape(second) {
-            let (a, b) = (g.shape(first), g.shape(second));
-            return Err(Error::bad_input(format!("frames of {a} and {b}: both must be [N, H, W, 1]")));
-        }
-        if let Some(shape) = initial.map(|v| g.shape(v)).filter(|s| ***s != [n, h, w, 2]) {
-            return Err(Error::bad_input(format!(
-                "an initial flow of {shape}: it must be [{n}, {h}, {w}, 2]"
-            )));
-        }
+        let [n, h, w] = frames(g, first, second, initial)?;
         if !(self.scale_step > 0.0 && self.scale_step < 1.0) || self.scales == 0 || self.warps == 0 {
             return Err(Error::bad_input(format!(
                 "scales {}, warps {}, scale_step {}: one or more, one or more, and between 0 and 1",

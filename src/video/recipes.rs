@@ -354,14 +354,10 @@ const PYSLOWFAST: Recipe = Recipe { bytes: false, divisor: 255.0, mean: [0.45; 3
 /// What the recipes of MViT have in common.
 const MVIT: Recipe = Recipe {
     size: Size::ShortEdge(256, Rounding::Down),
-    bytes: false,
     crop: Crop { height: 224, width: 224, rounding: Rounding::Nearest },
-    divisor: 255.0,
-    mean: [0.45; 3],
-    std: [0.225; 3],
     rate: Rate::Fps(7.5),
     clips: 5,
-    ..C3D
+    ..PYSLOWFAST
 };
 
 /// ImageNet's mean and standard deviation.
@@ -371,15 +367,11 @@ const IMAGENET: Recipe =
 /// SlowFast's, whose frames are scaled in floats.
 const SLOWFAST: Recipe = Recipe {
     size: Size::ShortEdge(256, Rounding::Down),
-    bytes: false,
     crop: Crop { height: 256, width: 256, rounding: Rounding::Nearest },
-    divisor: 255.0,
-    mean: [0.45; 3],
-    std: [0.225; 3],
     frames: 32,
     rate: Rate::Stride(2),
     clips: 10,
-    ..C3D
+    ..PYSLOWFAST
 };
 
 /// MMAction2's for 3D networks.
