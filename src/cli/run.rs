@@ -134,8 +134,7 @@ impl Run {
         for model in models {
             let views = match (&tensor, &model.inputs[..]) {
                 _ if model.inputs.iter().any(|i| matches!(i.source, Source::Boxes(_))) => {
-                    let text =
-                        format!("{} takes boxes, too, which the library alone can give it", model.network);
+                    let text = format!("{} takes boxes, too: use `kinetograph detect`", model.network);
                     return Err(Error::usage(text));
                 }
                 (None, _) => self.decode(&model, &engine)?,
