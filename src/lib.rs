@@ -12,6 +12,8 @@ extern crate self as kinetograph;
 
 pub mod correspondence;
 pub mod demo;
+#[cfg(feature = "video")]
+pub mod detection;
 mod element;
 pub mod error;
 #[cfg(feature = "video")]

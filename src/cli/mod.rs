@@ -3,6 +3,7 @@
 
 mod bench;
 mod demo;
+mod detect;
 mod device;
 mod embed;
 mod flow;
@@ -39,6 +40,7 @@ enum Command {
     /// Run a network on a video.
     Run(run::Run),
     // Their text is that of the structs, which have examples.
+    Detect(detect::Detect),
     Embed(embed::Embed),
     Flow(flow::Flow),
     Inflate(inflate::Inflate),
@@ -133,6 +135,7 @@ pub(crate) fn main() -> ExitCode {
     let result = match Cli::parse().command {
         Command::Demo(c) => c.run(),
         Command::Run(c) => c.run(),
+        Command::Detect(c) => c.run(),
         Command::Embed(c) => c.run(),
         Command::Flow(c) => c.run(),
         Command::Inflate(c) => c.run(),

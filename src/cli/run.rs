@@ -393,7 +393,7 @@ fn predict(plan: &Plan, views: &Views) -> Result<(&'static str, Vec<Vec<f32>>)> 
     Ok((name, rows))
 }
 
-fn read_labels(path: &Path) -> Result<Vec<String>> {
+pub(super) fn read_labels(path: &Path) -> Result<Vec<String>> {
     if let Some(known) = path.to_str().and_then(Labels::by_name) {
         return Ok(known.list().into_iter().map(str::to_owned).collect());
     }

@@ -17,6 +17,8 @@ pub struct Choices {
     pub size: Option<usize>,
     /// Boxes in each clip, for networks that take some.
     pub boxes: Option<usize>,
+    /// Width of a frame, for networks that take boxes; as high as wide unless given.
+    pub width: Option<usize>,
 }
 
 /// What a network's measures are read off: a variant by name, and a checkpoint if there is one.
@@ -114,6 +116,11 @@ impl Reading<'_> {
     /// Height and width of a frame, if not chosen otherwise.
     pub fn size(&self, published: usize) -> usize {
         self.choices.size.unwrap_or(published)
+    }
+
+    /// Width of a frame, if not chosen otherwise.
+    pub fn width(&self, size: usize) -> usize {
+        self.choices.width.unwrap_or(size)
     }
 
     /// Boxes in each clip, if not chosen otherwise.

@@ -29,12 +29,15 @@ pub struct SlowFastAva {
     pub network: SlowFast,
     /// Boxes in each clip.
     pub boxes: usize,
+    /// Pixels in a row of a frame, whose rows are the network's `size`: the published test takes whole frames.
+    pub width: usize,
 }
 
 impl SlowFastAva {
     /// SlowFast R50 8×8 for AVA's 80 actions.
     pub fn r50(boxes: usize) -> Self {
-        SlowFastAva { network: SlowFast { classes: Some(80), ..SlowFast::r50() }, boxes }.dilated()
+        let network = SlowFast { classes: Some(80), ..SlowFast::r50() };
+        SlowFastAva { width: network.size, network, boxes }.dilated()
     }
 
     fn dilated(mut self) -> Self {
@@ -53,7 +56,7 @@ impl SlowFastAva {
         let mut graph = Graph::new();
         let g = &mut graph;
         let SlowFast { frames, size, classes, .. } = self.network;
-        let clip = g.input("clip", &[clips, frames, size, size, 3])?;
+        let clip = g.input("clip", &[clips, frames, size, self.width, 3])?;
         let boxes = g.input("boxes", &[clips * self.boxes, 4])?;
         let maps = self.network.maps(g, clip, w)?;
         let features = g.scope("head", |g| {
@@ -109,10 +112,12 @@ fn design(r: &Reading) -> Result<Design> {
     let published = SlowFastAva::r50(r.boxes(1));
     let network = slowfast::measures(r);
     let classes = r.classes("head.projection.weight", 80);
-    let config = SlowFastAva { network: SlowFast { classes, ratio: 4, ..network }, ..published }.dilated();
+    let width = r.width(network.size);
+    let config =
+        SlowFastAva { network: SlowFast { classes, ratio: 4, ..network }, width, ..published }.dilated();
     let SlowFast { frames, size, .. } = config.network;
     let notes = format!(
-        "blocks {:?}, {frames} frames of {size}×{size}, {} boxes, {} actions",
+        "blocks {:?}, {frames} frames of {width}×{size}, {} boxes, {} actions",
         config.network.paths[0].blocks(),
         config.boxes,
         classes.unwrap_or(0)

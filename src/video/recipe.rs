@@ -165,6 +165,13 @@ impl Recipe {
         self
     }
 
+    /// The same recipe for pictures of this size, without its crop: the whole of the resized frame.
+    #[must_use]
+    pub fn whole(mut self, width: usize, height: usize) -> Recipe {
+        (self.crop.height, self.crop.width) = self.size.of(width, height);
+        self
+    }
+
     /// The same recipe with `frames` frames in a clip.
     #[must_use]
     pub fn with_frames(mut self, frames: usize) -> Recipe {

@@ -1,0 +1,99 @@
+//! The command `detect` as a user meets it: what is wrong with boxes and flags is said before a network is loaded.
+
+use std::path::PathBuf;
+use std::process::Command;
+
+use kinetograph::detection::{self, PersonBox};
+use kinetograph::video::{Frame, write};
+use kinetograph::{Tensor, npy};
+
+struct Folder(tempfile::TempDir);
+
+impl Folder {
+    /// With `clip.gif`, eight frames of 40×20.
+    fn new() -> Folder {
+        let folder = Folder(tempfile::tempdir().unwrap());
+        let frame = |i: usize| Frame::new(40, 20, vec![(i * 20) as u8; 2400]).unwrap();
+        write::gif(folder.path("clip.gif"), 10.0, (0..8).map(frame)).unwrap();
+        folder
+    }
+
+    fn path(&self, name: &str) -> PathBuf {
+        self.0.path().join(name)
+    }
+
+    fn refusal(&self, words: &str) -> String {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_kinetograph"));
+        command.current_dir(self.0.path()).env("KINETOGRAPH_DEVICE", "cpu").env_remove("RUST_LOG");
+        command.args("detect --input clip.gif --weights none.pth".split(' ')).args(words.split_whitespace());
+        let output = command.output().unwrap();
+        assert!(!output.status.success(), "{words}");
+        String::from_utf8(output.stderr).unwrap()
+    }
+}
+
+#[test]
+fn wrong_boxes_are_named() {
+    let folder = Folder::new();
+    for (boxes, want) in [
+        ("[[1, 2, 30, 12], [9, 2, 3, 12]]", "frame 3, box 1: [9.0, 2.0, 3.0, 12.0] is empty or reversed"),
+        ("[[1, 2, 1, 12]]", "frame 3, box 0: [1.0, 2.0, 1.0, 12.0] is empty or reversed"),
+        ("[[41, 2, 50, 12]]", "lies outside the frame of 40×20"),
+        ("[[1, 2, 3]]", "3 numbers: x1, y1, x2, y2"),
+        ("[]", "there is no box"),
+    ] {
+        let text = format!(r#"{{"frames": [{{"frame": 3, "boxes": {boxes}}}]}}"#);
+        std::fs::write(folder.path("p.json"), text).unwrap();
+        let e = folder.refusal("--boxes p.json");
+        assert!(e.contains("p.json") && e.contains(want), "{e}");
+    }
+    for (text, want) in [
+        (
+            r#"{"frames": [{"frame": 8, "boxes": [[0, 0, 1, 1]]}]}"#,
+            "frame 8, box 0: the video has frames 0 to 7",
+        ),
+        (r#"{"frames": [{"boxes": [[0, 0, 1, 1]]}]}"#, "either `frame` or `time`"),
+        ("[1, 2]", "boxes are given as"),
+    ] {
+        std::fs::write(folder.path("p.json"), text).unwrap();
+        let e = folder.refusal("--boxes p.json");
+        assert!(e.contains(want), "{e}");
+    }
+    let rows = vec![0.0, 0.0, 0.0, f32::NAN, 5.0];
+    npy::write(folder.path("p.npy"), &Tensor::new(&[1, 5], rows).unwrap()).unwrap();
+    let e = folder.refusal("--boxes p.npy");
+    assert!(e.contains("frame 0, box 0") && e.contains("is not finite"), "{e}");
+    npy::write(folder.path("p.npy"), &Tensor::new(&[1, 4], vec![0.0f32; 4]).unwrap()).unwrap();
+    assert!(folder.refusal("--boxes p.npy").contains("rows of 4 numbers"));
+}
+
+#[test]
+fn wrong_flags_are_named() {
+    let folder = Folder::new();
+    for (words, want) in [
+        ("--threshold 2", "--threshold 2: a number from 0 to 1"),
+        ("--every 0", "--every 0: a positive number of seconds"),
+        ("--top 0", "--top and --size must be 1 or more"),
+        ("--output tubes.avi", "the name must end so"),
+        ("--boxes none.json", "none.json"),
+        ("--labels none.txt", "none.txt"),
+        ("", "none.pth"),
+    ] {
+        let e = folder.refusal(words);
+        assert!(e.contains(want), "{words}: {e}");
+    }
+}
+
+#[test]
+fn boxes_are_read_in_the_order_of_time() {
+    let folder = Folder::new();
+    let text = r#"{"normalized": true, "frames": [{"time": 0.5, "boxes": [[0.5, 0, 1.5, 0.5, 0.75]]},
+        {"frame": 2, "boxes": [[0, 0, 1, 1]]}]}"#;
+    std::fs::write(folder.path("p.json"), text).unwrap();
+    let keys = detection::read(&folder.path("p.json"), 8, 10.0, [40, 20]).unwrap();
+    assert_eq!(keys.iter().map(|k| k.frame).collect::<Vec<_>>(), [2, 5]);
+    assert_eq!(keys[0].boxes, [PersonBox { corners: [0.0, 0.0, 40.0, 20.0], score: 1.0 }]);
+    assert_eq!(keys[1].boxes, [PersonBox { corners: [20.0, 0.0, 40.0, 10.0], score: 0.75 }]);
+    assert_eq!(detection::every(0.2, 8, 10.0), [1, 3, 5, 7]);
+    assert_eq!(detection::every(9.0, 8, 10.0), [4]);
+}
