@@ -54,6 +54,7 @@ fn golden(folder: &Path) -> Golden {
         frames: number("frames"),
         size: number("size"),
         boxes: number("boxes"),
+        width: number("width"),
     };
     let loaded = match choices.variant {
         Some(_) => network.load(checkpoint, &choices),
