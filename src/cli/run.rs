@@ -32,8 +32,9 @@ pub(crate) struct Run {
     /// How much each stream counts, such as 1,1.5 [default: all alike]
     #[arg(long, value_delimiter = ',', value_name = "N,N")]
     shares: Vec<f64>,
-    /// Class names: a file with one a line, in the order of the classes, or imagenet-1k or kinetics-400 [default: the
-    /// one of these that has as many classes as the weights]
+    /// Class names: a file with one a line, in the order of the classes, or a data set: imagenet-1k, kinetics-400,
+    /// kinetics-600, kinetics-700, ucf101, hmdb51, something-something-v2, ava-2.2 [default: the one of these that has as
+    /// many classes as the weights]
     #[arg(long)]
     labels: Option<PathBuf>,
     /// How many classes to show
