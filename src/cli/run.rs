@@ -33,8 +33,9 @@ pub(crate) struct Run {
     #[arg(long, value_delimiter = ',', value_name = "N,N")]
     shares: Vec<f64>,
     /// Class names: a file with one a line, in the order of the classes, or imagenet-1k or kinetics-400 [default: the
-    /// one of these that has as many classes as the weights]
-    #[arg(long)]
+    /// Class names: a file with one a line, in the order of the classes, or a data set: imagenet-1k, kinetics-400,
+    /// kinetics-600, kinetics-700, ucf101, hmdb51, something-something-v2, ava-2.2 [default: the one of these that has as
+    /// many classes as the weights]
     labels: Option<PathBuf>,
     /// How many classes to show
     #[arg(long, default_value_t = 5)]
