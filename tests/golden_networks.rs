@@ -55,6 +55,7 @@ fn golden(folder: &Path) -> Golden {
         size: number("size"),
         boxes: number("boxes"),
         width: number("width"),
+        maps: number("maps_height").zip(number("maps_width")).map(|(h, w)| [h, w]),
     };
     let loaded = match choices.variant {
         Some(_) => network.load(checkpoint, &choices),

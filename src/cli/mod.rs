@@ -11,6 +11,7 @@ mod inflate;
 mod models;
 mod op;
 mod output;
+mod propagate;
 mod run;
 mod tvl1;
 mod two_stream;
@@ -45,6 +46,8 @@ enum Command {
     Flow(flow::Flow),
     Inflate(inflate::Inflate),
     Op(op::OpCommand),
+    Propagate(propagate::Propagate),
+    Colorize(propagate::Colorize),
     /// Compare every kernel with its CPU reference on a device.
     Verify(verify::Verify),
     /// Measure kernels and networks.
@@ -140,6 +143,8 @@ pub(crate) fn main() -> ExitCode {
         Command::Flow(c) => c.run(),
         Command::Inflate(c) => c.run(),
         Command::Op(c) => c.run(),
+        Command::Propagate(c) => c.run(),
+        Command::Colorize(c) => c.run(),
         Command::Verify(c) => c.run(),
         Command::Bench(c) => c.run(),
         Command::Models(c) => c.run(),

@@ -5,7 +5,7 @@
 //! as ajabri/videowalk does it (code/test.py, code/utils/test_utils.py).
 
 use crate::error::{Error, Result};
-use crate::graph::{Engine, Graph, Value};
+use crate::graph::{Engine, Graph, Resident, Value};
 use crate::ops::{Matmul, Softmax};
 use crate::tensor::Tensor;
 
@@ -41,29 +41,38 @@ impl LabelPropagation {
     /// [`crate::ErrorKind::BadInput`] when the shapes do not fit each other or an attribute is out of range.
     pub fn run(&self, engine: &Engine, maps: &Tensor, mask: &Tensor) -> Result<Tensor> {
         let [frames, h, w, channels] = maps.shape().dims("the maps", "[T, H, W, C]")?;
+        let (maps, mask) = (maps.to_f32(), mask.to_f32());
+        let each = h * w * channels;
+        let frame =
+            |i: usize| Tensor::new(&[h, w, channels], maps.f32s()?[i * each..(i + 1) * each].to_vec());
+        let mut propagation = self.start(engine, &frame(0)?, &mask)?;
+        let mut labels = mask.f32s()?.to_vec();
+        for i in 1..frames {
+            labels.extend_from_slice(propagation.next(&frame(i)?)?.f32s()?);
+        }
+        Tensor::new(&[frames, h, w, mask.shape()[2]], labels)
+    }
+
+    /// Begins to carry labels frame by frame: `map` `[H, W, C]` are the features of the first one, `mask` `[H, W, K]` its
+    /// labels.
+    ///
+    /// # Errors
+    /// As [`LabelPropagation::run`].
+    pub fn start(&self, engine: &Engine, map: &Tensor, mask: &Tensor) -> Result<Propagation> {
+        let [h, w, channels] = map.shape().dims("the map", "[H, W, C]")?;
         let [mask_h, mask_w, classes] = mask.shape().dims("the mask", "[H, W, K]")?;
         if [mask_h, mask_w] != [h, w] {
             return Err(Error::bad_input(format!("the mask is {mask_h}×{mask_w}, the maps are {h}×{w}")));
         }
         let graph = self.graph([h, w], channels, classes)?;
-        let plan = engine.plan(&graph)?;
         let places = h * w;
-        let (maps, mask) = (maps.to_f32(), mask.to_f32());
-        let features = maps.f32s()?;
-        let mut labels = mask.f32s()?.to_vec();
-        for frame in 1..frames {
-            let before = (0..self.context).map(|i| (frame + i).saturating_sub(self.context));
-            let sources: Vec<usize> = std::iter::once(0).chain(before).collect();
-            let rows = sources.len() * places;
-            let context = Tensor::new(&[rows, channels], of_frames(features, &sources, places * channels))?;
-            let known = Tensor::new(&[rows, classes], of_frames(&labels, &sources, places * classes))?;
-            let query = Tensor::new(&[places, channels], of_frames(features, &[frame], places * channels))?;
-            let outputs = plan.run(&[("query", query), ("context", context), ("labels", known)])?;
-            for (_, part) in outputs.iter() {
-                labels.extend_from_slice(part.f32s()?);
-            }
-        }
-        Tensor::new(&[frames, h, w, classes], labels)
+        let first = map.to_f32().reshape(&[places, channels])?;
+        let near = Tensor::new(&[self.context * places, channels], first.f32s()?.repeat(self.context))?;
+        let labels = mask.to_f32().f32s()?.repeat(1 + self.context);
+        let labels = Tensor::new(&[(1 + self.context) * places, classes], labels)?;
+        let inputs = vec![("query", first.clone()), ("first", first), ("near", near), ("labels", labels)];
+        let resident = Resident::new(engine.plan(&graph)?, inputs)?;
+        Ok(Propagation { resident, context: self.context, map: [h, w, channels], classes, done: 0 })
     }
 
     /// The labels of one frame, an output for each part of its places.
@@ -77,10 +86,9 @@ impl LabelPropagation {
         let mut graph = Graph::new();
         let g = &mut graph;
         let query = g.input("query", &[places, channels])?;
-        let context = g.input("context", &[all, channels])?;
+        let first = g.input("first", &[places, channels])?;
+        let near = g.input("near", &[all - places, channels])?;
         let labels = g.input("labels", &[all, classes])?;
-        let first = g.slice_axis(context, 0, 0, Some(places as isize))?;
-        let near = g.slice_axis(context, 0, places as isize, None)?;
         let rows = (MOST_SCORES / all).clamp(1, places);
         for start in (0..places).step_by(rows) {
             let end = (start + rows).min(places);
@@ -132,7 +140,42 @@ impl LabelPropagation {
     }
 }
 
-/// What belongs to frames, one after the other.
-fn of_frames(data: &[f32], frames: &[usize], each: usize) -> Vec<f32> {
-    frames.iter().flat_map(|frame| &data[frame * each..(frame + 1) * each]).copied().collect()
+/// Labels on their way through a clip, see [`LabelPropagation::start`]. Features and labels of the frames before stay on
+/// the device: of each frame its features go there once, its labels come back and go there once.
+#[derive(Debug)]
+pub struct Propagation {
+    resident: Resident,
+    context: usize,
+    map: [usize; 3],
+    classes: usize,
+    /// Frames after the first one that have labels.
+    done: usize,
+}
+
+impl Propagation {
+    /// The labels `[H, W, K]` of the next frame, whose features are `map` `[H, W, C]`.
+    ///
+    /// # Errors
+    /// [`crate::ErrorKind::BadInput`] for a map of another shape than the first, [`crate::ErrorKind::Device`] when the
+    /// device is lost.
+    pub fn next(&mut self, map: &Tensor) -> Result<Tensor> {
+        let [h, w, channels] = self.map;
+        if map.shape()[..] != self.map {
+            let text = format!("a map of shape {}, the first has [{h}, {w}, {channels}]", map.shape());
+            return Err(Error::bad_input(text));
+        }
+        let places = h * w;
+        self.resident.write("query", 0, &map.to_f32().reshape(&[places, channels])?)?;
+        let mut labels = Vec::with_capacity(places * self.classes);
+        for (_, part) in self.resident.run()?.iter() {
+            labels.extend_from_slice(part.f32s()?);
+        }
+        // The oldest frame of the context makes place; its order does not matter.
+        let slot = self.done % self.context;
+        let labels = Tensor::new(&[places, self.classes], labels)?;
+        self.resident.copy("query", "near", slot * places)?;
+        self.resident.write("labels", (1 + slot) * places, &labels)?;
+        self.done += 1;
+        labels.reshape(&[h, w, self.classes])
+    }
 }

@@ -4,4 +4,4 @@ mod alignment;
 mod label_propagation;
 
 pub use alignment::{Alignment, align};
-pub use label_propagation::LabelPropagation;
+pub use label_propagation::{LabelPropagation, Propagation};

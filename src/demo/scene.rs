@@ -171,6 +171,17 @@ impl Scene {
         self.picture(time, width, height).bytes
     }
 
+    /// Whether the moving shape covers each pixel, `[H, W]`, at `time` as in [`Scene::at`].
+    pub fn mask(&self, time: f32, width: usize, height: usize) -> Vec<bool> {
+        let picture = Picture::new(width, height);
+        let pose = self.pose(time);
+        let covered = |i: usize| {
+            let p = [picture.coordinate(i % width, width), picture.coordinate(i / width, height)];
+            self.figure.covers(pose.local(p))
+        };
+        (0..width * height).map(covered).collect()
+    }
+
     /// The true flow from `time` to one frame later: `[H, W, 2]` pixels along x and y.
     ///
     /// # Errors

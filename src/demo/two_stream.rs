@@ -99,6 +99,7 @@ fn network(channels: usize, name: &str, weights: &'static [u8]) -> Result<Graph>
         classes: Some(Motion::ALL.len()),
         frames: 1,
         size: SIZE,
+        maps: None,
     };
     let mut g = load(Checkpoint::from_bytes(name, weights)?, CONVENTIONS, |w| config.build(1, w))?;
     let logits = g.outputs().find(|(name, _)| *name == "logits").map(|(_, v)| v);

@@ -30,6 +30,7 @@ mod fuse_tests;
 mod gpu_plan;
 mod op;
 mod record;
+mod resident;
 mod summary;
 
 use std::sync::Arc;
@@ -46,6 +47,7 @@ pub use gpu_plan::{GpuPlan, MemorySummary};
 pub use op::{Bound, Op, TensorType, UNIT_ROUNDOFF};
 pub(crate) use record::record_node;
 pub use record::{Dispatch, Family, MOST_TURNS, Operand, Recorder, Traits};
+pub(crate) use resident::Resident;
 
 /// A tensor of a [`Graph`]: an input, a constant, or what a node gives. Only valid for the graph that made it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]

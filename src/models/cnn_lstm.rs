@@ -61,7 +61,7 @@ impl CnnLstm {
         let ResNet { frames, size, channels, .. } = self.cnn;
         let x = g.input("clip", &[clips, frames, size, size, channels])?;
         let x = scope(g, w, "cnn", |g, w| {
-            let maps = self.cnn.maps(g, x, w)?;
+            let maps = self.cnn.last_maps(g, x, w)?;
             let pooled = g.adaptive_pool3d(maps, &AdaptivePool3d::average([frames, 1, 1]))?;
             let channels = g.shape(pooled).last().copied().unwrap_or(0);
             g.view(pooled, &[clips, frames, channels])

@@ -26,53 +26,69 @@ pub struct Crw {
     pub frames: usize,
     /// Height and width of a frame.
     pub size: usize,
+    /// Height and width of frames whose maps alone are wanted.
+    pub maps: Option<[usize; 2]>,
 }
 
 impl Crw {
     /// The published encoder, with the layers of ResNet-18.
     pub fn resnet18() -> Self {
-        Crw { blocks: [2; 4], width: 64, embedding: 128, frames: 1, size: 320 }
+        Crw { blocks: [2; 4], width: 64, embedding: 128, frames: 1, size: 320, maps: None }
     }
 
     /// Builds the network for `clips` clips at once: input `clip` `[clips, T, H, W, 3]`; outputs `maps`
     /// `[clips, T, H/8, W/8, C]`, each place of length 1, those of the third stage by which labels are propagated
     /// (see `correspondence::LabelPropagation`), and `features` `[clips, embedding]`, that of a whole frame as a node of the
-    /// walk in training, averaged over the frames.
+    /// walk in training, averaged over the frames. With [`Crw::maps`] only the maps, and the fourth stage is left out.
     ///
     /// # Errors
     /// [`crate::ErrorKind::BadInput`] when frames are too small to be reflected at their edges.
     pub fn build(&self, clips: usize, weights: &Weights) -> Result<Graph> {
         let mut graph = Graph::new();
         let g = &mut graph;
-        let x = g.input("clip", &[clips, self.frames, self.size, self.size, 3])?;
-        let (third, last) = scope(g, weights, "encoder.model", |g, w| self.stages(g, x, w))?;
+        let [height, width] = self.maps.unwrap_or([self.size; 2]);
+        let x = g.input("clip", &[clips, self.frames, height, width, 3])?;
+        let third = scope(g, weights, "encoder.model", |g, w| self.first_stages(g, x, w))?;
         let maps = g.scope("maps", |g| g.norm(third, None, None, &Norm::over(NormMode::L2, &[-1])))?;
         g.output("maps", maps)?;
-        let x = g.scope("avgpool", |g| g.reduce(last, &Reduce::over(Reduction::Mean, &[2, 3])))?;
-        let x = scope(g, weights, "selfsim_fc.0", |g, w| nn::linear(g, x, w, self.embedding))?;
+        if self.maps.is_some() {
+            nn::left_out(&g.shape(third).to_vec(), |g, x| self.node(g, x, weights))?;
+            return Ok(graph);
+        }
+        let x = self.node(g, third, weights)?;
         let x = g.scope("node", |g| g.norm(x, None, None, &Norm::over(NormMode::L2, &[-1])))?;
         let x = g.scope("frames", |g| g.reduce(x, &Reduce::over(Reduction::Mean, &[1])))?;
         g.output("features", x)?;
         Ok(graph)
     }
 
-    /// What the third and the fourth stage give.
-    fn stages(&self, g: &mut Graph, x: Value, w: &Weights) -> Result<(Value, Value)> {
+    /// What the third stage gives.
+    fn first_stages(&self, g: &mut Graph, x: Value, w: &Weights) -> Result<Value> {
         let stem = reflected(Conv::centred(self.width, [1, 7, 7]).stride([1, 2, 2]));
         let x = nn::conv3d_norm(g, x, w, ["conv1", "bn1"], &stem, EPS)?;
         let x = g.scope("relu", |g| g.relu(x))?;
         let pool = Pool3d::max([1, 3, 3]).stride([1, 2, 2]).padded([0, 1, 1]);
         let mut x = g.scope("maxpool", |g| g.pool3d(x, &pool))?;
-        let mut third = x;
-        for (stage, blocks) in self.blocks.into_iter().enumerate() {
-            third = if stage == 3 { x } else { third };
-            for i in 0..blocks {
-                let stride = if stage == 1 && i == 0 { 2 } else { 1 };
-                let name = format!("layer{}.{i}", stage + 1);
-                x = scope(g, w, name, |g, w| residual(g, x, w, self.width << stage, stride))?;
-            }
+        for stage in 0..3 {
+            x = self.stage(g, x, w, stage)?;
         }
-        Ok((third, x))
+        Ok(x)
+    }
+
+    fn stage(&self, g: &mut Graph, mut x: Value, w: &Weights, stage: usize) -> Result<Value> {
+        for i in 0..self.blocks[stage] {
+            let stride = if stage == 1 && i == 0 { 2 } else { 1 };
+            let name = format!("layer{}.{i}", stage + 1);
+            x = scope(g, w, name, |g, w| residual(g, x, w, self.width << stage, stride))?;
+        }
+        Ok(x)
+    }
+
+    /// The fourth stage, averaged over the places, and the layer after it.
+    fn node(&self, g: &mut Graph, x: Value, w: &Weights) -> Result<Value> {
+        let x = scope(g, w, "encoder.model", |g, w| self.stage(g, x, w, 3))?;
+        let x = g.scope("avgpool", |g| g.reduce(x, &Reduce::over(Reduction::Mean, &[2, 3])))?;
+        scope(g, w, "selfsim_fc.0", |g, w| nn::linear(g, x, w, self.embedding))
     }
 }
 
@@ -133,6 +149,7 @@ fn design(r: &Reading) -> Result<Design> {
         embedding: r.length("selfsim_fc.0.weight", 0, published.embedding),
         frames: r.frames(published.frames),
         size: r.size(published.size),
+        maps: r.maps(),
     };
     let (frames, size) = (config.frames, config.size);
     let notes =

@@ -19,6 +19,9 @@ pub struct Choices {
     pub boxes: Option<usize>,
     /// Width of a frame, for networks that take boxes; as high as wide unless given.
     pub width: Option<usize>,
+    /// That the maps of whole frames are wanted, by which labels are propagated, and height and width of these frames.
+    /// Networks that have maps then give `maps` `[clips, T, H, W, C]` alone; the others do not heed it.
+    pub maps: Option<[usize; 2]>,
 }
 
 /// What a network's measures are read off: a variant by name, and a checkpoint if there is one.
@@ -121,6 +124,11 @@ impl Reading<'_> {
     /// Width of a frame, if not chosen otherwise.
     pub fn width(&self, size: usize) -> usize {
         self.choices.width.unwrap_or(size)
+    }
+
+    /// Height and width of frames whose maps alone are wanted.
+    pub fn maps(&self) -> Option<[usize; 2]> {
+        self.choices.maps
     }
 
     /// Boxes in each clip, if not chosen otherwise.

@@ -62,7 +62,7 @@ impl FrameOrder {
                 (self.caffenet(g, x, w, channels, *features)?, "fc8_tri")
             }
             Backbone::ResNet(resnet) => {
-                let x = scope(g, w, "backbone", |g, w| resnet.maps(g, x, w))?;
+                let x = scope(g, w, "backbone", |g, w| resnet.last_maps(g, x, w))?;
                 (g.scope("pool", |g| g.reduce(x, &Reduce::over(Reduction::Mean, &[2, 3])))?, "head")
             }
         };

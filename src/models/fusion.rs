@@ -76,7 +76,7 @@ impl EarlyFusion {
         let x = g.input("clip", &[clips, channels / 3, size, size, 3])?;
         let x = g.scope("side_by_side", |g| g.permute(x, &[0, 2, 3, 1, 4]))?;
         let x = g.view(x, &[clips, 1, size, size, channels])?;
-        let x = scope(g, w, "backbone", |g, w| self.backbone.maps(g, x, w))?;
+        let x = scope(g, w, "backbone", |g, w| self.backbone.last_maps(g, x, w))?;
         let x = g.scope("pool", |g| g.global_pool(x, Pool::Average))?;
         g.output("features", x)?;
         let logits = scope(g, w, "early", |g, w| nn::linear(g, x, w, self.classes))?;
@@ -106,7 +106,7 @@ impl LateFusion {
         let (g, w) = (&mut graph, weights);
         let ResNet { frames, size, .. } = self.backbone;
         let x = g.input("clip", &[clips, frames, size, size, 3])?;
-        let x = scope(g, w, "backbone", |g, w| self.backbone.maps(g, x, w))?;
+        let x = scope(g, w, "backbone", |g, w| self.backbone.last_maps(g, x, w))?;
         let (x, classifier) = match self.hidden {
             None => (g.scope("pool", |g| g.global_pool(x, Pool::Average))?, "late"),
             Some(hidden) => {

@@ -2,6 +2,7 @@
 
 pub mod c3d;
 pub mod cnn_lstm;
+pub mod colorizer;
 pub mod crw;
 mod design;
 pub mod frame_order;
@@ -21,6 +22,7 @@ pub mod s3d;
 pub mod slowfast;
 pub mod slowfast_ava;
 pub mod swin;
+pub mod timecycle;
 pub mod timesformer;
 pub mod two_stream_fusion;
 pub mod vgg;
@@ -42,6 +44,7 @@ pub use recognise::{Match, recognise};
 pub const NETWORKS: &[&Network] = &[
     &c3d::NETWORK,
     &cnn_lstm::NETWORK,
+    &colorizer::NETWORK,
     &crw::NETWORK,
     &frame_order::NETWORK,
     &fusion::EARLY,
@@ -57,6 +60,7 @@ pub const NETWORKS: &[&Network] = &[
     &slowfast::NETWORK,
     &slowfast_ava::NETWORK,
     &swin::NETWORK,
+    &timecycle::NETWORK,
     &timesformer::NETWORK,
     &two_stream_fusion::NETWORK,
     &vgg::NETWORK,
@@ -126,6 +130,15 @@ impl Network {
     /// [`crate::ErrorKind::Usage`] for an unknown variant.
     pub fn outline(&self, variant: Option<&str>) -> Result<Graph> {
         self.published(variant)?.build(1, &Weights::shapes())
+    }
+
+    /// Whether it gives maps by which labels are propagated, see [`Choices::maps`].
+    pub fn has_maps(&self) -> bool {
+        let choices = Choices { maps: Some([64; 2]), ..Choices::default() };
+        let Some(variant) = self.variants.first() else { return false };
+        let design = (self.design)(&Reading { variant: variant.name, choices: &choices, file: None });
+        let graph = design.and_then(|d| d.build(1, &Weights::shapes()));
+        graph.is_ok_and(|g| g.outputs().any(|(name, _)| name == "maps"))
     }
 
     /// The network that a checkpoint holds.

@@ -11,7 +11,7 @@ use super::{Average, Design, Input, Network, Reading, Variant};
 use crate::error::{Error, Result};
 use crate::graph::{Graph, Value};
 use crate::nn::{self, Conv, scope};
-use crate::ops::{Pool, Pool3d};
+use crate::ops::{Norm, NormMode, Pool, Pool3d};
 use crate::weights::{Convention, Weights};
 
 const EPS: f32 = 1e-5;
@@ -42,6 +42,8 @@ pub struct ResNet {
     pub frames: usize,
     /// Height and width of a frame.
     pub size: usize,
+    /// Height and width of frames whose maps alone are wanted.
+    pub maps: Option<[usize; 2]>,
 }
 
 impl ResNet {
@@ -55,6 +57,7 @@ impl ResNet {
             classes: Some(1000),
             frames: 1,
             size: 224,
+            maps: None,
         }
     }
 
@@ -65,7 +68,8 @@ impl ResNet {
 
     /// Builds the network for `clips` clips at once: input `clip` `[clips, T, H, W, 3]` or, for other channels, `flow`
     /// `[clips, T, H, W, channels]`; outputs `features` `[clips, C]` and, with a classifier, `logits`
-    /// `[clips, classes]`.
+    /// `[clips, classes]`. With [`ResNet::maps`] it gives `maps` `[clips, T, H/8, W/8, C]` alone, each place of length 1, by
+    /// which labels are propagated: those of the third stage, which keeps the size of the second; the fourth is left out.
     ///
     /// # Errors
     /// [`crate::ErrorKind::BadInput`] when there are no frames or channels.
@@ -73,34 +77,68 @@ impl ResNet {
         let mut graph = Graph::new();
         let g = &mut graph;
         let name = if self.channels == 3 { "clip" } else { "flow" };
-        let x = g.input(name, &[clips, self.frames, self.size, self.size, self.channels])?;
-        let x = self.maps(g, x, weights)?;
+        let [height, width] = self.maps.unwrap_or([self.size; 2]);
+        let x = g.input(name, &[clips, self.frames, height, width, self.channels])?;
+        if self.maps.is_some() {
+            let x = self.stages(g, x, weights, &[1, 2, 1])?;
+            let maps = g.scope("maps", |g| g.norm(x, None, None, &Norm::over(NormMode::L2, &[-1])))?;
+            g.output("maps", maps)?;
+            nn::left_out(&g.shape(x).to_vec(), |g, x| {
+                let x = self.stage(g, x, weights, 3, 2)?;
+                self.head(g, x, weights)
+            })?;
+            return Ok(graph);
+        }
+        let x = self.last_maps(g, x, weights)?;
+        self.head(g, x, weights)?;
+        Ok(graph)
+    }
+
+    /// The outputs of the whole network.
+    fn head(&self, g: &mut Graph, x: Value, weights: &Weights) -> Result<()> {
         let x = g.scope("pool", |g| g.global_pool(x, Pool::Average))?;
         g.output("features", x)?;
         if let Some(classes) = self.classes {
             let logits = scope(g, weights, "fc", |g, w| nn::linear(g, x, w, classes))?;
             g.output("logits", logits)?;
         }
-        Ok(graph)
+        Ok(())
     }
 
     /// The maps of the last stage, `[N, T, H/32, W/32, C]`, of frames `[N, T, H, W, channels]`.
     ///
     /// # Errors
     /// As [`ResNet::build`].
-    pub fn maps(&self, g: &mut Graph, x: Value, w: &Weights) -> Result<Value> {
+    pub fn last_maps(&self, g: &mut Graph, x: Value, w: &Weights) -> Result<Value> {
+        self.stages(g, x, w, &[1, 2, 2, 2])
+    }
+
+    /// What the first stages give, as many as there are strides, of which each is that of a stage's first block.
+    pub(super) fn stages(&self, g: &mut Graph, x: Value, w: &Weights, strides: &[usize]) -> Result<Value> {
         let stem = Conv::centred(self.width, [1, 7, 7]).stride([1, 2, 2]);
         let x = nn::conv3d_norm(g, x, w, ["conv1", "bn1"], &stem, EPS)?;
         let x = g.scope("relu", |g| g.relu(x))?;
         let pool = Pool3d::max([1, 3, 3]).stride([1, 2, 2]).padded([0, 1, 1]);
         let mut x = g.scope("maxpool", |g| g.pool3d(x, &pool))?;
-        for (stage, blocks) in self.blocks.into_iter().enumerate() {
-            let width = self.width << stage;
-            for i in 0..blocks {
-                let stride = if stage > 0 && i == 0 { 2 } else { 1 };
-                let name = format!("layer{}.{i}", stage + 1);
-                x = scope(g, w, name, |g, w| self.residual(g, x, w, width, stride))?;
-            }
+        for (stage, &stride) in strides.iter().enumerate() {
+            x = self.stage(g, x, w, stage, stride)?;
+        }
+        Ok(x)
+    }
+
+    /// One stage, counted from 0.
+    pub(super) fn stage(
+        &self,
+        g: &mut Graph,
+        mut x: Value,
+        w: &Weights,
+        stage: usize,
+        stride: usize,
+    ) -> Result<Value> {
+        for i in 0..self.blocks[stage] {
+            let stride = if i == 0 { stride } else { 1 };
+            let name = format!("layer{}.{i}", stage + 1);
+            x = scope(g, w, name, |g, w| self.residual(g, x, w, self.width << stage, stride))?;
         }
         Ok(x)
     }
@@ -224,6 +262,7 @@ fn design(r: &Reading) -> Result<Design> {
         classes: r.classes("fc.weight", 1000),
         frames: r.frames(segments),
         size: r.size(224),
+        maps: r.maps(),
     };
     let (frames, size) = (config.frames, config.size);
     let input = match (channels, r.convention()) {

@@ -32,6 +32,16 @@ pub fn constant(g: &mut Graph, weight: Weight) -> Value {
     }
 }
 
+/// Takes the weights of layers that a file holds but that are not run, by building them apart on an input of this shape.
+///
+/// # Errors
+/// Those of `build`.
+pub fn left_out<T>(shape: &[usize], build: impl FnOnce(&mut Graph, Value) -> Result<T>) -> Result<()> {
+    let mut apart = Graph::new();
+    let x = apart.input("left_out", shape)?;
+    build(&mut apart, x).map(drop)
+}
+
 /// Builds a part of a network whose nodes and weights have names that begin with `name`.
 ///
 /// # Errors

@@ -14,6 +14,7 @@
 //! # Ok::<(), kinetograph::Error>(())
 //! ```
 
+mod maps;
 mod preprocessing;
 
 use std::num::NonZero;
@@ -25,6 +26,8 @@ use crate::models::{Input, Model, Source};
 use crate::tensor::Tensor;
 use crate::video::{Recipe, Video};
 use crate::weights::Preprocessing;
+
+pub use maps::FrameMaps;
 
 /// What a user may choose about the inputs of a network.
 #[derive(Debug, Clone)]

@@ -31,6 +31,8 @@ mod ffmpeg;
 mod frame;
 mod gif;
 mod h264;
+mod indexed;
+mod lab;
 mod mkv;
 mod mp4;
 mod recipe;
@@ -52,6 +54,8 @@ use std::path::{Path, PathBuf};
 use crate::error::{Error, Result};
 
 pub use frame::Frame;
+pub use indexed::{Indexed, MOST_OBJECTS};
+pub use lab::{from_lab, lab};
 pub use recipe::{Channels, Crop, Rate, Recipe, Rounding, Size};
 pub use recipes::RECIPES;
 

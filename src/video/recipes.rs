@@ -31,6 +31,8 @@ use super::resize::Filter;
 /// | `swin-torchvision` | short edge 256, bilinear | 224 | 0–1 RGB | of ImageNet | 12 × 32 at 15 fps |
 /// | `swin-mmaction` | short edge 224, bilinear | 224 | 0–1 RGB | of ImageNet | 4 × 32, every second |
 /// | `crw` | short edge 320, bilinear, in floats | 320 | 0–1 RGB | of ImageNet | 1 × 1 |
+/// | `timecycle` | short edge 320, bilinear, in floats | 320 | 0–1 RGB | of ImageNet | 1 × 1 |
+/// | `colorizer` | short edge 256, bilinear with antialias | 256 | 0–1 RGB | 0.5; 0.5 | 1 × 4 |
 /// | `shuffle-and-learn` | 256×340, bilinear, in floats | 227 | 0–255 BGR | 104, 117, 124; 1 | 1 × 3 segments |
 /// | `frame-order` | short edge 256, bilinear with antialias | 224 | 0–1 RGB | of ImageNet | 1 × 3 segments |
 /// | `slow-256` | short edge 256, bilinear | 256 | 0–1 RGB | 0.45; 0.225 | 10 × 8, every 8th |
@@ -257,6 +259,27 @@ pub const RECIPES: &[Recipe] = &[
         bytes: false,
         crop: Crop { height: 320, width: 320, rounding: Rounding::Down },
         frames: 1,
+        ..IMAGENET
+    },
+    Recipe {
+        name: "timecycle",
+        about: "TimeCycle of xiaolonw/TimeCycle (models/dataset/davis_test.py), which scales whole frames to a square where one \
+                is cut from the centre here",
+        size: Size::ShortEdge(320, Rounding::Down),
+        bytes: false,
+        crop: Crop { height: 320, width: 320, rounding: Rounding::Down },
+        frames: 1,
+        ..IMAGENET
+    },
+    Recipe {
+        name: "colorizer",
+        about: "tracking by colorizing (Vondrick et al. 2018): the network makes brightness from −1 to 1 of these colours",
+        size: Size::ShortEdge(256, Rounding::Nearest),
+        filter: Filter::BilinearAntialias,
+        crop: Crop { height: 256, width: 256, rounding: Rounding::Down },
+        mean: [0.5; 3],
+        std: [0.5; 3],
+        frames: 4,
         ..IMAGENET
     },
     Recipe {

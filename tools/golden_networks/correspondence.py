@@ -1,13 +1,14 @@
-"""Self-supervised networks without a package: torchvision's ResNet as the contrastive random walk changes it, and the layers
-of Shuffle and Learn."""
+"""Self-supervised networks without a package: torchvision's ResNet as the contrastive random walk and TimeCycle change it, and
+transcriptions of the layers of Shuffle and Learn and of tracking by colorizing."""
 
 import torch
 import torchvision
+from safetensors.torch import save_file
 from torch import nn
 from torch.nn import functional as F
-from torchvision.models.resnet import BasicBlock
+from torchvision.models.resnet import BasicBlock, Bottleneck
 
-from common import channels_last, randomise, record, save, values
+from common import FOLDER, channels_last, randomise, record, save, values
 from frames import SmallResNet
 
 TORCHVISION = f"torchvision {torchvision.__version__}"
@@ -126,12 +127,201 @@ def order_of_resnet(name):
     )
 
 
+def constant_size(stage):
+    for m in stage.modules():
+        if isinstance(m, nn.Conv2d):
+            m.stride = (1, 1)
+
+
+def resnet_maps(name):
+    seed, size = 150, (40, 48)
+    model = SmallResNet(BasicBlock, [1, 1, 2, 1], 8, 3, 7)
+    constant_size(model.layer3)
+    randomise(model, seed)
+    clip = values(1, 2, *size, 3, seed=seed + 1)
+    kept = record(model, ["maxpool", "layer1", "layer2", "layer3"])
+    with torch.no_grad():
+        model(clip[0].permute(0, 3, 1, 2))
+    nodes = {
+        "maxpool/pool3d": channels_last(kept["maxpool"])[None],
+        "layer1.0/activation": channels_last(kept["layer1"])[None],
+        "layer2.0/activation": channels_last(kept["layer2"])[None],
+        "layer3.1/activation": channels_last(kept["layer3"])[None],
+    }
+    save(
+        name, model.state_dict(), {"clip": clip}, nodes, {"maps": channels_last(F.normalize(kept["layer3"], dim=1))[None]},
+        network="resnet", convention="torchvision", frames=2, maps_height=size[0], maps_width=size[1],
+        oracle=TORCHVISION,
+    )
+
+
+class TimeCycle(nn.Module):
+    """The layers of xiaolonw/TimeCycle's models/videos/model_simple.py, fewer channels; frames lie along the batch."""
+
+    def __init__(self, embedding=16, places=8, patch=7):
+        super().__init__()
+        self.encoderVideo = SmallResNet(Bottleneck, [1, 1, 2, 1], 4, 3, 7)
+        constant_size(self.encoderVideo.layer3)
+        self.afterconv1 = nn.Conv2d(64, embedding, 1, bias=False)
+        self.afterconv3_trans = nn.Conv2d(places**2, 10, 4, bias=False)
+        self.afterconv4_trans = nn.Conv2d(10, 6, 4, bias=False)
+        self.linear2 = nn.Linear(6 * (patch - 6) ** 2, 3)
+        self.temperature = embedding**-0.5
+
+    def encode(self, x, kept=None):
+        r = self.encoderVideo
+        x = r.maxpool(r.relu(r.bn1(r.conv1(x))))
+        stages = {"maxpool/pool3d": x}
+        for i in (1, 2, 3):
+            x = getattr(r, f"layer{i}")(x)
+            stages[f"layer{i}.{1 if i == 3 else 0}/activation"] = x
+        if kept is not None:
+            kept.update({f"encoderVideo/{k}": channels_last(v)[None] for k, v in stages.items()})
+        return F.relu(self.afterconv1(x))
+
+    def track(self, patch, frames):
+        """Of one patch in several frames: affinity, transform, crop."""
+        query = F.normalize(self.encode(patch), dim=1).expand(len(frames), -1, -1, -1)
+        base = self.encode(frames)
+        # The places of a frame are counted column by column.
+        columns = F.normalize(base, dim=1).transpose(2, 3).flatten(2)
+        affinity = torch.einsum("nck,ncp->nkp", columns, query.flatten(2)) / self.temperature
+        affinity = F.softmax(affinity, dim=1).unflatten(2, query.shape[2:])
+        x = F.leaky_relu(self.afterconv3_trans(affinity), 0.1)
+        x = F.leaky_relu(self.afterconv4_trans(x), 0.1)
+        tx, ty, angle = self.linear2(x.flatten(1)).T
+        cos, sin = angle.cos() / 3, angle.sin() / 3
+        transform = torch.stack([cos, -sin, tx, sin, cos, ty], 1).view(-1, 2, 3)
+        side = torch.linspace(-1, 1, query.shape[2], dtype=torch.float64)
+        y, x = torch.meshgrid(side, side, indexing="ij")
+        grid = torch.einsum("nij,hwj->nhwi", transform, torch.stack([x, y, torch.ones_like(x)], -1))
+        return affinity, transform, F.grid_sample(base, grid, align_corners=True)
+
+
+def timecycle_model():
+    return randomise(TimeCycle(), 160)
+
+
+def timecycle(name):
+    model, frames, size = timecycle_model(), 2, 40
+    clip = values(1, frames, size, size, 3, seed=161)
+    nodes = {}
+    with torch.no_grad():
+        maps = model.encode(clip[0].permute(0, 3, 1, 2), nodes)
+    state = {f"module.{k}": v for k, v in model.state_dict().items() if ".fc." not in k}
+    # The publisher's convolutions of the encoder are 3D ones.
+    state = {k: v.unsqueeze(2) if v.dim() == 4 and "_trans" not in k else v for k, v in state.items()}
+    outputs = {"maps": channels_last(F.normalize(maps, dim=1))[None], "features": maps.mean((0, 2, 3))[None]}
+    save(
+        name, state, {"clip": clip}, nodes, outputs, network="timecycle", convention="timecycle", frames=frames,
+        size=size, oracle=f"{TORCHVISION}, changed as xiaolonw/TimeCycle does",
+    )
+
+
+class Colorizer(nn.Module):
+    """The layers of LapTQ/tracking-emerges-by-colorizing-videos, fewer channels; frames lie along the batch."""
+
+    def __init__(self, stages=(4, 8, 12, 12), head=10, embedding=6):
+        super().__init__()
+
+        def norm_conv(cin, cout, kernel, stride=1):
+            return nn.Conv2d(cin, cout, kernel, stride, kernel // 2, bias=False), nn.BatchNorm2d(cout)
+
+        self.backbone, self.head = nn.Module(), nn.Module()
+        self.backbone.conv1, self.backbone.bn1 = norm_conv(1, 4, 7, 2)
+        cin = 4
+        for i, (cout, stride) in enumerate(zip(stages, [1, 2, 1, 1])):
+            blocks = nn.Sequential()
+            for j in range(2):
+                block, stride = nn.Module(), stride if j == 0 else 1
+                block.conv1, block.bn1 = norm_conv(cin, cout, 3, stride)
+                block.conv2, block.bn2 = norm_conv(cout, cout, 3)
+                block.downsample = None
+                if (cin, stride) != (cout, 1):
+                    block.downsample = nn.Sequential(*norm_conv(cin, cout, 3, stride))
+                blocks.append(block)
+                cin = cout
+            setattr(self.backbone, f"layer{i + 1}", blocks)
+        for i in range(5):
+            d, layer = 2**i, nn.Module()
+            layer.conv1 = nn.Conv3d(cin, head, (1, 3, 3), padding=(0, d, d), dilation=(1, d, d), bias=False)
+            layer.bn1, layer.bn2 = nn.BatchNorm3d(head), nn.BatchNorm3d(head)
+            layer.conv2 = nn.Conv3d(head, head, (3, 1, 1), padding=(1, 0, 0), bias=False)
+            setattr(self.head, f"layer{i + 1}", layer)
+            cin = head
+        self.head.conv = nn.Conv3d(head, embedding, 1)
+
+    def forward(self, frames, kept):
+        """The embeddings [1, C, T, H, W] of frames [T, 3, H, W]."""
+        b = self.backbone
+        x = torch.einsum("tchw,c->thw", frames, torch.tensor([0.299, 0.587, 0.114]).double())[:, None]
+        x = F.max_pool2d(F.relu(b.bn1(b.conv1(x))), 3, 2, 1)
+        kept["backbone/maxpool/pool3d"] = channels_last(x)[None]
+        for i in range(4):
+            for block in getattr(b, f"layer{i + 1}"):
+                y = block.bn2(block.conv2(F.relu(block.bn1(block.conv1(x)))))
+                x = F.relu(y + (x if block.downsample is None else block.downsample(x)))
+            kept[f"backbone/layer{i + 1}.1/activation"] = channels_last(x)[None]
+        x = x.movedim(1, 0)[None]
+        for i in range(5):
+            layer = getattr(self.head, f"layer{i + 1}")
+            x = F.relu(layer.bn1(layer.conv1(x)))
+            x = F.relu(layer.bn2(layer.conv2(x)))
+            kept[f"head/layer{i + 1}/activation"] = channels_last(x)
+        return self.head.conv(x)
+
+
+def colorizer_model():
+    return randomise(Colorizer(), 170)
+
+
+def colorizer(name):
+    model, frames, size = colorizer_model(), 3, 64
+    clip = values(1, frames, size, size, 3, seed=171)
+    nodes = {}
+    with torch.no_grad():
+        maps = channels_last(model(clip[0].permute(0, 3, 1, 2), nodes))
+    nodes = {k: v for k, v in nodes.items() if "maxpool" in k or "layer2" in k or "layer5" in k}
+    save(
+        name, model.state_dict(), {"clip": clip}, nodes, {"maps": maps, "features": maps.mean((1, 2, 3))},
+        network="colorizer", convention="laptq", frames=frames, size=size,
+        oracle="PyTorch, a transcription of LapTQ/tracking-emerges-by-colorizing-videos",
+    )
+
+
+def training():
+    """What the networks run in training: tests/golden/correspondence_training.safetensors."""
+    model = timecycle_model()
+    clip, patch = values(1, 2, 64, 64, 3, seed=180), values(1, 1, 56, 56, 3, seed=181)
+    with torch.no_grad():
+        affinity, transform, crop = model.track(patch[0].permute(0, 3, 1, 2), clip[0].permute(0, 3, 1, 2))
+    tensors = {"timecycle.clip": clip, "timecycle.patch": patch, "timecycle.transform": transform[None]}
+    tensors |= {"timecycle.affinity": channels_last(affinity)[None], "timecycle.crop": channels_last(crop)[None]}
+    model = colorizer_model()
+    clip = values(1, 3, 64, 64, 3, seed=182)
+    colors = F.softmax(values(1, 2, 8, 8, 5, seed=183), -1)
+    with torch.no_grad():
+        maps = channels_last(model(clip[0].permute(0, 3, 1, 2), {}))[0]
+        scores = maps[2].flatten(0, 1) @ maps[:2].flatten(0, 2).T
+        predicted = (F.softmax(scores, -1) @ colors.flatten(0, 3)).view(1, 8, 8, 5)
+    tensors |= {"colorizer.clip": clip, "colorizer.colors": colors, "colorizer.predicted": predicted}
+    file = FOLDER.parent / "correspondence_training.safetensors"
+    save_file({k: v.float().contiguous() for k, v in tensors.items()}, file)
+
+
 GOLDENS = {
     "crw": crw([1, 1, 2, 1], seed=120, convention="videowalk", oracle=f"{TORCHVISION}, changed as ajabri/videowalk does"),
     "crw-padded": crw(
         [1, 1, 1, 1], rename=padded, seed=124, convention="videowalk-padded",
         oracle=f"{TORCHVISION}, changed as ajabri/videowalk does",
     ),
+    "colorizer": colorizer,
     "frame-order-resnet": order_of_resnet,
+    "resnet-maps": resnet_maps,
     "shuffle-and-learn": shuffle_and_learn,
+    "timecycle": timecycle,
 }
+
+
+if __name__ == "__main__":
+    training()

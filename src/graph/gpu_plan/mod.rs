@@ -4,6 +4,7 @@
 mod build;
 mod cut;
 mod profile;
+mod rows;
 
 use std::collections::HashMap;
 use std::fmt;
@@ -153,6 +154,11 @@ impl GpuPlan {
     pub fn run(&self, inputs: &[(&str, Tensor)]) -> Result<Outputs> {
         let _running = self.running.lock().unwrap_or_else(PoisonError::into_inner);
         self.upload(inputs)?;
+        self.outputs()
+    }
+
+    /// Runs and downloads the outputs.
+    fn outputs(&self) -> Result<Outputs> {
         self.execute()?;
         let values: Vec<Value> = self.graph.outputs.iter().map(|(_, v)| *v).collect();
         let tensors = self.download(&values)?;
