@@ -52,7 +52,7 @@ impl Crw {
         let maps = g.scope("maps", |g| g.norm(third, None, None, &Norm::over(NormMode::L2, &[-1])))?;
         g.output("maps", maps)?;
         if self.maps.is_some() {
-            nn::left_out(&g.shape(third).to_vec(), |g, x| self.node(g, x, weights))?;
+            nn::left_out(g.shape(third), |g, x| self.node(g, x, weights))?;
             return Ok(graph);
         }
         let x = self.node(g, third, weights)?;

@@ -83,7 +83,7 @@ impl ResNet {
             let x = self.stages(g, x, weights, &[1, 2, 1])?;
             let maps = g.scope("maps", |g| g.norm(x, None, None, &Norm::over(NormMode::L2, &[-1])))?;
             g.output("maps", maps)?;
-            nn::left_out(&g.shape(x).to_vec(), |g, x| {
+            nn::left_out(g.shape(x), |g, x| {
                 let x = self.stage(g, x, weights, 3, 2)?;
                 self.head(g, x, weights)
             })?;

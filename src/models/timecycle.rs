@@ -124,7 +124,7 @@ impl TimeCycle {
     fn encode(&self, g: &mut Graph, x: Value, w: &Weights) -> Result<Value> {
         let x = scope(g, w, "encoderVideo", |g, w| {
             let x = self.encoder.stages(g, x, w, &[1, 2, 1])?;
-            nn::left_out(&g.shape(x).to_vec(), |g, x| self.encoder.stage(g, x, w, 3, 2))?;
+            nn::left_out(g.shape(x), |g, x| self.encoder.stage(g, x, w, 3, 2))?;
             Ok(x)
         })?;
         let conv = Conv::new(self.embedding, [1; 3]);

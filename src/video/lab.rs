@@ -13,8 +13,8 @@ const TO_XYZ: [[f32; 3]; 3] =
 /// XYZ to linear sRGB: the inverse.
 const FROM_XYZ: [[f32; 3]; 3] = [
     [3.240_481_3, -1.537_151_5, -0.498_536_3],
-    [-0.969_254_95, 1.875_99, 0.041_555_926],
-    [0.055_646_64, -0.204_041_34, 1.057_311_1],
+    [-0.969_255, 1.875_99, 0.041_555_926],
+    [0.055_646_64, -0.204_041_34, 1.057_311],
 ];
 
 /// White, D65.
@@ -114,7 +114,10 @@ mod tests {
     #[test]
     fn colors_lie_on_any_lightness() {
         let frame = Frame::new(2, 1, vec![200, 30, 40, 10, 120, 60]).unwrap();
-        assert_eq!(from_lab(&frame.uncolored(), &frame.colors([1, 2]).unwrap()).unwrap(), frame);
+        let back = from_lab(&frame.uncolored(), &frame.colors([1, 2]).unwrap()).unwrap();
+        // Lightness was rounded to a level on the way, and colours are steeper in it than greys.
+        let near = back.rgb().iter().zip(frame.rgb()).all(|(a, b)| a.abs_diff(*b) <= 2);
+        assert!(near, "{:?}, {:?}", back.rgb(), frame.rgb());
         assert!(frame.uncolored().rgb().chunks(3).all(|p| p[0] == p[1] && p[1] == p[2]));
         assert!(from_lab(&frame, &Tensor::from_fn(&[1, 2, 3], |_| 0.0).unwrap()).is_err());
     }

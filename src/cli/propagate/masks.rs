@@ -50,7 +50,7 @@ impl Propagate {
         let first = mask.shares(walk.places())?;
         let bar = output::rate_bar("frames", total);
         let mut count = 0;
-        let frames = std::iter::from_fn(|| {
+        let mut frames = std::iter::from_fn(|| {
             let drawn = self.step(&mut walk, &mask, &first, count).transpose();
             count += usize::from(matches!(drawn, Some(Ok(_))));
             bar.set_position(count as u64);
@@ -58,7 +58,7 @@ impl Propagate {
         });
         match &self.video {
             Some(path) => write::movie(path, rate, frames)?,
-            None => frames.map(|frame| frame.map(drop)).collect::<Result<()>>()?,
+            None => frames.try_for_each(|frame| frame.map(drop))?,
         }
         bar.finish_and_clear();
         self.carry.report(&walk, count, start, ("objects", mask.objects().len() - 1))
