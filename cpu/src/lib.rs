@@ -10,9 +10,15 @@
 
 pub mod activation;
 pub mod attention;
+pub mod binary;
 pub mod conv3d;
 pub mod linear;
 mod math;
+pub mod matmul;
+pub mod norm;
+pub mod permute;
+pub mod pool3d;
 mod product;
+pub mod softmax;
 
 pub use product::all_finite;

@@ -66,35 +66,6 @@ impl Right for Matrix<'_> {
     }
 }
 
-/// The same matrix with rows and columns changed.
-#[derive(Clone, Copy)]
-pub(crate) struct Transposed<'a>(pub(crate) Matrix<'a>);
-
-impl Left for Transposed<'_> {
-    fn read(&self, row: usize, depth: usize, to: &mut [f32]) {
-        let Matrix { data, step } = self.0;
-        for (to, from) in to.iter_mut().zip(data[depth * step + row..].iter().step_by(step)) {
-            *to = *from;
-        }
-    }
-}
-
-impl Right for Transposed<'_> {
-    fn read(&self, depth: usize, column: usize, columns: usize, width: usize, panel: &mut [f32]) {
-        let Matrix { data, step } = self.0;
-        let length = panel.len() / width;
-        if columns < width {
-            panel.fill(0.0);
-        }
-        for j in 0..columns {
-            let from = &data[(column + j) * step + depth..][..length];
-            for (to, from) in panel[j..].iter_mut().step_by(width).zip(from) {
-                *to = *from;
-            }
-        }
-    }
-}
-
 /// Memory that one thread works in.
 #[derive(Default)]
 struct Scratch {
@@ -267,6 +238,14 @@ fn blocks(rows: usize, columns: usize) -> [usize; 2] {
     block
 }
 
+/// `y ← y + x`, as far as `y` goes.
+#[inline]
+pub(crate) fn add(y: &mut [f32], x: &[f32]) {
+    for (y, x) in y.iter_mut().zip(x) {
+        *y += x;
+    }
+}
+
 /// Whether none of the numbers is NaN or infinite.
 pub fn all_finite(x: &[f32]) -> bool {
     let level = Level::new();
@@ -296,16 +275,10 @@ mod tests {
             for (i, w) in want.iter_mut().enumerate() {
                 *w = (0..k).map(|d| a[i / n * k + d] * b[d * n + i % n]).sum();
             }
-            let (mut y, mut z) = (vec![f32::NAN; m * n], vec![f32::NAN; m * n]);
+            let mut y = vec![f32::NAN; m * n];
             let (left, right) = (Matrix { data: &a, step: k }, Matrix { data: &b, step: n });
             product((&left, &right), k, &mut y, [n, 0, n], |_, _, _| {});
             assert_eq!(y, want, "{m} {k} {n}");
-            let turned: Vec<f32> = (0..m * k).map(|i| a[i % m * k + i / m]).collect();
-            let columns: Vec<f32> = (0..k * n).map(|i| b[i % k * n + i / k]).collect();
-            let left = Transposed(Matrix { data: &turned, step: m });
-            let right = Transposed(Matrix { data: &columns, step: k });
-            product((&left, &right), k, &mut z, [n, 0, n], |_, _, _| {});
-            assert_eq!(z, want, "{m} {k} {n} transposed");
         }
     }
 
