@@ -35,6 +35,9 @@ pub struct Attention {
     pub scale: f32,
 }
 
+/// Told sequence, head and the query's place in its sequence, makes scores of scaled products; see [`attention`].
+pub type Added<'a> = &'a (dyn Fn(usize, usize, usize, &mut [f32]) + Sync);
+
 /// Some rows of a tensor.
 struct Rows<'a> {
     data: &'a [f32],
@@ -98,11 +101,7 @@ struct Task<'a> {
 /// query. `added` is given sequence, head, the query's place in its sequence and the scaled products with the keys of the
 /// sequence, of which it makes the scores. A query whose scores are all −∞ gives zeros, one with a score of NaN or +∞
 /// gives NaN; values must be finite.
-pub fn attention(
-    [q, k, v]: [&[f32]; 3],
-    a: &Attention,
-    added: impl Fn(usize, usize, usize, &mut [f32]) + Sync,
-) -> Vec<f32> {
+pub fn attention([q, k, v]: [&[f32]; 3], a: &Attention, added: Added<'_>) -> Vec<f32> {
     let rows = q.len() / a.steps[0];
     let mut out = vec![0.0; rows * a.heads * a.width];
     let mut pieces: Vec<Option<&mut [f32]>> = out.chunks_mut(a.width).map(Some).collect();
@@ -179,7 +178,7 @@ pub(crate) fn exponentials(row: &mut [f32]) -> f32 {
 
 /// The largest number that is not NaN; −∞ if there is none.
 #[inline(always)]
-fn largest(x: &[f32]) -> f32 {
+pub(crate) fn largest(x: &[f32]) -> f32 {
     let more = |m: &mut f32, x: f32| *m = if x > *m { x } else { *m };
     let mut lanes = [f32::NEG_INFINITY; LANES];
     let (parts, rest) = x.as_chunks::<LANES>();
@@ -206,9 +205,9 @@ mod tests {
     fn one_query_and_two_keys() {
         let ln2 = std::f32::consts::LN_2;
         // Scores 0 and ln 2: weights 1/3 and 2/3.
-        let y = attention([&[ln2], &[0.0, 1.0], &[3.0, 6.0]], &plain(2), |_, _, _, _| {});
+        let y = attention([&[ln2], &[0.0, 1.0], &[3.0, 6.0]], &plain(2), &|_, _, _, _| {});
         assert!((y[0] - 5.0).abs() < 1e-6, "{y:?}");
-        let y = attention([&[ln2], &[0.0, 1.0], &[3.0, 6.0]], &plain(2), |_, _, _, s| s[0] += ln2);
+        let y = attention([&[ln2], &[0.0, 1.0], &[3.0, 6.0]], &plain(2), &|_, _, _, s| s[0] += ln2);
         assert!((y[0] - 4.5).abs() < 1e-6, "{y:?}");
     }
 
@@ -216,7 +215,7 @@ mod tests {
     fn scores_that_are_not_finite() {
         let low = f32::NEG_INFINITY;
         let with = |scores: [f32; 2]| {
-            attention([&[1.0], &[0.0, 0.0], &[3.0, 6.0]], &plain(2), |_, _, _, s| s.copy_from_slice(&scores))
+            attention([&[1.0], &[0.0, 0.0], &[3.0, 6.0]], &plain(2), &|_, _, _, s| s.copy_from_slice(&scores))
                 [0]
         };
         assert_eq!(with([0.0, low]), 3.0);
@@ -235,6 +234,6 @@ mod tests {
         let sequences = vec![[of(0), of(0)], [of(1), of(1)]];
         let a = Attention { sequences, heads: 2, width: 1, steps: [2; 3], starts: [0; 3], scale: 1.0 };
         let zeros = vec![0.0; 2 * tokens];
-        assert_eq!(attention([&zeros, &zeros, &v], &a, |_, _, _, _| {}), v);
+        assert_eq!(attention([&zeros, &zeros, &v], &a, &|_, _, _, _| {}), v);
     }
 }

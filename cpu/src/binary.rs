@@ -3,6 +3,8 @@
 use fearless_simd::{Level, dispatch};
 use rayon::prelude::*;
 
+use crate::Finish;
+
 /// Elements of a task, about.
 const PART: usize = 1 << 14;
 
@@ -21,7 +23,7 @@ pub enum Function {
 
 /// The function of every pair, then `finish`. `b` is as long as `a`, or as long as some of the last axes of `a` together:
 /// then it is repeated.
-pub fn binary(a: &[f32], b: &[f32], function: Function, finish: impl Fn(&mut [f32]) + Sync) -> Vec<f32> {
+pub fn binary(a: &[f32], b: &[f32], function: Function, finish: Finish<'_>) -> Vec<f32> {
     let level = Level::new();
     let mut y = vec![0.0; a.len()];
     // A part is some rows, or a piece of the only one.
@@ -65,7 +67,7 @@ mod tests {
                 (Function::Multiply, |a, b| a * b),
                 (Function::Divide, |a, b| a / b),
             ] {
-                let y = binary(&a, &b, function, |y| y.iter_mut().for_each(|y| *y += 0.5));
+                let y = binary(&a, &b, function, &|y| y.iter_mut().for_each(|y| *y += 0.5));
                 let wrong = y.iter().enumerate().find(|(i, y)| **y != f(a[*i], b[i % length]) + 0.5);
                 assert!(wrong.is_none(), "{rows} {length} {function:?} {wrong:?}");
             }

@@ -3,6 +3,7 @@
 use fearless_simd::{Level, dispatch};
 use rayon::prelude::*;
 
+use crate::Finish;
 use crate::product::{Left, Matrix, add, product};
 
 /// What lies outside the input.
@@ -142,7 +143,7 @@ pub fn conv3d(
     w: &[f32],
     [bias, addend]: [Option<&[f32]>; 2],
     conv: &Conv3d,
-    finish: impl Fn(&mut [f32]) + Sync,
+    finish: Finish<'_>,
 ) -> Vec<f32> {
     let columns = conv.output[4];
     let finish = |row: usize, column: usize, y: &mut [f32]| {
@@ -241,11 +242,11 @@ mod tests {
                 dilation: [1; 3],
                 groups,
             };
-            let y = conv3d(&x, &w, [Some(&[1.0, 2.0, 3.0, 4.0]), None], &conv, |_| {});
+            let y = conv3d(&x, &w, [Some(&[1.0, 2.0, 3.0, 4.0]), None], &conv, &|_| {});
             for (i, (y, x)) in y.iter().zip(&x).enumerate() {
                 assert_eq!(*y, 2.0 * x + (i % 4 + 1) as f32, "{groups} {i}");
             }
-            let y = conv3d(&x, &w, [None, Some(&x)], &conv, |y| y.iter_mut().for_each(|y| *y = -*y));
+            let y = conv3d(&x, &w, [None, Some(&x)], &conv, &|y| y.iter_mut().for_each(|y| *y = -*y));
             assert!(y.iter().zip(&x).all(|(y, x)| *y == -3.0 * x));
         }
     }
@@ -269,12 +270,12 @@ mod tests {
                 dilation: [1; 3],
                 groups: 1,
             };
-            let y = conv3d(&[1.0, 2.0, 3.0], &[1.0], [None; 2], &conv, |_| {});
+            let y = conv3d(&[1.0, 2.0, 3.0], &[1.0], [None; 2], &conv, &|_| {});
             assert_eq!(y, want, "{outside:?}");
             // The same of two channels that see each other.
             let two = Conv3d { input: [1, 1, 1, 3, 2], output: [1, 1, 1, 6, 2], ..conv };
             let x = [1.0, 0.0, 2.0, 0.0, 3.0, 0.0];
-            let y = conv3d(&x, &[1.0, 1.0, 5.0, 5.0], [None; 2], &two, |_| {});
+            let y = conv3d(&x, &[1.0, 1.0, 5.0, 5.0], [None; 2], &two, &|_| {});
             assert!(y.chunks(2).zip(want).all(|(y, w)| y == [w; 2]), "{outside:?} {y:?}");
         }
     }

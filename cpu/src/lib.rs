@@ -22,3 +22,7 @@ mod product;
 pub mod softmax;
 
 pub use product::all_finite;
+
+/// What is done in the end with parts of an output, each element of which is in one: an activation. Nothing public here is
+/// generic, or it would be compiled as its callers are, in tests hardly optimised.
+pub type Finish<'a> = &'a (dyn Fn(&mut [f32]) + Sync);

@@ -3,6 +3,7 @@
 use fearless_simd::{Level, dispatch};
 use rayon::prelude::*;
 
+use crate::Finish;
 use crate::product::{Matrix, add, product};
 
 /// Up to so many rows the weights are read once for each of them and copied for none.
@@ -18,7 +19,7 @@ pub fn linear(
     w: &[f32],
     [bias, addend]: [Option<&[f32]>; 2],
     [inputs, outputs]: [usize; 2],
-    finish: impl Fn(&mut [f32]) + Sync,
+    finish: Finish<'_>,
 ) -> Vec<f32> {
     let rows = x.len() / inputs;
     let mut out = vec![0.0; rows * outputs];
@@ -79,7 +80,7 @@ mod tests {
             let w: Vec<f32> = (0..inputs * outputs).map(number).collect();
             let addend: Vec<f32> = (0..rows * outputs).map(number).collect();
             let bias: Vec<f32> = (0..outputs).map(number).collect();
-            let y = linear(&x, &w, [Some(&bias), Some(&addend)], [inputs, outputs], |y| y[0] += 0.5);
+            let y = linear(&x, &w, [Some(&bias), Some(&addend)], [inputs, outputs], &|y| y[0] += 0.5);
             for (i, y) in y.iter().enumerate() {
                 let (row, column) = (i / outputs, i % outputs);
                 let sum: f32 = (0..inputs).map(|k| x[row * inputs + k] * w[k * outputs + column]).sum();

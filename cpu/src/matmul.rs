@@ -2,6 +2,7 @@
 
 use rayon::prelude::*;
 
+use crate::Finish;
 use crate::permute::strided;
 use crate::product::{Left, Right, product};
 
@@ -64,7 +65,7 @@ pub fn matmul(
     batches: &[Axis],
     [rows, columns, depth]: [Axis; 3],
     scale: f32,
-    finish: impl Fn(&mut [f32]) + Sync,
+    finish: Finish<'_>,
 ) -> Vec<f32> {
     let count: usize = batches.iter().map(|axis| axis.length).product();
     let plane = rows.length * columns.length;
@@ -110,7 +111,7 @@ mod tests {
     fn orders_of_axes() {
         let x = [1.0, 2.0, 3.0, 4.0];
         let (rows, columns, depth) = (axis(2, 2, 0, 2), axis(2, 0, 1, 1), axis(2, 1, 2, 0));
-        let of = |axes, scale| matmul([&x, &x], &[], axes, scale, |_| {});
+        let of = |axes, scale| matmul([&x, &x], &[], axes, scale, &|_| {});
         assert_eq!(of([rows, columns, depth], 1.0), [7.0, 10.0, 15.0, 22.0]);
         let turned = [rows, axis(2, 0, 2, 1), axis(2, 1, 1, 0)];
         assert_eq!(of(turned, 2.0), [10.0, 22.0, 22.0, 50.0]);
@@ -123,6 +124,6 @@ mod tests {
         let (a, b) = ([1.0, 2.0, 3.0, 4.0], [5.0, 6.0, 7.0, 8.0]);
         let batches = [axis(2, 2, 0, 1)];
         let axes = [axis(1, 0, 0, 0), axis(2, 0, 1, 2), axis(2, 1, 2, 0)];
-        assert_eq!(matmul([&a, &b], &batches, axes, 1.0, |_| {}), [19.0, 43.0, 22.0, 50.0]);
+        assert_eq!(matmul([&a, &b], &batches, axes, 1.0, &|_| {}), [19.0, 43.0, 22.0, 50.0]);
     }
 }

@@ -3,6 +3,8 @@
 use fearless_simd::{Level, dispatch};
 use rayon::prelude::*;
 
+use crate::Finish;
+
 /// Lanes that sums are made in.
 const LANES: usize = 8;
 
@@ -27,7 +29,7 @@ pub fn norm(
     length: usize,
     (mode, eps): (Mode, f64),
     [weight, bias]: [Option<&[f32]>; 2],
-    finish: impl Fn(&mut [f32]) + Sync,
+    finish: Finish<'_>,
 ) -> Vec<f32> {
     let level = Level::new();
     let mut y = vec![0.0; x.len()];
@@ -80,7 +82,7 @@ mod tests {
 
     #[test]
     fn each_mode_by_hand() {
-        let of = |x: &[f32], mode| norm(x, 2, mode, [None; 2], |_| {});
+        let of = |x: &[f32], mode| norm(x, 2, mode, [None; 2], &|_| {});
         // Mean 5, variance 16 (and eps 9): deviations −4 and 4, by 5. Mean 7, variance 0.
         assert_eq!(of(&[1.0, 9.0, 7.0, 7.0], (Mode::Layer, 9.0)), [-0.8, 0.8, 0.0, 0.0]);
         // Mean of the squares 12.5, eps 3.5: root 4.
@@ -95,7 +97,7 @@ mod tests {
     fn factors_and_summands() {
         let x: Vec<f32> = (0..38).map(|i| if i % 2 == 0 { 1e6 + 1.0 } else { 1e6 - 1.0 }).collect();
         let weight: Vec<f32> = (0..38).map(|i| i as f32).collect();
-        let y = norm(&x, 38, (Mode::Layer, 0.0), [Some(&weight), Some(&[1.0; 38])], |y| y[0] = 99.0);
+        let y = norm(&x, 38, (Mode::Layer, 0.0), [Some(&weight), Some(&[1.0; 38])], &|y| y[0] = 99.0);
         assert_eq!(y[..4], [99.0, 0.0, 3.0, -2.0]);
     }
 }

@@ -6,7 +6,16 @@ use rayon::prelude::*;
 const PART: usize = 1 << 14;
 
 /// A tensor of which element `[i, j, …]` is `x[first + i·stepᵢ + j·stepⱼ + …]`; each axis is its length and its step.
-pub fn strided<T: Copy + Send + Sync>(x: &[T], first: usize, axes: &[(usize, isize)]) -> Vec<T> {
+pub fn floats(x: &[f32], first: usize, axes: &[(usize, isize)]) -> Vec<f32> {
+    strided(x, first, axes)
+}
+
+/// The same of integers.
+pub fn integers(x: &[i32], first: usize, axes: &[(usize, isize)]) -> Vec<i32> {
+    strided(x, first, axes)
+}
+
+pub(crate) fn strided<T: Copy + Send + Sync>(x: &[T], first: usize, axes: &[(usize, isize)]) -> Vec<T> {
     // Axes that go on in the same way are one.
     let mut merged: Vec<(usize, isize)> = Vec::new();
     for &(length, step) in axes.iter().filter(|(length, _)| *length != 1) {

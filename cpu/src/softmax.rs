@@ -3,7 +3,7 @@
 use fearless_simd::{Level, dispatch};
 use rayon::prelude::*;
 
-use crate::attention::exponentials;
+use crate::attention::{exponentials, largest};
 
 /// Elements of a task, about.
 const PART: usize = 1 << 14;
@@ -15,12 +15,21 @@ pub fn softmax(x: &[f32], length: usize, temperature: f32) -> Vec<f32> {
     let part = (PART / length).max(1) * length;
     y.par_chunks_mut(part).zip(x.par_chunks(part)).for_each(|(y, x)| {
         for (y, x) in y.chunks_mut(length).zip(x.chunks(length)) {
-            y.iter_mut().zip(x).for_each(|(y, x)| *y = x / temperature);
-            let whole = dispatch!(level, _ => exponentials(y));
+            y.copy_from_slice(x);
+            let whole = dispatch!(level, _ => weights(y, temperature));
             y.iter_mut().for_each(|y| *y /= whole);
         }
     });
     y
+}
+
+/// The largest is taken off first: a quotient of large numbers would round more than their difference.
+#[inline(always)]
+fn weights(y: &mut [f32], temperature: f32) -> f32 {
+    let most = largest(y);
+    let most = if most.is_finite() { most } else { 0.0 };
+    y.iter_mut().for_each(|y| *y = (*y - most) / temperature);
+    exponentials(y)
 }
 
 #[cfg(test)]

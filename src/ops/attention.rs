@@ -383,7 +383,7 @@ impl Op for Attention {
             starts: [0, at, 2 * at],
             scale: self.scale(width),
         };
-        let y = fast::attention([q, k, v], &a, |sequence, head, position, scores| {
+        let y = fast::attention([q, k, v], &a, &|sequence, head, position, scores| {
             let n = sequence / s.sequences;
             if let Some(bias) = bias {
                 self.add_bias(bias, [n, head, position], &s, scores);

@@ -317,7 +317,7 @@ impl Op for BinaryOp {
         if a.dtype() == DType::I32 || !repeats {
             return self.reference(inputs);
         }
-        let y = fast::binary(a.f32s()?, b.f32s()?, function, |y| self.activation.apply_all(y));
+        let y = fast::binary(a.f32s()?, b.f32s()?, function, &|y| self.activation.apply_all(y));
         Ok(vec![Tensor::new(a.shape(), y)?])
     }
 

@@ -315,7 +315,7 @@ impl Op for Conv3d {
         let (own, addend) = inputs.split_at(self.own_inputs(inputs.len()));
         let after =
             [own.get(2).map(Tensor::f32s).transpose()?, addend.first().map(Tensor::f32s).transpose()?];
-        let y = fast::conv3d(inputs[0].f32s()?, weight, after, &conv, |y| self.activation.apply_all(y));
+        let y = fast::conv3d(inputs[0].f32s()?, weight, after, &conv, &|y| self.activation.apply_all(y));
         Ok(vec![Tensor::new(&output, y)?])
     }
 

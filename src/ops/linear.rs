@@ -132,7 +132,7 @@ impl Op for Linear {
         let (own, addend) = inputs.split_at(self.own_inputs(inputs.len()));
         let after =
             [own.get(2).map(Tensor::f32s).transpose()?, addend.first().map(Tensor::f32s).transpose()?];
-        let y = fast::linear(inputs[0].f32s()?, inputs[1].f32s()?, after, [rows, columns], |y| {
+        let y = fast::linear(inputs[0].f32s()?, inputs[1].f32s()?, after, [rows, columns], &|y| {
             self.activation.apply_all(y);
         });
         Ok(vec![with_columns(&inputs[0], columns, y)?])

@@ -277,7 +277,7 @@ impl Op for Matmul {
         let axis = |x: &Axis| fast::Axis { length: x.length, a: x.a, b: x.b, out: x.out };
         let batches: Vec<_> = g.batches.iter().map(axis).collect();
         let axes = [axis(&g.rows), axis(&g.columns), axis(&g.depth)];
-        let y = fast::matmul([a.f32s()?, b.f32s()?], &batches, axes, self.scale, |y| {
+        let y = fast::matmul([a.f32s()?, b.f32s()?], &batches, axes, self.scale, &|y| {
             self.activation.apply_all(y);
         });
         Ok(vec![Tensor::new(&output, y)?])

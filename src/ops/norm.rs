@@ -276,7 +276,7 @@ impl Op for Norm {
             length,
             (mode, self.chosen_eps().into()),
             [optional(1)?, optional(2)?],
-            |y| self.activation.apply_all(y),
+            &|y| self.activation.apply_all(y),
         );
         Ok(vec![Tensor::new(shape, y)?])
     }

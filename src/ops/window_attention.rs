@@ -251,7 +251,7 @@ impl Op for WindowAttention {
             starts: [0, channels, 2 * channels],
             scale: self.scale(a.width),
         };
-        let y = fast::attention([qkv; 3], &attention, |sequence, head, position, scores| {
+        let y = fast::attention([qkv; 3], &attention, &|sequence, head, position, scores| {
             let members = &windows[sequence % windows.len()];
             let own = regions[members[position]];
             let rows = &rows[position * length..][..length];

@@ -108,15 +108,15 @@ impl Op for Sabotage {
             2 => y[17] = 0.0,
             3 => y[17] = f32::NAN,
             6 => y.rotate_left(1),
-            9 if rayon::current_num_threads() > 1 => y.iter_mut().for_each(|y| *y = y.next_up()),
+            9 if rayon::current_num_threads() > 1 => y.iter_mut().for_each(|y| *y *= 1.002),
             _ => {}
         }
         Ok(vec![Tensor::new(inputs[0].shape(), y)?])
     }
 
-    /// The last fault is within the bound.
+    /// The last fault is within the bound, and shows in 16 bits too.
     fn bounds(&self, _: &[Tensor], reference: &[Tensor]) -> Result<Vec<Bound>> {
-        Ok(vec![Bound::relative(&reference[0], 1e-6, 1e-6)?])
+        Ok(vec![Bound::relative(&reference[0], 0.004, 0.0)?])
     }
 
     fn flops(&self, _: &[TensorType], outputs: &[TensorType]) -> u64 {
