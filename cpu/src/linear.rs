@@ -55,9 +55,9 @@ fn row_sums(x: &[f32], w: &[f32], step: usize, y: &mut [f32]) {
     let (fours, rest) = x.as_chunks::<4>();
     for (i, x) in fours.iter().enumerate() {
         let row = |k: usize| &w[(4 * i + k) * step..][..n];
-        let (a, b, c, d) = (row(0), row(1), row(2), row(3));
-        for j in 0..n {
-            y[j] += (x[0] * a[j] + x[1] * b[j]) + (x[2] * c[j] + x[3] * d[j]);
+        let pairs = row(0).iter().zip(row(1)).zip(row(2).iter().zip(row(3)));
+        for (y, ((a, b), (c, d))) in y.iter_mut().zip(pairs) {
+            *y += (x[0] * a + x[1] * b) + (x[2] * c + x[3] * d);
         }
     }
     for (k, x) in rest.iter().enumerate() {

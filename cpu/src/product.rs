@@ -164,20 +164,21 @@ fn tiles<S: Simd, const R: usize, const V: usize>(
             let Some(group) = group.first_chunk::<R>() else { continue };
             let mut tile = [[S::f32s::splat(simd, 0.0); V]; R];
             for (k, b) in (0..DEPTH).zip(panel.chunks_exact(width)) {
-                let b: [S::f32s; V] =
-                    std::array::from_fn(|v| S::f32s::from_slice(simd, &b[v * lanes..(v + 1) * lanes]));
-                for r in 0..R {
-                    let x = S::f32s::splat(simd, group[r][k]);
-                    for v in 0..V {
-                        tile[r][v] = x.mul_add(b[v], tile[r][v]);
+                let mut of_b = [S::f32s::splat(simd, 0.0); V];
+                for (v, of_b) in of_b.iter_mut().enumerate() {
+                    *of_b = S::f32s::from_slice(simd, &b[v * lanes..(v + 1) * lanes]);
+                }
+                for (sums, row) in tile.iter_mut().zip(group) {
+                    let x = S::f32s::splat(simd, row[k]);
+                    for (sum, b) in sums.iter_mut().zip(&of_b) {
+                        *sum = x.mul_add(*b, *sum);
                     }
                 }
             }
-            for r in 0..R {
+            for (r, tile) in tile.iter().enumerate() {
                 let row = &mut sums[(g * R + r) * step + p * width..][..width];
-                for v in 0..V {
-                    let part = &mut row[v * lanes..(v + 1) * lanes];
-                    (S::f32s::from_slice(simd, part) + tile[r][v]).store_slice(part);
+                for (part, tile) in row.chunks_exact_mut(lanes).zip(tile) {
+                    (S::f32s::from_slice(simd, part) + *tile).store_slice(part);
                 }
             }
         }
