@@ -88,9 +88,12 @@ fn demo_names_the_motion() {
 
 #[test]
 fn demo_is_right_about_unseen_clips() {
-    let json = json(&kinetograph(&["demo", "--evaluate", "16", "--json"]));
-    assert_eq!(json["clips"], 16);
-    assert!(json["accuracy"].as_f64().unwrap() > 0.9, "{json}");
+    for name in ["c3d", "gru-rcn", "mvit"] {
+        let json = json(&kinetograph(&["demo", "--model", name, "--evaluate", "16", "--json"]));
+        assert_eq!((&json["network"], &json["clips"]), (&name.into(), &16.into()));
+        assert!(json["accuracy"].as_f64().unwrap() > 0.9, "{json}");
+    }
+    fails(&["demo", "--model", "resnet"], 2, &["`resnet`", "c3d, gru-rcn, mvit"]);
 }
 
 #[test]

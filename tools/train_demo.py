@@ -69,7 +69,7 @@ class C3d(nn.Module):
     """C3D; with batch norm and dropout while it is trained."""
 
     mean, std = [0.5] * 3, [0.5] * 3
-    defaults = {"epochs": 6, "rate": 3e-3}
+    defaults = {"clips": 4000, "epochs": 6, "rate": 3e-3}
     # name, channels in and out, pooling window after it (None: no pooling)
     convs = [
         ("conv1", 3, 8, (1, 2, 2)),
@@ -132,7 +132,7 @@ class GruRcn(nn.Module):
     """GRUs over the maps after VGG-16's poolings from the second on, and over its last hidden layer."""
 
     mean, std = [0.485, 0.456, 0.406], [0.229, 0.224, 0.225]
-    defaults = {"epochs": 8, "rate": 3e-3}
+    defaults = {"clips": 2500, "epochs": 6, "rate": 3e-3}
     width, features, hidden = 4, 64, [16, 24, 32, 32, 32]
 
     def __init__(self):
@@ -225,7 +225,7 @@ class Mvit(nn.Module):
     """torchvision's MViT."""
 
     mean, std = [0.45] * 3, [0.225] * 3
-    defaults = {"epochs": 20, "rate": 2e-3}
+    defaults = {"clips": 2500, "epochs": 12, "rate": 2e-3}
 
     def __init__(self):
         super().__init__()
@@ -351,7 +351,7 @@ def main():
     parser.add_argument("--model", choices=NETWORKS, default="c3d")
     parser.add_argument("--kinetograph", default="target/release/kinetograph", help="the command that renders")
     parser.add_argument("--output", help="default: assets/demo-MODEL.safetensors")
-    parser.add_argument("--clips", type=int, default=4000, help="training clips")
+    parser.add_argument("--clips", type=int, help="training clips")
     parser.add_argument("--epochs", type=int)
     parser.add_argument("--batch", type=int, default=16)
     parser.add_argument("--rate", type=float, help="highest learning rate")
