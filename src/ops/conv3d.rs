@@ -12,7 +12,8 @@ use super::{Door, Layout, Padding, PaddingMode, Port};
 use crate::error::{At, Error, Result};
 use crate::gpu::Kernel;
 use crate::graph::{
-    Activation, Bound, ChannelAffine, Dispatch, Family, Graph, Op, Operand, Recorder, TensorType, Traits, Value,
+    Activation, Bound, ChannelAffine, Dispatch, Family, Graph, Op, Operand, Recorder, TensorType, Traits,
+    Value,
 };
 use crate::shape::Shape;
 use crate::tensor::Tensor;

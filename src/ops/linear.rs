@@ -10,7 +10,8 @@ use super::{Door, Layout, Port};
 use crate::error::{Error, Result};
 use crate::gpu::Kernel;
 use crate::graph::{
-    Activation, Bound, ChannelAffine, Dispatch, Family, Graph, Op, Operand, Recorder, TensorType, Traits, Value,
+    Activation, Bound, ChannelAffine, Dispatch, Family, Graph, Op, Operand, Recorder, TensorType, Traits,
+    Value,
 };
 use crate::tensor::Tensor;
 use crate::{kernel, params};

@@ -176,7 +176,7 @@ mod tests {
             let (a, b) = (t.rows() * TILE_DEPTH / 4, t.columns() / 4 * TILE_DEPTH);
             assert!(a % t.lanes() == 0 && b % t.lanes() == 0, "{t:?}");
             assert!(2 * (a + b) * 16 <= 16 << 10, "{t:?}");
-            assert!(t.lanes() <= 256 && UNIT_LANES % t.lanes() == 0, "{t:?}");
+            assert!(t.lanes() <= 256 && UNIT_LANES.is_multiple_of(t.lanes()), "{t:?}");
         }
     }
 
@@ -199,7 +199,7 @@ mod tests {
             for rows in [1, 33, 98, 5000] {
                 let t = Tiling::choose(2, rows, 96, depth, true);
                 assert!(t.slices * t.slice_depth >= depth && (t.slices - 1) * t.slice_depth < depth, "{t:?}");
-                assert!(t.slices == 1 || t.slice_depth % TILE_DEPTH == 0, "{t:?}");
+                assert!(t.slices == 1 || t.slice_depth.is_multiple_of(TILE_DEPTH), "{t:?}");
                 assert_eq!(t.scratch().is_empty(), t.slices == 1);
             }
         }
