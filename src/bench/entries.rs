@@ -5,8 +5,8 @@ use crate::error::Result;
 use crate::graph::{Activation, Graph, Value};
 use crate::models;
 use crate::ops::{
-    Attention, Conv3d, ConvTranspose3d, Distance, GroupNorm, Matmul, Norm, NormMode, Over, Pool3d, Resize, Softmax,
-    WindowAttention,
+    Attention, Conv3d, ConvTranspose3d, Distance, GroupNorm, Matmul, Norm, NormMode, Over, Pool3d, Resize,
+    Softmax, WindowAttention,
 };
 use crate::shape::Shape;
 use crate::weights::Weights;
@@ -126,20 +126,12 @@ const CONVOLUTIONS: [Convolution; 17] = [
     conv("c3d-conv4b", [4, 14, 14], [512, 512]),
     conv("c3d-conv5a", [2, 7, 7], [512, 512]),
     conv("c3d-conv5b", [2, 7, 7], [512, 512]),
-    Convolution {
-        kernel: [7; 3],
-        stride: [2; 3],
-        ..conv("i3d-stem", [16, 224, 224], [3, 64])
-    },
+    Convolution { kernel: [7; 3], stride: [2; 3], ..conv("i3d-stem", [16, 224, 224], [3, 64]) },
     Convolution { kernel: [1, 3, 3], ..conv("r2plus1d-space", [16, 56, 56], [64, 144]) },
     Convolution { kernel: [3, 1, 1], ..conv("r2plus1d-time", [16, 56, 56], [144, 64]) },
     Convolution { kernel: [1; 3], ..conv("resnet3d-pointwise", [8, 56, 56], [64, 256]) },
     Convolution { stride: [1, 2, 2], kernel: [1, 3, 3], ..conv("resnet3d-strided", [8, 56, 56], [128, 128]) },
-    Convolution {
-        kernel: [5, 1, 1],
-        stride: [8, 1, 1],
-        ..conv("slowfast-lateral", [32, 56, 56], [8, 16])
-    },
+    Convolution { kernel: [5, 1, 1], stride: [8, 1, 1], ..conv("slowfast-lateral", [32, 56, 56], [8, 16]) },
     Convolution { groups: 96, ..conv("mvit-pool", [8, 56, 56], [96, 96]) },
     Convolution {
         kernel: [1, 16, 16],
@@ -188,8 +180,7 @@ const ATTENTION: [(&str, [usize; 3], Over); 3] = [
 ];
 
 /// Vectors, codes, their length.
-const CODES: [(&str, [usize; 3]); 2] =
-    [("vqgan-256", [256, 16384, 256]), ("vqgan-4096", [4096, 16384, 256])];
+const CODES: [(&str, [usize; 3]); 2] = [("vqgan-256", [256, 16384, 256]), ("vqgan-4096", [4096, 16384, 256])];
 
 /// Everything that is measured, networks last.
 pub fn entries() -> Vec<Entry> {
@@ -219,7 +210,8 @@ pub fn entries() -> Vec<Entry> {
     for (name, [frames, places, heads], over) in ATTENTION {
         list.push(Entry::kernel(format!("attention/{name}"), move |b| {
             let qkv = b.input(&[1, frames * places, 3 * heads * 64])?;
-            let attention = Attention { over, frames, ..Attention::heads(heads) };
+            let grid = if over == Over::All { 0 } else { frames };
+            let attention = Attention { over, frames: grid, ..Attention::heads(heads) };
             let y = b.graph.attention_fused(qkv, None, &attention)?;
             b.output(y)
         }));
@@ -271,16 +263,12 @@ fn moving() -> Vec<Entry> {
         b.graph.group_norm(x, None, None, &GroupNorm { num_groups: 32, ..GroupNorm::default() })
     });
     simple("softmax/attention", &[12, 1569, 1569], |b, x| b.graph.softmax(x, &Softmax::default()));
-    simple("activation/gelu-timesformer", &[1, 1569, 3072], |b, x| {
-        b.graph.activation(x, Activation::Gelu)
-    });
+    simple("activation/gelu-timesformer", &[1, 1569, 3072], |b, x| b.graph.activation(x, Activation::Gelu));
     simple("binary/add-resnet", &[1, 8, 56, 56, 256], |b, x| {
         let y = b.input(&[1, 8, 56, 56, 256])?;
         b.graph.add(x, y)
     });
-    simple("permute/frames-to-channels", &[1, 16, 112, 112, 64], |b, x| {
-        b.graph.permute(x, &[0, 4, 1, 2, 3])
-    });
+    simple("permute/frames-to-channels", &[1, 16, 112, 112, 64], |b, x| b.graph.permute(x, &[0, 4, 1, 2, 3]));
     simple("concat/inception", &[1, 8, 28, 28, 128], |b, x| {
         let y = b.input(&[1, 8, 28, 28, 192])?;
         b.graph.concat(&[x, y], -1)
@@ -298,11 +286,12 @@ fn networks() -> Vec<Entry> {
     let mut list = Vec::new();
     for network in models::NETWORKS {
         for variant in network.variants {
-            let name = match network.variants.len() {
-                1 => format!("network/{}", network.name),
-                _ => format!("network/{}-{}", network.name, variant.name),
+            // The usual variant needs no name.
+            let name = match variant.name == network.variants[0].name {
+                true => format!("network/{}", network.name),
+                false => format!("network/{}-{}", network.name, variant.name),
             };
-            let build = |constants| {
+            let build = move |constants| {
                 let weights = match constants {
                     Constants::Random => Weights::random(0),
                     Constants::Unknown => Weights::shapes(),

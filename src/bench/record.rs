@@ -102,7 +102,8 @@ impl Record {
     pub fn read(path: impl AsRef<Path>) -> Result<Record> {
         let path = path.as_ref();
         let read = || {
-            let text = std::fs::read_to_string(path).map_err(|e| Error::bad_input(format!("cannot be read: {e}")))?;
+            let text = std::fs::read_to_string(path)
+                .map_err(|e| Error::bad_input(format!("cannot be read: {e}")))?;
             let record: Record = serde_json::from_str(&text).map_err(|e| {
                 Error::bad_input(format!("is no record of `kinetograph bench --output`: {e}"))
             })?;

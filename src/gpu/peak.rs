@@ -60,7 +60,8 @@ impl Gpu {
         let copied = COPIED.min(binding).min(self.limits().max_buffer_size) / 16 * 16;
         let input = self.buffer("peak's input", copied, usage, false)?;
         let output = self.buffer("peak's output", copied, usage, false)?;
-        let most = (copied / 16 / WORKGROUP).min(u64::from(self.limits().max_compute_workgroups_per_dimension));
+        let most =
+            (copied / 16 / WORKGROUP).min(u64::from(self.limits().max_compute_workgroups_per_dimension));
         let most = most as u32;
         let flops = |groups: u32| f64::from(groups) * WORKGROUP as f64 * f64::from(TURNS) * OPERATIONS;
         let multiply = Run { gpu: self, entry: "peak_multiply_add", buffers: [&input, &output] };

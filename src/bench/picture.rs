@@ -2,9 +2,11 @@
 //! architectures", CACM 2009): operations a second over operations a byte, both logarithmic, under what the device can do.
 
 use std::fmt::Write;
+use std::path::Path;
 
 use super::{Measured, Record};
 use crate::error::{Error, Result};
+use crate::fs::write_atomic;
 
 const WIDTH: f64 = 960.0;
 const HEIGHT: f64 = 560.0;
@@ -55,7 +57,77 @@ fn label(value: f64) -> String {
     if value >= 1.0 { format!("{value}") } else { format!("{value:.*}", (-value.log10()).ceil() as usize) }
 }
 
-/// Draws a record as SVG. Entries that make no operations, such as copies, have no place in it.
+/// What a picture's file holds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Format {
+    /// The picture alone.
+    Svg,
+    /// A page of the picture and the numbers.
+    Html,
+}
+
+/// The format that a file's name asks for.
+///
+/// # Errors
+/// [`crate::ErrorKind::Usage`] for another name than `.svg` and `.html`.
+pub fn format(path: &Path) -> Result<Format> {
+    match path.extension().and_then(|e| e.to_str()) {
+        Some("svg") => Ok(Format::Svg),
+        Some("html") => Ok(Format::Html),
+        _ => Err(Error::usage("a roofline is drawn as .svg or .html").at(path.display())),
+    }
+}
+
+/// Whether there is something to draw: a measured peak, and an entry that makes operations.
+pub fn drawable(record: &Record) -> bool {
+    record.peak.is_some() && record.entries.iter().any(has_place)
+}
+
+/// Entries that make no operations, such as copies, have no place in a roofline.
+fn has_place(m: &Measured) -> bool {
+    m.flops > 0 && m.bytes > 0
+}
+
+/// Draws a record to a file; on any error the file stays as it was.
+///
+/// # Errors
+/// As [`format`] and [`roofline`]; [`crate::ErrorKind::Usage`] when the file cannot be written.
+pub fn write(record: &Record, path: &Path) -> Result<()> {
+    let text = match format(path)? {
+        Format::Svg => roofline(record)?,
+        Format::Html => page(record)?,
+    };
+    let written = |e: std::io::Error| Error::usage(format!("cannot be written: {e}"));
+    write_atomic(path, |out| out.write_all(text.as_bytes()).map_err(written))
+}
+
+/// A page of the picture and a table of its numbers.
+///
+/// # Errors
+/// As [`roofline`].
+pub fn page(record: &Record) -> Result<String> {
+    let mut out = String::new();
+    let device = escaped(&record.device);
+    out.push_str("<!doctype html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n");
+    let style = "body{font-family:sans-serif;max-width:960px;margin:auto}td,th{padding:2px 10px;text-align:right}\
+                 td:first-child,th:first-child{text-align:left}";
+    let _ = writeln!(out, "<title>kinetograph on {device}</title>\n<style>{style}</style>\n</head>\n<body>");
+    out.push_str(&roofline(record)?);
+    out.push_str("<table>\n<tr><th>name</th><th>ms</th><th>GFLOP/s</th><th>GB/s</th><th>of best</th></tr>\n");
+    for m in &record.entries {
+        let share = record.peak().map_or(String::new(), |p| format!("{:.0} %", 100.0 * m.share(&p)));
+        let (ms, gflops, gbs) = (m.kernels * 1e3, m.gflops(), m.gbs());
+        let name = escaped(&m.name);
+        let _ = writeln!(
+            out,
+            "<tr><td>{name}</td><td>{ms:.3}</td><td>{gflops:.2}</td><td>{gbs:.2}</td><td>{share}</td></tr>"
+        );
+    }
+    out.push_str("</table>\n</body>\n</html>\n");
+    Ok(out)
+}
+
+/// Draws a record as SVG.
 ///
 /// # Errors
 /// [`crate::ErrorKind::BadInput`] when the record has no measured peak or no entry that makes operations.
@@ -63,7 +135,7 @@ pub fn roofline(record: &Record) -> Result<String> {
     let peak = record.peak().ok_or_else(|| {
         Error::bad_input("a roofline needs the device's measured peak, which there is for GPUs only")
     })?;
-    let points: Vec<&Measured> = record.entries.iter().filter(|m| m.flops > 0 && m.bytes > 0).collect();
+    let points: Vec<&Measured> = record.entries.iter().filter(|m| has_place(m)).collect();
     if points.is_empty() {
         return Err(Error::bad_input("a roofline needs an entry that makes floating-point operations"));
     }
@@ -195,6 +267,8 @@ mod tests {
         // Two operators in the legend, three points.
         assert_eq!(svg.matches("<circle").count(), 5);
         assert!(!svg.contains("NaN") && !svg.contains("inf"));
+        assert!(page(&record).unwrap().contains("<td>conv3d/a</td><td>100.000</td><td>50.00</td>"));
+        assert!(format(Path::new("a.png")).unwrap_err().to_string().contains(".svg or .html"));
         assert!(roofline(&Record { peak: None, ..record }).unwrap_err().to_string().contains("peak"));
     }
 }
