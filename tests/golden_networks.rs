@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 
 use kinetograph::flow::FlowRecipe;
 use kinetograph::gpu::{Gpu, adapters, install_hint};
-use kinetograph::models::{Choices, NETWORKS, Source, recognise};
+use kinetograph::models::{self, Choices, NETWORKS, Source, recognise};
 use kinetograph::video::Recipe;
 use kinetograph::weights::Checkpoint;
 use kinetograph::{Engine, Graph, PlanOptions, Precision, Tensor};
@@ -56,6 +56,7 @@ fn golden(folder: &Path) -> Golden {
         boxes: number("boxes"),
         width: number("width"),
         maps: number("maps_height").zip(number("maps_width")).map(|(h, w)| [h, w]),
+        ..Choices::default()
     };
     let loaded = match choices.variant {
         Some(_) => network.load(checkpoint, &choices),
@@ -155,6 +156,38 @@ fn a_difference_is_noticed() {
     }
 }
 
+/// A classifier of other classes can be put into every network that has one, whoever named its weights.
+#[test]
+fn every_head_can_be_renewed() {
+    for folder in folders() {
+        let about = about(&folder);
+        if about.contains_key("maps_height") {
+            continue;
+        }
+        let file = folder.join("weights.safetensors");
+        let path = if file.exists() { &file } else { &folder };
+        let measures = Choices {
+            variant: about.get("variant").cloned(),
+            frames: about.get("frames").map(|n| n.parse().unwrap()),
+            size: about.get("size").map(|n| n.parse().unwrap()),
+            ..Choices::default()
+        };
+        let classes =
+            |graph: &Graph| graph.outputs().find(|o| o.0 == "logits").map(|o| graph.shape(o.1).to_vec());
+        let load = |new_head| models::load(path, &Choices { new_head, ..measures.clone() });
+        let place = folder.display();
+        let old = classes(&load(None).unwrap_or_else(|e| panic!("{place}: {e}")).graph);
+        let new = load(Some(5)).map(|m| classes(&m.graph));
+        match old {
+            Some(old) => {
+                let wanted = [&old[..old.len() - 1], &[5]].concat();
+                assert_eq!(new.unwrap_or_else(|e| panic!("{place}: {e}")), Some(wanted), "{place}");
+            }
+            None => assert!(new.unwrap_err().to_string().contains("no classifier"), "{place}"),
+        }
+    }
+}
+
 /// What prepares the inputs of every variant exists.
 #[test]
 fn every_recipe_is_known() {
@@ -187,7 +220,8 @@ fn readme_has_every_network() {
     for network in NETWORKS {
         let variants = network.variants.iter().map(|v| {
             let graph = network.outline(Some(v.name)).unwrap();
-            let (params, gmac) = (graph.params() as f64 / 1e6, graph.flops() as f64 / 2e9);
+            let params = network.parameters(Some(v.name)).unwrap() as f64 / 1e6;
+            let gmac = graph.flops() as f64 / 2e9;
             format!("{}: {params:.1}, {gmac:.1}", v.name)
         });
         let names = network.conventions.iter().map(|c| c.source);

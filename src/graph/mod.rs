@@ -232,11 +232,31 @@ impl Graph {
         self.nodes.iter().map(|n| self.node_bytes(n)).sum()
     }
 
-    /// The number of weights: elements of all constants that some node reads.
+    /// The elements of all constants that some node reads: weights, as the nodes take them, and computed tables.
+    /// [`crate::weights::Weights::parameters`] counts a network's parameters.
     pub fn params(&self) -> u64 {
         let used = |v: usize| self.nodes.iter().any(|n| n.inputs.contains(&Value(v as u32)));
         let constants = self.values.iter().enumerate().filter(|(i, v)| v.origin_is_constant() && used(*i));
         constants.map(|(_, v)| v.ty.shape.elements() as u64).sum()
+    }
+
+    /// The names of the constants that the last nodes with constants before `value` read, on every way to it.
+    pub(crate) fn last_constants(&self, value: Value) -> Vec<&str> {
+        let (mut open, mut seen, mut found) = (vec![value], vec![false; self.nodes.len()], Vec::new());
+        while let Some(value) = open.pop() {
+            let Some(i) = self.nodes.iter().position(|n| n.outputs.contains(&value)) else { continue };
+            if std::mem::replace(&mut seen[i], true) {
+                continue;
+            }
+            let inputs = &self.nodes[i].inputs;
+            let before = found.len();
+            let constants = inputs.iter().map(|v| &self.values[v.index()]).filter(|v| v.origin_is_constant());
+            found.extend(constants.map(|v| v.name.as_str()));
+            if found.len() == before {
+                open.extend(inputs);
+            }
+        }
+        found
     }
 
     /// The names and types of the inputs.

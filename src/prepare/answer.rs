@@ -1,9 +1,9 @@
 //! What a network says of a video, averaged over its views.
 
-use super::Views;
 use crate::error::{Error, Result};
 use crate::graph::Plan;
 use crate::models::Average;
+use crate::tensor::Tensor;
 
 /// A row of features, and of logits where the network has a classifier, for each view of a video.
 #[derive(Debug, Clone, Default)]
@@ -21,19 +21,17 @@ impl Answer {
         Answer { average, ..Answer::default() }
     }
 
-    /// Runs the network on these views, one at a time.
+    /// Runs the network on one of [`Views`](super::Views).
     ///
     /// # Errors
     /// What running gives.
-    pub fn add(&mut self, plan: &Plan, views: &Views) -> Result<()> {
-        for i in 0..views.len() {
-            let outputs = plan.run(&views.view(i)?)?;
-            let features =
-                outputs.get("features").ok_or_else(|| Error::internal("a network without features"))?;
-            self.features.push(features.f32s()?.to_vec());
-            if let Some(logits) = outputs.get("logits") {
-                self.logits.push(logits.f32s()?.to_vec());
-            }
+    pub fn add(&mut self, plan: &Plan, view: &[(&'static str, Tensor)]) -> Result<()> {
+        let outputs = plan.run(view)?;
+        let features =
+            outputs.get("features").ok_or_else(|| Error::internal("a network without features"))?;
+        self.features.push(features.f32s()?.to_vec());
+        if let Some(logits) = outputs.get("logits") {
+            self.logits.push(logits.f32s()?.to_vec());
         }
         Ok(())
     }

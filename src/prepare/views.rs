@@ -95,8 +95,7 @@ impl Viewing {
                 Source::Flow(own) => {
                     let recipe = prepare.flow_recipe.clone().map_or_else(|| FlowRecipe::by_name(own), Ok)?;
                     let recipe = recipe.with_size(input.size);
-                    let flows =
-                        if recipe.order == Order::Frames { input.frames } else { input.channels / 2 };
+                    let flows = if recipe.order == Order::Frames { input.frames } else { input.channels / 2 };
                     Settled::Flow(recipe.with_flows(flows))
                 }
                 Source::Boxes(_) => {
@@ -119,6 +118,24 @@ impl Viewing {
     /// Whether there are none.
     pub fn is_empty(&self) -> bool {
         self.len() == 0
+    }
+
+    /// What the publisher averages.
+    pub fn average(&self) -> Average {
+        self.average
+    }
+
+    /// The frames of the video that the longest clip spans, if the video has fewer: its last frame is then repeated.
+    ///
+    /// # Errors
+    /// [`crate::ErrorKind::BadInput`] when the video cannot be read.
+    pub fn too_short(&self, video: &mut Video) -> Result<Option<usize>> {
+        let spans = self.inputs.iter().map(|(_, settled)| match settled {
+            Settled::Frames(recipe) => recipe.span(video.fps()),
+            Settled::Flow(_) => 0,
+        });
+        let longest = spans.max().unwrap_or(0);
+        Ok((video.count()? < longest).then_some(longest))
     }
 
     /// Shows `see` the views of a video, clip after clip, the crops of each one after the other, as many at a time as fit
@@ -150,8 +167,8 @@ impl Viewing {
                     None => s.windows[some.clone()].to_vec(),
                     // The stacks of one clip lie as far apart as possible.
                     Some(frames) => {
-                        let of = |clip| (0..frames).map(move |f| s.windows[f * clips + clip].clone());
-                        some.clone().flat_map(of).collect()
+                        let of = |clip| (0..frames).map(move |f| f * clips + clip);
+                        some.clone().flat_map(of).map(|i| s.windows[i].clone()).collect()
                     }
                 };
                 let tensor = match (s.recipe, &s.flow) {
@@ -180,7 +197,9 @@ impl Viewing {
         progress: &mut dyn FnMut(usize, usize),
     ) -> Result<Answer> {
         let mut answer = Answer::new(self.average);
-        self.each(video, engine, progress, &mut |views| answer.add(plan, &views))?;
+        self.each(video, engine, progress, &mut |views| {
+            (0..views.len()).try_for_each(|i| answer.add(plan, &views.view(i)?))
+        })?;
         Ok(answer)
     }
 

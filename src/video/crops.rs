@@ -125,7 +125,10 @@ mod tests {
         assert_eq!(ten.len(), 10);
         assert_eq!(ten.iter().filter(|c| c.mirrored).count(), 5);
         assert_eq!(Crops::One.corners([3, 5], Rounding::Up)[0], Corner { top: 2, left: 3, mirrored: false });
-        assert_eq!(Crops::One.corners([3, 5], Rounding::Down)[0], Corner { top: 1, left: 2, mirrored: false });
+        assert_eq!(
+            Crops::One.corners([3, 5], Rounding::Down)[0],
+            Corner { top: 1, left: 2, mirrored: false }
+        );
     }
 
     #[test]

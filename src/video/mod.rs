@@ -54,8 +54,8 @@ use std::path::{Path, PathBuf};
 
 use crate::error::{Error, Result};
 
-pub use crops::Crops;
 pub(crate) use crops::Corner;
+pub use crops::Crops;
 pub use frame::Frame;
 pub use indexed::{Indexed, MOST_OBJECTS};
 pub use lab::{from_lab, lab};

@@ -192,6 +192,19 @@ impl Recipe {
         [clips, self.frames, self.crop.height, self.crop.width, 3]
     }
 
+    /// How many frames of a video of `fps` frames a second one clip spans; a shorter video repeats its last frame. One where a
+    /// clip is spread over the video, however short.
+    pub fn span(&self, fps: Option<f64>) -> usize {
+        let step = match (self.rate, fps) {
+            (Rate::Segments, _) => return 1,
+            (Rate::Stride(stride), _) => stride.max(1) as f64,
+            (Rate::Fps(target), Some(fps)) if fps > 0.0 && target > 0.0 => fps / target,
+            (Rate::Fps(_), _) => 1.0,
+        };
+        // As `sample::by_fps` rounds.
+        (self.frames.saturating_sub(1) as f64 * step + 1e-9) as usize + 1
+    }
+
     /// The frames of each clip, as indices into a video of `frames` frames at `fps` frames a second.
     /// Windows are spread as in [`sample::clips`]; the last frame repeats where the video is too short.
     pub fn indices(&self, frames: usize, fps: Option<f64>, clips: usize) -> Vec<Vec<usize>> {
@@ -389,6 +402,14 @@ mod tests {
         assert_eq!(segments.indices(30, None, 1), [[5, 15, 25]]);
         assert_eq!(segments.indices(30, None, 2), [[2, 12, 22], [7, 17, 27]]);
         assert_eq!(segments.indices(1, None, 1), [[0, 0, 0]]);
+        assert_eq!(segments.span(Some(30.0)), 1);
+        let spans = ["vivit", "kinetics-112", "c3d-davidea"].map(|name| Recipe::by_name(name).unwrap());
+        for (recipe, frames) in spans.iter().zip([63, 31, 16]) {
+            assert_eq!(recipe.span(Some(30.0)), frames);
+            let last =
+                |count| recipe.indices(count, Some(30.0), 1)[0].iter().filter(|i| **i == count - 1).count();
+            assert!(last(frames) == 1 && last(frames - 1) == 2, "{}", recipe.name);
+        }
         let half = Recipe::by_name("kinetics-112").unwrap().with_size(56);
         assert_eq!(half.size, Size::Exact { height: 64, width: 86 });
         assert_eq!(Rounding::Nearest.divide(59, 2), 30);
