@@ -72,7 +72,7 @@ fn clips_by_crops() {
     assert_eq!([&six[1], &six[4]], [&two[0], &two[1]]);
     assert_ne!(six[0], six[2]);
     // What is published for it, said and taken: 5 clips.
-    assert!(r3d("--output five.npy").contains("views: 5 clips of 1 crops, as published"));
+    assert!(r3d("--output five.npy").contains("views: 5x1 (clips by crops), as published"));
     assert_eq!(rows(at("five.npy")).len(), 5);
     r3d("--views published --output named.npy");
     assert_eq!(rows(at("named.npy")), rows(at("five.npy")));

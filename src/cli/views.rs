@@ -101,7 +101,7 @@ impl ViewFlags {
         let count = prepare.clips * prepare.crops.count();
         if chosen.is_none() && count > 1 {
             eprintln!(
-                "views: {} clips of {} crops, as published for these weights; --views 1x1 takes a {count}th of the time",
+                "views: {}x{} (clips by crops), as published for these weights; --views 1x1 takes a {count}th of the time",
                 prepare.clips, prepare.crops
             );
         }

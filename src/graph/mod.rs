@@ -28,6 +28,7 @@ mod fuse;
 #[cfg(test)]
 mod fuse_tests;
 mod gpu_plan;
+mod memory;
 mod op;
 mod record;
 mod resident;
@@ -43,7 +44,8 @@ pub use activation::Activation;
 pub use affine::ChannelAffine;
 pub use diff::{Difference, first_difference};
 pub use engine::{Engine, Outputs, Plan, PlanOptions, Precision, Progress, Timing};
-pub use gpu_plan::{GpuPlan, MemorySummary};
+pub use gpu_plan::GpuPlan;
+pub use memory::{MemoryLimits, MemorySummary};
 pub use op::{Bound, Op, TensorType, UNIT_ROUNDOFF};
 pub(crate) use record::record_node;
 pub use record::{Dispatch, Family, MOST_TURNS, Operand, Recorder, Traits};
