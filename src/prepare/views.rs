@@ -37,6 +37,11 @@ impl PublishedViews {
         }
         let Some(input) = inputs.first() else { return Ok(None) };
         Ok(match input.source {
+            // What prepares single frames says nothing of clips.
+            Source::Frames(name) if input.frames > 1 && Recipe::by_name(name)?.frames == 1 => {
+                let about = Recipe::by_name(name)?.about;
+                Some(PublishedViews { clips: 1, crops: Crops::One, frames: None, about })
+            }
             Source::Frames(name) => {
                 let Recipe { clips, crops, test_frames, about, .. } = Recipe::by_name(name)?;
                 Some(PublishedViews { clips, crops, frames: test_frames, about })
@@ -357,6 +362,9 @@ mod tests {
             let views = of(recipe);
             assert_eq!((views.clips, views.crops), (clips, crops), "{recipe}");
         }
+        let of_frames =
+            |n| PublishedViews::of(&[Input::clip("imagenet-224", n, 224)]).unwrap().unwrap().clips;
+        assert_eq!([of_frames(1), of_frames(16)], [25, 1]);
         assert_eq!(of("tsn").frames, Some(25));
         let boxes = Input { source: Source::Boxes(1), ..Input::clip("", 1, 1) };
         assert_eq!(PublishedViews::of(&[Input::clip("tsn", 8, 224), boxes]).unwrap(), None);

@@ -223,7 +223,7 @@ fn section(network: &Network, goldens: &BTreeMap<String, (String, String, f64)>)
 fn document() -> String {
     let mut text = format!(
         "# The networks\n\n\
-         Written by `{COMMAND}`; the test compares. Parameters are what training would learn; GMAC are milliards of \
+         Written by `{COMMAND}`; the test compares. Parameters are what training would learn; GMAC are billions of \
          multiply-adds of one view, which papers often call GFLOPs. Views are the clips and crops over which the published \
          evaluation averages, and `run` by default. What is published is cited, not measured here.\n"
     );
