@@ -8,7 +8,7 @@ use kinetograph::{Tensor, npy};
 
 const GOLDEN: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/golden/networks");
 
-/// A folder with a moving texture of so many frames of 48×40, `clip`.
+/// A folder with a moving texture of so many frames of 48×40, `clip` as pictures and `clip.gif`.
 fn folder(frames: usize) -> tempfile::TempDir {
     let folder = tempfile::tempdir().unwrap();
     let frames = (0..frames).map(|t| {
@@ -20,7 +20,9 @@ fn folder(frames: usize) -> tempfile::TempDir {
     });
     let clip = folder.path().join("clip");
     std::fs::create_dir(&clip).unwrap();
-    write::pngs(&clip, frames).unwrap();
+    let frames: Vec<Frame> = frames.collect();
+    write::pngs(&clip, &frames).unwrap();
+    write::gif(folder.path().join("clip.gif"), 25.0, &frames).unwrap();
     folder
 }
 
@@ -29,7 +31,7 @@ fn kinetograph(folder: &Path, command: &str, golden: &str, more: &str) -> (Optio
     let file = format!("{GOLDEN}/{golden}/weights.safetensors");
     let input = if command == "run" { "--input" } else { "--device=cpu" };
     let output = Command::new(env!("CARGO_BIN_EXE_kinetograph"))
-        .args([command, input, "clip", "--weights", &file])
+        .args([command, input, if command == "run" { "clip" } else { "clip.gif" }, "--weights", &file])
         .args(more.split_whitespace())
         .env("KINETOGRAPH_DEVICE", "cpu")
         .current_dir(folder)
@@ -62,7 +64,7 @@ fn rows(path: PathBuf) -> Vec<Vec<f32>> {
 fn clips_by_crops() {
     let folder = folder(40);
     let at = |name: &str| folder.path().join(name);
-    let r3d = |more: &str| done(folder.path(), "run", "r3d", more);
+    let r3d = |more: &str| done(folder.path(), "run", "r3d", &format!("--frames 4 --size 28 {more}"));
     r3d("--views 2x3 --output six.npy --save-input seen.npy");
     r3d("--clips 2 --output two.npy");
     let (six, two) = (rows(at("six.npy")), rows(at("two.npy")));
@@ -93,7 +95,7 @@ fn features_of_views() {
     let folder = folder(30);
     for (views, name, count) in [("--views 2x5", "ten", 10), ("", "one", 1), ("--views published", "all", 5)]
     {
-        done(folder.path(), "embed", "r3d", &format!("--output {name} {views}"));
+        done(folder.path(), "embed", "r3d", &format!("--frames 4 --size 28 --output {name} {views}"));
         let file = std::fs::read_dir(folder.path().join(name)).unwrap().next().unwrap().unwrap().path();
         assert_eq!(rows(file).len(), count, "{views}");
     }
@@ -113,7 +115,7 @@ fn measures_that_fit_and_others() {
         &["--frames and --size: clips of 3 frames", "do not fit"],
     );
     refused(folder.path(), "r3d", "--size 0", 2, &["--size 0: 1 to"]);
-    let text = done(folder.path(), "run", "r3d", "--views 1x1 --frames 100");
+    let text = done(folder.path(), "run", "r3d", "--views 1x1 --frames 100 --size 28");
     assert!(
         text.contains("the video has 40 frames and a clip spans 100: the last frame is repeated"),
         "{text}"
@@ -125,9 +127,14 @@ fn measures_that_fit_and_others() {
 fn other_classes_need_a_new_head() {
     let folder = folder(20);
     std::fs::write(folder.path().join("labels"), "one\ntwo\nthree\n").unwrap();
-    refused(folder.path(), "r3d", "--labels labels", 4, &["3 labels", "for 7 classes", "--new-head"]);
+    refused(folder.path(), "r3d", "--labels labels", 4, &["3 labels", "for 6 classes", "--new-head"]);
     refused(folder.path(), "r3d", "--new-head", 2, &["--labels"]);
-    let text = done(folder.path(), "run", "r3d", "--labels labels --new-head --views 1x1 --output new.npy");
+    let text = done(
+        folder.path(),
+        "run",
+        "r3d",
+        "--labels labels --new-head --views 1x1 --size 28 --output new.npy",
+    );
     assert!(text.contains("answers mean nothing before it is trained"), "{text}");
     assert_eq!(rows(folder.path().join("new.npy"))[0].len(), 3);
     refused(folder.path(), "crw", "--labels labels --new-head", 4, &["no classifier"]);
