@@ -288,7 +288,16 @@ fn run_reads_what_stands_beside_the_weights() {
     video::write::pngs(&frames, (0..5).map(|_| frame())).unwrap();
     let clips = folder.path("clips.npy");
     let weights = folder.path("");
-    let words = ["run", "--input", text(&frames), "--weights", text(&weights), "--json", "--save-input"];
+    let words = [
+        "run",
+        "--input",
+        text(&frames),
+        "--weights",
+        text(&weights),
+        "--json",
+        "--views=1x1",
+        "--save-input",
+    ];
     let json = json(&kinetograph(&[&words[..], &[text(&clips)]].concat()));
     assert_eq!(json["top"][0]["label"].as_str().unwrap(), format!("action {}", json["top"][0]["index"]));
     let clips = npy::read(&clips).unwrap();
@@ -346,7 +355,8 @@ fn two_streams_from_pictures_to_a_label() {
     let rgb = format!("{GOLDEN}/resnet-basic/weights.safetensors");
     // Its frames stay as small as the pictures when flow is estimated.
     let flow = format!("{GOLDEN}/resnet-flow-action/weights.safetensors");
-    let base = ["run", "--input", text(&clip), "--flow-method", "tvl1-fast", "--top", "7", "--json"];
+    let base =
+        ["run", "--input", text(&clip), "--views=1x1", "--flow-method", "tvl1-fast", "--top", "7", "--json"];
     let top = |more: &[&str]| -> Vec<f64> {
         let json = json(&kinetograph(&[&base[..], more].concat()));
         let mut top = vec![0.0; 7];

@@ -5,12 +5,13 @@ use std::path::{Path, PathBuf};
 use std::time::Instant;
 
 use clap::{Args, ValueEnum};
-use kinetograph::models::{self, Choices, Model};
-use kinetograph::prepare::Prepare;
+use kinetograph::models::Choices;
+use kinetograph::prepare::{Answer, Prepare, Viewing};
 use kinetograph::weights::save_safetensors;
 use kinetograph::{Engine, Error, Plan, Result, Tensor, npy, video};
 use serde_json::json;
 
+use super::views::{self, Choice, ViewFlags};
 use super::{Common, output};
 
 /// Write the features of videos, one file each; what is there already is left alone.
@@ -32,12 +33,11 @@ pub(crate) struct Embed {
     /// The folder for the features: the path of each video below what was given, with another ending
     #[arg(long, short)]
     output: PathBuf,
-    /// What is written: features `[clips, C]`, and in safetensors logits `[clips, classes]` too
+    /// What is written: features `[views, C]`, and in safetensors logits `[views, classes]` too
     #[arg(long, value_enum, default_value_t = Format::Npy)]
     format: Format,
-    /// How many clips, spread over each video
-    #[arg(long, value_name = "N", default_value_t = 1)]
-    clips: usize,
+    #[command(flatten)]
+    views: ViewFlags,
     /// Only every N-th video from the I-th on, counted from 0: shares the work among N machines
     #[arg(long, value_name = "I/N", value_parser = shard, default_value = "0/1")]
     shard: (usize, usize),
@@ -65,21 +65,24 @@ fn shard(text: &str) -> std::result::Result<(usize, usize), String> {
 
 impl Embed {
     pub(crate) fn run(&self) -> Result<()> {
-        if self.clips == 0 {
-            return Err(Error::usage("--clips 0: at least one is needed"));
-        }
+        self.views.check()?;
         let videos = self.videos()?;
         let (index, shards) = self.shard;
         let mine: Vec<&(PathBuf, PathBuf)> = videos.iter().skip(index).step_by(shards).collect();
-        let choices = Choices { variant: self.variant.clone(), ..Choices::default() };
-        let model = models::load(&self.weights, &choices)?;
+        let mut choices = Choices { variant: self.variant.clone(), ..Choices::default() };
+        self.views.choices(&mut choices);
+        let model = views::load(None, &self.weights, &choices, "--frames and --size")?;
         eprintln!("{}: {}", self.weights.display(), model.notes);
         let engine = self.common.engine()?;
         let plan = engine.plan_with(&model.graph, &self.common.options()?)?;
+        let mut prepare = Prepare::default();
+        self.views.apply(&model, Choice::ONE, &mut prepare)?;
+        let viewing = Viewing::new(&model, &prepare)?;
+        drop(model);
         let bar = output::bar("videos", mine.len());
         let mut broken = 0;
         for (path, target) in mine {
-            let line = match self.embed(path, target, &model, &engine, &plan) {
+            let line = match self.embed(path, target, &viewing, &engine, &plan) {
                 Ok(line) => line,
                 // The device's errors would meet every other video too.
                 Err(e) if e.kind() != kinetograph::ErrorKind::BadInput => return Err(e),
@@ -102,7 +105,7 @@ impl Embed {
         &self,
         path: &Path,
         target: &Path,
-        model: &Model,
+        viewing: &Viewing,
         engine: &Engine,
         plan: &Plan,
     ) -> Result<serde_json::Value> {
@@ -111,17 +114,8 @@ impl Embed {
         }
         let start = Instant::now();
         let mut video = video::open(path)?;
-        let prepare = Prepare { views: Some(self.clips), ..Prepare::default() };
-        let views = prepare.inputs(model, &mut video, engine, &mut |_, _| {})?;
-        let (mut features, mut logits) = (Vec::new(), Vec::new());
-        for i in 0..views.len() {
-            let outputs = plan.run(&views.view(i)?)?;
-            features.extend_from_slice(outputs["features"].f32s()?);
-            if let Some(row) = outputs.get("logits") {
-                logits.extend_from_slice(row.f32s()?);
-            }
-        }
-        let rows = |values: Vec<f32>| Tensor::new(&[views.len(), values.len() / views.len()], values);
+        let Answer { features, logits, .. } = viewing.ask(plan, &mut video, engine, &mut |_, _| {})?;
+        let rows = |rows: Vec<Vec<f32>>| Tensor::new(&[rows.len(), rows[0].len()], rows.concat());
         let features = rows(features)?;
         let shape = features.shape().to_vec();
         if let Some(folder) = target.parent() {

@@ -16,6 +16,7 @@ mod run;
 mod tvl1;
 mod two_stream;
 mod verify;
+mod views;
 mod weights;
 
 use std::process::ExitCode;

@@ -42,8 +42,12 @@ impl Models {
             }
             let variant = network.variant(self.variant.as_deref())?;
             output::print(&format!(
-                "{}\n{}\n{}: {}\n",
-                network.title, network.paper, variant.name, variant.published
+                "{}\n{}\n{}: {}\n{} parameters\n",
+                network.title,
+                network.paper,
+                variant.name,
+                variant.published,
+                network.parameters(Some(variant.name))?
             ))?;
             return output::print(&network.outline(Some(variant.name))?.to_string());
         }
@@ -52,7 +56,7 @@ impl Models {
             let mut variants = Vec::new();
             for v in network.variants {
                 let graph = network.outline(Some(v.name))?;
-                let (params, gmac) = (graph.params(), graph.flops() as f64 / 2e9);
+                let (params, gmac) = (network.parameters(Some(v.name))?, graph.flops() as f64 / 2e9);
                 let input = graph.inputs().map(|(_, t)| t.shape.to_string()).collect::<Vec<_>>().join(", ");
                 variants.push(json!({
                     "name": v.name, "published": v.published, "input": input, "params": params, "gmac": gmac,

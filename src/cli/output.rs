@@ -6,6 +6,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use indicatif::{ProgressBar, ProgressStyle};
 use kinetograph::graph::{Progress, Timing};
+pub(crate) use kinetograph::prepare::softmax;
 use kinetograph::{Error, Result};
 use serde_json::Value as Json;
 
@@ -136,14 +137,6 @@ pub(crate) fn highest(values: &[f64], count: usize) -> Vec<(usize, f64)> {
     order.sort_by(|a, b| b.1.total_cmp(&a.1).then(a.0.cmp(&b.0)));
     order.truncate(count);
     order
-}
-
-/// `e^x` over its sum.
-pub(crate) fn softmax<T: Copy + Into<f64>>(logits: &[T]) -> Vec<f64> {
-    let largest = logits.iter().map(|x| (*x).into()).fold(f64::NEG_INFINITY, f64::max);
-    let powers: Vec<f64> = logits.iter().map(|x| ((*x).into() - largest).exp()).collect();
-    let sum: f64 = powers.iter().sum();
-    powers.into_iter().map(|p| p / sum).collect()
 }
 
 /// `top` of a JSON document.

@@ -6,14 +6,14 @@ use clap::{Args, ValueEnum};
 use kinetograph::error::At;
 use kinetograph::flow::{DualTvl1, Farneback, FlowRecipe, Method};
 use kinetograph::labels::Labels;
-use kinetograph::models::{self, Average, Choices, Model, Network, Source};
+use kinetograph::models::{self, Average, Choices, Model, Source};
 use kinetograph::ops::Tvl1;
-use kinetograph::prepare::{Prepare, Views};
-use kinetograph::video::{self, Recipe};
-use kinetograph::weights::Checkpoint;
+use kinetograph::prepare::{Answer, Prepare, Viewing, Views};
+use kinetograph::video::{self, Recipe, Video};
 use kinetograph::{Engine, Error, Plan, Result, Tensor, npy};
 use serde_json::json;
 
+use super::views::{self, Choice, ViewFlags};
 use super::{Common, output};
 
 #[derive(Args)]
@@ -40,9 +40,12 @@ pub(crate) struct Run {
     /// How many classes to show
     #[arg(long, default_value_t = 5)]
     top: usize,
-    /// How many clips, spread over the video, to average [default: 1]
-    #[arg(long, value_name = "N")]
-    clips: Option<usize>,
+    #[command(flatten)]
+    views: ViewFlags,
+    /// Put a classifier with random weights, for as many classes as --labels has, in place of that of the weights: its
+    /// answers mean nothing before it is trained, but the features are those of the weights
+    #[arg(long, requires = "labels")]
+    new_head: bool,
     /// The preprocessing, if not that of the weights: c3d-davidea, c3d-mmaction, c3d-jfzhang, c3d-caffe …
     #[arg(long)]
     recipe: Option<String>,
@@ -58,10 +61,10 @@ pub(crate) struct Run {
     /// The axes of a .npy input
     #[arg(long, value_enum, default_value_t = ClipLayout::Nthwc)]
     layout: ClipLayout,
-    /// Write the logits (or features), one row a clip, to this .npy file
+    /// Write the logits (or features), one row a view, to this .npy file
     #[arg(long, value_name = "OUT.npy")]
     output: Option<PathBuf>,
-    /// Write the preprocessed clips, `[clips, T, H, W, 3]`, to this .npy file: what another program must be given
+    /// Write the preprocessed views, `[views, T, H, W, 3]`, to this .npy file: what another program must be given
     /// to compare
     #[arg(long, value_name = "CLIPS.npy")]
     save_input: Option<PathBuf>,
@@ -98,14 +101,6 @@ enum ClipLayout {
     Ncthw,
 }
 
-/// What a network says of a video: a row of logits, or of features, for each view.
-struct Answer {
-    /// `logits` or `features`.
-    name: &'static str,
-    rows: Vec<Vec<f32>>,
-    average: Average,
-}
-
 impl Run {
     pub(crate) fn run(&self) -> Result<()> {
         let network = self.model.as_deref().map(models::find).transpose()?;
@@ -113,14 +108,23 @@ impl Run {
         let options = self.common.options()?;
         self.check()?;
         let mut choices = Choices { variant: self.variant.clone(), ..Choices::default() };
+        self.views.choices(&mut choices);
         let tensor = is_npy(&self.input).then(|| self.read_tensor()).transpose()?;
         if let Some(t) = &tensor {
             choices.frames = Some(t.shape()[1]);
             choices.size = Some(t.shape()[2]);
         }
+        if self.new_head {
+            choices.new_head = labels.as_ref().map(Vec::len);
+            eprintln!(
+                "the classifier is new and its weights random: answers mean nothing before it is trained"
+            );
+        }
+        let place =
+            tensor.as_ref().map_or("--frames and --size".into(), |_| self.input.display().to_string());
         let mut models = Vec::new();
         for path in &self.weights {
-            let model = self.load(network, path, &choices)?;
+            let model = views::load(network, path, &choices, &place)?;
             eprintln!("{}: {}", path.display(), model.notes);
             models.push(model);
         }
@@ -133,32 +137,43 @@ impl Run {
         let engine = self.common.engine()?;
         let mut answers = Vec::new();
         for model in models {
-            let views = match (&tensor, &model.inputs[..]) {
-                _ if model.inputs.iter().any(|i| matches!(i.source, Source::Boxes(_))) => {
-                    let text = format!("{} takes boxes, too: use `kinetograph detect`", model.network);
-                    return Err(Error::usage(text));
+            if model.inputs.iter().any(|i| matches!(i.source, Source::Boxes(_))) {
+                let text = format!("{} takes boxes, too: use `kinetograph detect`", model.network);
+                return Err(Error::usage(text));
+            }
+            if self.save_input.is_some() && model.inputs.len() > 1 {
+                return Err(Error::usage(format!("--save-input: {} has several inputs", model.network)));
+            }
+            let mut shown = Shown { answer: Answer::new(model.average), input: Vec::new(), profiled: false };
+            match (&tensor, &model.inputs[..]) {
+                (Some(t), [input]) => {
+                    let (name, average) = (input.name, model.average);
+                    let plan = engine.plan_with(&model.graph, &options)?;
+                    drop(model);
+                    shown.answer = Answer::new(average);
+                    self.show(&plan, &Views { inputs: vec![(name, t.clone())] }, &mut shown, &mut || {})?;
                 }
-                (None, _) => self.decode(&model, &engine)?,
-                (Some(t), [input]) => Views { inputs: vec![(input.name, t.clone())] },
-                _ => return Err(Error::usage("a network of several inputs takes a video, no .npy file")),
-            };
-            if let (Some(path), [(_, tensor)]) = (&self.save_input, &views.inputs[..]) {
-                npy::write(path, tensor)?;
+                (Some(_), _) => {
+                    return Err(Error::usage("a network of several inputs takes a video, no .npy file"));
+                }
+                (None, _) => {
+                    let mut video = video::open(&self.input)?;
+                    let viewing = self.viewing(&model, &mut video)?;
+                    let plan = engine.plan_with(&model.graph, &options)?;
+                    drop(model);
+                    self.watch(&plan, &viewing, &mut video, &engine, &mut shown)?;
+                }
             }
-            let average = model.average;
-            let plan = engine.plan_with(&model.graph, &options)?;
-            drop(model);
-            if self.profile {
-                let timings = plan.profile(&views.view(0)?)?;
-                eprintln!("{}", output::timings(&timings));
+            if let Some(path) = &self.save_input {
+                npy::write(path, &joined(&shown.input)?)?;
             }
-            let (name, rows) = predict(&plan, &views)?;
-            answers.push(Answer { name, rows, average });
+            answers.push(shown.answer);
         }
         if let (Some(path), [answer]) = (&self.output, &answers[..]) {
-            let (count, width) = (answer.rows.len(), answer.rows[0].len());
-            npy::write(path, &Tensor::new(&[count, width], answer.rows.concat())?)?;
-            eprintln!("wrote {} [{count}, {width}] to {}", answer.name, path.display());
+            let (name, rows) = answer.rows();
+            let (count, width) = (rows.len(), rows[0].len());
+            npy::write(path, &Tensor::new(&[count, width], rows.concat())?)?;
+            eprintln!("wrote {name} [{count}, {width}] to {}", path.display());
         }
         let top = if classes.is_some() { self.ranked(&answers, labels.as_deref())? } else { Vec::new() };
         if self.common.json {
@@ -166,8 +181,8 @@ impl Run {
         }
         if top.is_empty() {
             eprintln!(
-                "these weights have no classifier: {} features a clip; --output writes them",
-                answers[0].rows[0].len()
+                "these weights have no classifier: {} features a view; --output writes them",
+                answers[0].rows().1[0].len()
             );
             return Ok(());
         }
@@ -179,19 +194,18 @@ impl Run {
         if self.top == 0 {
             return Err(Error::usage("--top 0: at least one class must be shown"));
         }
-        if let Some(clips) = self.clips.filter(|n| !(1..=MOST_CLIPS).contains(n)) {
-            return Err(Error::usage(format!("--clips {clips}: 1 to {MOST_CLIPS} clips are possible")));
-        }
+        self.views.check()?;
         if let Some(name) = &self.recipe {
             Recipe::by_name(name)?;
         }
         if let Some(name) = &self.flow_recipe {
             FlowRecipe::by_name(name)?;
         }
-        let prepared = [self.clips.is_some(), self.recipe.is_some(), self.flow_recipe.is_some()];
-        if is_npy(&self.input) && prepared.contains(&true) {
+        let prepared = self.views.any() || self.recipe.is_some() || self.flow_recipe.is_some();
+        if is_npy(&self.input) && prepared {
             return Err(Error::usage(
-                "--clips, --recipe and --flow-recipe are for videos; a .npy input holds its clips already prepared",
+                "--views, --clips, --frames, --size, --recipe and --flow-recipe are for videos; a .npy input holds its clips \
+                 already prepared",
             ));
         }
         let streams = self.weights.len();
@@ -241,35 +255,14 @@ impl Run {
             && n != labels.len()
         {
             return Err(Error::bad_input(format!(
-                "{}: {} labels, one a line, for {n} classes",
+                "{}: {} labels, one a line, for {n} classes; --new-head puts an untrained classifier of {} classes in place \
+                 of that of the weights",
                 path.display(),
+                labels.len(),
                 labels.len(),
             )));
         }
         Ok(counts[0])
-    }
-
-    /// The network of the weights, for clips as those of a .npy input, if there is one.
-    fn load(&self, network: Option<&'static Network>, path: &Path, choices: &Choices) -> Result<Model> {
-        let load = |choices: &Choices| match network {
-            Some(network) => network.load(Checkpoint::open(path)?, choices),
-            None => models::load(path, choices),
-        };
-        load(choices).map_err(|e| {
-            // Where the weights are right for clips of their own size, the input is to blame.
-            let own = Choices { frames: None, size: None, ..choices.clone() };
-            match (choices.frames, choices.size, load(&own)) {
-                (Some(frames), Some(size), Ok(Model { inputs, .. })) => Error::bad_input(format!(
-                    "{}: clips of {frames} frames of {size}×{size} do not fit these weights, which are for {} frames \
-                     of {}×{}",
-                    self.input.display(),
-                    inputs[0].frames,
-                    inputs[0].size,
-                    inputs[0].size
-                )),
-                _ => e,
-            }
-        })
     }
 
     /// A .npy tensor as `[N, T, H, W, C]`.
@@ -298,9 +291,8 @@ impl Run {
         Ok(tensor)
     }
 
-    /// Views of the video, prepared for a network.
-    fn decode(&self, model: &Model, engine: &Engine) -> Result<Views> {
-        let mut video = video::open(&self.input)?;
+    /// How a network sees the video.
+    fn viewing(&self, model: &Model, video: &mut Video) -> Result<Viewing> {
         eprintln!(
             "input: {}×{} {}{}",
             video.width(),
@@ -316,35 +308,78 @@ impl Run {
                 DualTvl1 { solver, ..DualTvl1::default() }.into()
             }
         };
-        let prepare = Prepare {
-            views: self.clips,
+        let mut prepare = Prepare {
             recipe: self.recipe.as_deref().map(Recipe::by_name).transpose()?,
             flow_recipe: self.flow_recipe.as_deref().map(FlowRecipe::by_name).transpose()?,
             method,
             ..Prepare::default()
         };
-        let bar = output::bar("optical flow", 0);
-        let views = prepare.inputs(model, &mut video, engine, &mut |done, all| {
-            bar.set_length(all as u64);
-            bar.set_position(done as u64);
-        });
+        self.views.apply(model, Choice::Published, &mut prepare)?;
+        let viewing = Viewing::new(model, &prepare)?;
+        if let Some(span) = viewing.too_short(video)? {
+            eprintln!(
+                "the video has {} frames and a clip spans {span}: the last frame is repeated",
+                video.count()?
+            );
+        }
+        Ok(viewing)
+    }
+
+    /// Shows a network all views of the video.
+    fn watch(
+        &self,
+        plan: &Plan,
+        viewing: &Viewing,
+        video: &mut Video,
+        engine: &Engine,
+        shown: &mut Shown,
+    ) -> Result<()> {
+        let flows = output::bar("optical flow", 0);
+        let bar = output::bar("views", viewing.len());
+        let mut progress = |done, all| {
+            flows.set_length(all as u64);
+            flows.set_position(done as u64);
+            if done == all {
+                flows.finish_and_clear();
+            }
+        };
+        viewing.each(video, engine, &mut progress, &mut |views| {
+            self.show(plan, &views, shown, &mut || bar.inc(1))
+        })?;
         bar.finish_and_clear();
-        views
+        Ok(())
+    }
+
+    /// Shows a network some views.
+    fn show(&self, plan: &Plan, views: &Views, shown: &mut Shown, done: &mut dyn FnMut()) -> Result<()> {
+        if let (Some(_), [(_, tensor)]) = (&self.save_input, &views.inputs[..]) {
+            shown.input.push(tensor.clone());
+        }
+        for i in 0..views.len() {
+            let view = views.view(i)?;
+            if self.profile && !std::mem::replace(&mut shown.profiled, true) {
+                eprintln!("{}", output::timings(&plan.profile(&view)?));
+            }
+            shown.answer.add(plan, &view)?;
+            done();
+        }
+        Ok(())
     }
 
     /// The classes by their probability, averaged over the views and the streams.
     fn ranked(&self, answers: &[Answer], labels: Option<&[String]>) -> Result<Vec<(usize, String, f64)>> {
         let logits = match (self.fuse, answers) {
             (Some(Fuse::Logits), _) => true,
-            (None, [.., last]) if answers.len() > 1 => last.average == Average::Logits,
+            (None, [.., last]) if answers.len() > 1 => last.average() == Average::Logits,
             _ => false,
         };
         let share = |i: usize| self.shares.get(i).copied().unwrap_or(1.0);
         let all: f64 = (0..answers.len()).map(share).sum();
-        let mut mean = vec![0f64; answers[0].rows[0].len()];
+        let mut mean = vec![0f64; answers[0].rows().1[0].len()];
         for (i, answer) in answers.iter().enumerate() {
             let part = if logits { share(i) } else { share(i) / all };
-            mean.iter_mut().zip(answer.mean(logits)).for_each(|(m, x)| *m += part * x);
+            let each = if logits { answer.mean_logits() } else { answer.probabilities() };
+            mean.iter_mut().zip(each).for_each(|(m, x)| *m += part * x);
         }
         if logits {
             mean = output::softmax(&mean);
@@ -359,39 +394,27 @@ impl Run {
     }
 }
 
-impl Answer {
-    /// Probabilities averaged over the views, as this network's publisher does; or logits.
-    fn mean(&self, logits: bool) -> Vec<f64> {
-        let mut mean = vec![0f64; self.rows[0].len()];
-        for row in &self.rows {
-            let row: Vec<f64> = row.iter().map(|&x| f64::from(x)).collect();
-            let each = if logits || self.average == Average::Logits { row } else { output::softmax(&row) };
-            mean.iter_mut().zip(each).for_each(|(m, x)| *m += x / self.rows.len() as f64);
-        }
-        if !logits && self.average == Average::Logits { output::softmax(&mean) } else { mean }
-    }
+/// What a network has seen and said.
+struct Shown {
+    answer: Answer,
+    /// What it was shown, where that is to be saved.
+    input: Vec<Tensor>,
+    profiled: bool,
 }
 
-/// All clips are in memory at once; one of the largest networks is 2.4 MB.
-const MOST_CLIPS: usize = 1000;
+/// Tensors one after the other along the first axis.
+fn joined(parts: &[Tensor]) -> Result<Tensor> {
+    let [first, ..] = parts else { return Err(Error::internal("no views were seen")) };
+    let count = parts.iter().map(|t| t.shape()[0]).sum();
+    let mut values = Vec::new();
+    for part in parts {
+        values.extend_from_slice(part.f32s()?);
+    }
+    Tensor::new(&[&[count], &first.shape()[1..]].concat(), values)
+}
 
 fn is_npy(path: &Path) -> bool {
     path.extension().is_some_and(|e| e.eq_ignore_ascii_case("npy"))
-}
-
-/// The logits of a network, or its features where it has no classifier, view by view.
-fn predict(plan: &Plan, views: &Views) -> Result<(&'static str, Vec<Vec<f32>>)> {
-    let mut name = "features";
-    let rows = (0..views.len()).map(|i| {
-        let outputs = plan.run(&views.view(i)?)?;
-        if outputs.get("logits").is_some() {
-            name = "logits";
-        }
-        let tensor = outputs.get(name).ok_or_else(|| Error::internal("a network without features"))?;
-        Ok(tensor.f32s()?.to_vec())
-    });
-    let rows = rows.collect::<Result<_>>()?;
-    Ok((name, rows))
 }
 
 pub(super) fn read_labels(path: &Path) -> Result<Vec<String>> {

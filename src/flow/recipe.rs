@@ -8,7 +8,7 @@ use crate::error::{At, Error, Result};
 use crate::shape::Shape;
 use crate::tensor::Tensor;
 use crate::video::resize::{Filter, resize, resize_channel};
-use crate::video::{Crop, Frame, Rounding, Size, Video, sample};
+use crate::video::{Corner, Crop, Crops, Frame, Rounding, Size, Video, sample};
 
 /// Which flows of a video make its clips.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -103,6 +103,10 @@ pub struct FlowRecipe {
     pub windows: Windows,
     /// The clips of one video over which the published evaluation averages.
     pub clips: usize,
+    /// The crops of each clip over which it averages.
+    pub crops: Crops,
+    /// Flows in a clip of that evaluation, where it takes more than in training; a shorter video gives fewer.
+    pub test_frames: Option<usize>,
 }
 
 impl FlowRecipe {
@@ -181,6 +185,14 @@ impl FlowRecipe {
     /// # Errors
     /// [`crate::ErrorKind::BadInput`] when the tensor is no flow or the crop is larger than the scaled flow.
     pub fn flow(&self, flow: &Tensor) -> Result<Tensor> {
+        Ok(self.views(flow, Crops::One)?.swap_remove(0))
+    }
+
+    /// Prepares one flow in all `crops`, `[H', W', 2]` each. In a mirrored one motions to the left go to the right.
+    ///
+    /// # Errors
+    /// As [`FlowRecipe::flow`].
+    pub fn views(&self, flow: &Tensor, crops: Crops) -> Result<Vec<Tensor>> {
         let encoded = self.encoding.apply(flow)?;
         let ([h, w], values) = components(&encoded)?;
         let channel = |c: usize| values.iter().skip(c).step_by(2).copied().collect::<Vec<f32>>();
@@ -204,11 +216,18 @@ impl FlowRecipe {
                 "a crop of {cw}x{ch} cannot be taken from a flow of {w}x{h}"
             )));
         }
-        let (top, left) = (rounding.divide(h - ch, 2), rounding.divide(w - cw, 2));
-        Tensor::from_fn(&[ch, cw, 2], |i| {
-            let (y, x) = (top + i / 2 / cw, left + i / 2 % cw);
-            (channels[i % 2][y * w + x] / self.divisor - self.mean) / self.std
-        })
+        // Levels count from 0 at one bound to 255 at the other.
+        let turned = if matches!(self.encoding, Encoding::Levels { .. }) { 255.0 } else { 0.0 };
+        let view = |corner: Corner| {
+            Tensor::from_fn(&[ch, cw, 2], |i| {
+                let (y, x, c) = (i / 2 / cw, i / 2 % cw, i % 2);
+                let x = if corner.mirrored { cw - 1 - x } else { x };
+                let v = channels[c][(corner.top + y) * w + corner.left + x];
+                let v = if corner.mirrored && c == 0 { turned - v } else { v };
+                (v / self.divisor - self.mean) / self.std
+            })
+        };
+        crops.corners([h - ch, w - cw], rounding).into_iter().map(view).collect()
     }
 
     /// Prepares the flows of one clip and stacks them: `[H', W', 2L]` or `[L, H', W', 2]`.
@@ -234,14 +253,21 @@ impl FlowRecipe {
         clips: usize,
         progress: &mut dyn FnMut(usize, usize),
     ) -> Result<Tensor> {
-        video.rewind()?;
-        let place = video.path().display().to_string();
-        let timeline = self.timeline(video.count()?, video.fps());
-        let available = timeline.len().saturating_sub(1);
+        let windows = self.indices(video, clips)?;
+        self.cut(video, plan, &windows, Crops::One, progress)
+    }
+
+    /// The flows of each of `clips` clips of a video, as indices into its flows.
+    ///
+    /// # Errors
+    /// [`crate::ErrorKind::BadInput`] when no clips or flows are asked for, or the video has less than two frames or cannot
+    /// be read.
+    pub fn indices(&self, video: &mut Video, clips: usize) -> Result<Vec<Vec<usize>>> {
+        let frames = self.timeline(video.count()?, video.fps()).len();
+        let available = frames.saturating_sub(1);
         if available == 0 {
-            return Err(
-                Error::bad_input(format!("{} frames have no flow; two are needed", timeline.len())).at(place)
-            );
+            let text = format!("{frames} frames have no flow; two are needed");
+            return Err(Error::bad_input(text).at(video.path().display()));
         }
         if clips == 0 || self.flows == 0 {
             return Err(Error::bad_input(format!(
@@ -249,11 +275,35 @@ impl FlowRecipe {
                 self.flows
             )));
         }
-        let windows = self.windows.indices(available, clips, self.flows);
-        let mut prepared: BTreeMap<usize, Option<Tensor>> =
-            windows.iter().flatten().map(|i| (*i, None)).collect();
-        let size = self.flow_size(video.width(), video.height());
+        Ok(self.windows.indices(available, clips, self.flows))
+    }
+
+    /// Estimates the flows with these indices, clip by clip, and prepares each clip in all `crops`: f32
+    /// `[clips·crops, H, W, 2L]` or `[clips·crops, L, H, W, 2]`, the crops of a clip one after the other. Decoding begins
+    /// anew only where the video has passed the first frame needed.
+    ///
+    /// # Errors
+    /// As [`FlowRecipe::apply`].
+    pub fn cut(
+        &self,
+        video: &mut Video,
+        plan: &FlowPlan,
+        windows: &[Vec<usize>],
+        crops: Crops,
+        progress: &mut dyn FnMut(usize, usize),
+    ) -> Result<Tensor> {
+        let place = video.path().display().to_string();
+        let timeline = self.timeline(video.count()?, video.fps());
+        let mut prepared: BTreeMap<usize, Vec<Tensor>> =
+            windows.iter().flatten().map(|i| (*i, Vec::new())).collect();
         let needed: Vec<usize> = prepared.keys().copied().collect();
+        if let Some(i) = needed.last().filter(|i| **i + 1 >= timeline.len()) {
+            return Err(Error::bad_input(format!("there is no flow {i}")).at(place));
+        }
+        if needed.first().is_some_and(|&i| timeline[i] < video.position()) {
+            video.rewind()?;
+        }
+        let size = self.flow_size(video.width(), video.height());
         let mut frames = Frames { recipe: self, video, last: None };
         for batch in needed.chunks(plan.pairs()) {
             let pairs = batch.iter().map(|&i| Ok((frames.at(timeline[i])?, frames.at(timeline[i + 1])?)));
@@ -270,14 +320,14 @@ impl FlowRecipe {
                         size[0]
                     )));
                 }
-                prepared.insert(*i, Some(self.flow(&flow)?));
+                prepared.insert(*i, self.views(&flow, crops)?);
                 progress(needed.partition_point(|k| k <= i), needed.len());
             }
         }
-        let mut shape = vec![clips];
+        let mut shape = vec![windows.len() * crops.count()];
         let mut out: Vec<f32> = Vec::new();
-        for window in windows {
-            let flows: Vec<&Tensor> = window.iter().filter_map(|i| prepared.get(i)?.as_ref()).collect();
+        for (window, crop) in windows.iter().flat_map(|w| (0..crops.count()).map(move |crop| (w, crop))) {
+            let flows: Vec<&Tensor> = window.iter().filter_map(|i| prepared.get(i)?.get(crop)).collect();
             let clip = stack(&flows, self.order)?;
             if out.is_empty() {
                 shape.extend_from_slice(clip.shape());

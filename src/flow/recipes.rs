@@ -3,18 +3,18 @@
 use super::recipe::{FlowRecipe, Windows};
 use super::{Encoding, Order};
 use crate::video::resize::Filter;
-use crate::video::{Crop, Rounding, Size};
+use crate::video::{Crop, Crops, Rounding, Size};
 
 /// The recipes known by name.
 ///
-/// | name | frames | flow | scaled, crop | normalised | stack | clips |
+/// | name | frames | flow | scaled, crop | normalised | stack | clips × crops |
 /// |---|---|---|---|---|---|---|
 /// | `i3d-flow-jpg` | short edge 256 | 8 bits, ±20 | –, 224 | x / 127.5 − 1 | `[64, H, W, 2]` | 1 |
 /// | `i3d-flow` | short edge 256, 25 fps | ±20 to ±1 | –, 224 | – | `[64, H, W, 2]` | 1 |
 /// | `plain-flow-64` | short edge 64 | 8 bits, ±4 | –, 64 | (x − 128) / 128 | 10, interleaved | 1 |
-/// | `tsn-caffe-flow` | 256×340 | 8 bits, ±20 | –, 224 | x − 128 | 5, interleaved | 25 |
-/// | `tsn-mmaction-flow` | short edge 320 | 8 bits, ±20 | short edge 256, 224 | (x − 128) / 128 | 5, interleaved | 25 |
-/// | `two-stream-bryanyzhu-flow` | as the video | 8 bits, ±20 | 256×340, 224 | (x / 255 − 0.5) / 0.226 | 10, interleaved | 25 |
+/// | `tsn-caffe-flow` | 256×340 | 8 bits, ±20 | –, 224 | x − 128 | 5, interleaved | 25 × 10 |
+/// | `tsn-mmaction-flow` | short edge 320 | 8 bits, ±20 | short edge 256, 224 | (x − 128) / 128 | 5, interleaved | 25 × 10 |
+/// | `two-stream-bryanyzhu-flow` | as the video | 8 bits, ±20 | 256×340, 224 | (x / 255 − 0.5) / 0.226 | 10, interleaved | 25 × 10 |
 /// | `two-stream-jeffreyyihuang-flow` | short edge 256 | 8 bits, ±20 | 224×224, – | x / 255 | 10, rotated | 19 |
 ///
 /// The published networks were trained with TV-L1 of some version of OpenCV, mostly that for CUDA, and but for `i3d` with
@@ -33,6 +33,7 @@ pub const FLOW_RECIPES: &[FlowRecipe] = &[
         std: 1.0,
         flows: 64,
         order: Order::Frames,
+        test_frames: Some(250),
         ..PLAIN
     },
     FlowRecipe {
@@ -46,6 +47,7 @@ pub const FLOW_RECIPES: &[FlowRecipe] = &[
         std: 127.5,
         flows: 64,
         order: Order::Frames,
+        test_frames: Some(250),
         ..PLAIN
     },
     PLAIN,
@@ -53,7 +55,7 @@ pub const FLOW_RECIPES: &[FlowRecipe] = &[
         name: "tsn-caffe-flow",
         about: "temporal segment networks in Caffe (yjxiong/temporal-segment-networks: \
                 scripts/extract_optical_flow.sh, tools/eval_net.py, pyActionRecog/action_caffe.py): frames of 340x256, \
-                128 subtracted from levels; the middle one of its ten crops",
+                128 subtracted from levels; ten crops",
         frame_size: Some(Size::Exact { height: 256, width: 340 }),
         encoding: Encoding::Levels { bound: 20.0 },
         crop: Some(Crop { height: 224, width: 224, rounding: Rounding::Down }),
@@ -61,12 +63,13 @@ pub const FLOW_RECIPES: &[FlowRecipe] = &[
         flows: 5,
         windows: Windows::StepsToEnd,
         clips: 25,
+        crops: Crops::Ten,
         ..PLAIN
     },
     FlowRecipe {
         name: "tsn-mmaction-flow",
         about: "TSN of MMAction2 (configs/recognition/tsn/tsn_imagenet-pretrained-r50_8xb32_5x1x3-110e_kinetics400-\
-                flow.py), whose flow was taken by denseflow at a short edge of 320; the centre crop of its validation",
+                flow.py), whose flow was taken by denseflow at a short edge of 320; ten crops in the test",
         frame_size: Some(Size::ShortEdge(320, Rounding::Nearest)),
         encoding: Encoding::Levels { bound: 20.0 },
         size: Some((Size::ShortEdge(256, Rounding::Nearest), Filter::Bilinear)),
@@ -74,14 +77,15 @@ pub const FLOW_RECIPES: &[FlowRecipe] = &[
         flows: 5,
         windows: Windows::Ends,
         clips: 25,
+        crops: Crops::Ten,
         ..PLAIN
     },
     FlowRecipe {
         name: "two-stream-bryanyzhu-flow",
         about: "VGG-16 and ResNet-152 of bryanyzhu/two-stream-pytorch (datasets/build_of.py, main_single_gpu.py, \
                 scripts/eval_ucf101_pytorch/VideoTemporalPrediction.py): flow at the size of the video, its levels scaled \
-                to 340x256. The centre crop is that of its validation; of the ten crops of its test, the middle one \
-                begins at column 60 instead of 58",
+                to 340x256. Ten crops in the test, of which the middle ones begin at column 60 there and at 58 \
+                here",
         frame_size: None,
         encoding: Encoding::Levels { bound: 20.0 },
         size: Some((Size::Exact { height: 256, width: 340 }, Filter::Bilinear)),
@@ -91,6 +95,7 @@ pub const FLOW_RECIPES: &[FlowRecipe] = &[
         std: 0.226,
         windows: Windows::Steps,
         clips: 25,
+        crops: Crops::Ten,
         ..PLAIN
     },
     FlowRecipe {
@@ -128,4 +133,6 @@ const PLAIN: FlowRecipe = FlowRecipe {
     order: Order::Interleaved,
     windows: Windows::Middles,
     clips: 1,
+    crops: Crops::One,
+    test_frames: None,
 };

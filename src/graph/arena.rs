@@ -2,8 +2,8 @@
 //!
 //! wgpu tracks whole buffers: one dispatch may not read one range of a buffer and write another. So regions
 //! are coloured, one buffer a colour, such that what a node writes never shares a buffer with what it reads.
-//! Offsets are chosen greedily by size (Pisarchyk & Lee, arXiv:2001.03288), several orders are tried and the
-//! smallest sum is kept.
+//! Offsets are chosen greedily by size (Pisarchyk & Lee, arXiv:2001.03288); several orders are tried, the best is varied
+//! while that helps, and the smallest sum is kept.
 
 use std::ops::RangeInclusive;
 
@@ -25,6 +25,10 @@ pub(crate) struct Place {
     pub(crate) offset: u64,
 }
 
+/// How many other orders are tried at most, and how many pairs of regions are looked at for them.
+const MOST_TRIES: usize = 300;
+const MOST_STEPS: usize = 10_000_000;
+
 /// A placement of all regions.
 #[derive(Debug, Clone)]
 pub(crate) struct Arena {
@@ -39,11 +43,41 @@ pub(crate) fn place(regions: &[Region], align: u64, largest: u64) -> Arena {
     let in_time: Vec<usize> = (0..regions.len()).collect();
     let mut by_life = in_time.clone();
     by_life.sort_by_key(|&i| std::cmp::Reverse(regions[i].life.end() - regions[i].life.start()));
-    [by_size, in_time, by_life]
-        .iter()
-        .map(|order| place_in_order(regions, order, align, largest))
-        .min_by_key(|a| a.buffers.iter().sum::<u64>())
-        .unwrap_or(Arena { places: Vec::new(), buffers: Vec::new() })
+    let mut by_area = in_time.clone();
+    by_area.sort_by_key(|&i| {
+        let Region { size, life, .. } = &regions[i];
+        std::cmp::Reverse(size.saturating_mul((life.end() - life.start() + 1) as u64))
+    });
+    let place = |order: Vec<usize>| {
+        let arena = place_in_order(regions, &order, align, largest);
+        (arena.buffers.iter().sum::<u64>(), arena, order)
+    };
+    let tried = [by_size, in_time, by_life, by_area].map(place);
+    let Some(mut best) = tried.into_iter().min_by_key(|(bytes, ..)| *bytes) else {
+        return Arena { places: Vec::new(), buffers: Vec::new() };
+    };
+    let enough = peak(regions);
+    let enough = enough + enough / 100;
+    let n = regions.len().max(1);
+    // Knuth's MMIX generator: the same layout on every run.
+    let mut state = 1u64;
+    let mut any = || {
+        state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        (state >> 33) as usize % n
+    };
+    for _ in 0..(MOST_STEPS / (n * n)).min(MOST_TRIES) {
+        if best.0 <= enough {
+            break;
+        }
+        let mut order = best.2.clone();
+        let moved = order.remove(any());
+        order.insert(any(), moved);
+        let other = place(order);
+        if other.0 <= best.0 {
+            best = other;
+        }
+    }
+    best.1
 }
 
 fn place_in_order(regions: &[Region], order: &[usize], align: u64, largest: u64) -> Arena {

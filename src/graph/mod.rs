@@ -28,6 +28,7 @@ mod fuse;
 #[cfg(test)]
 mod fuse_tests;
 mod gpu_plan;
+mod memory;
 mod op;
 mod record;
 mod resident;
@@ -43,7 +44,8 @@ pub use activation::Activation;
 pub use affine::ChannelAffine;
 pub use diff::{Difference, first_difference};
 pub use engine::{Engine, Outputs, Plan, PlanOptions, Precision, Progress, Timing};
-pub use gpu_plan::{GpuPlan, MemorySummary};
+pub use gpu_plan::GpuPlan;
+pub use memory::{MemoryLimits, MemorySummary};
 pub use op::{Bound, Op, TensorType, UNIT_ROUNDOFF};
 pub(crate) use record::record_node;
 pub use record::{Dispatch, Family, MOST_TURNS, Operand, Recorder, Traits};
@@ -232,11 +234,31 @@ impl Graph {
         self.nodes.iter().map(|n| self.node_bytes(n)).sum()
     }
 
-    /// The number of weights: elements of all constants that some node reads.
+    /// The elements of all constants that some node reads: weights, as the nodes take them, and computed tables.
+    /// [`crate::weights::Weights::parameters`] counts a network's parameters.
     pub fn params(&self) -> u64 {
         let used = |v: usize| self.nodes.iter().any(|n| n.inputs.contains(&Value(v as u32)));
         let constants = self.values.iter().enumerate().filter(|(i, v)| v.origin_is_constant() && used(*i));
         constants.map(|(_, v)| v.ty.shape.elements() as u64).sum()
+    }
+
+    /// The names of the constants that the last nodes with constants before `value` read, on every way to it.
+    pub(crate) fn last_constants(&self, value: Value) -> Vec<&str> {
+        let (mut open, mut seen, mut found) = (vec![value], vec![false; self.nodes.len()], Vec::new());
+        while let Some(value) = open.pop() {
+            let Some(i) = self.nodes.iter().position(|n| n.outputs.contains(&value)) else { continue };
+            if std::mem::replace(&mut seen[i], true) {
+                continue;
+            }
+            let inputs = &self.nodes[i].inputs;
+            let before = found.len();
+            let constants = inputs.iter().map(|v| &self.values[v.index()]).filter(|v| v.origin_is_constant());
+            found.extend(constants.map(|v| v.name.as_str()));
+            if found.len() == before {
+                open.extend(inputs);
+            }
+        }
+        found
     }
 
     /// The names and types of the inputs.

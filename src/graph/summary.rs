@@ -5,9 +5,9 @@ use std::fmt;
 use super::Graph;
 
 impl fmt::Display for Graph {
-    /// One line a node: name, operator, output shape, weights and multiply-adds; sums at the end.
+    /// One line a node: name, operator, output shape, elements of constants (weights and computed tables) and multiply-adds; sums at the end.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let mut rows = vec![["node", "operator", "output", "params", "MMAC"].map(String::from)];
+        let mut rows = vec![["node", "operator", "output", "constants", "MMAC"].map(String::from)];
         for node in &self.nodes {
             let shapes: Vec<String> = node.outputs.iter().map(|&v| self.shape(v).to_string()).collect();
             let constants = node.inputs.iter().map(|v| &self.values[v.index()]);

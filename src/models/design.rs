@@ -22,6 +22,8 @@ pub struct Choices {
     /// That the maps of whole frames are wanted, by which labels are propagated, and height and width of these frames.
     /// Networks that have maps then give `maps` `[clips, T, H, W, C]` alone; the others do not heed it.
     pub maps: Option<[usize; 2]>,
+    /// That a classifier of so many classes, with random weights, takes the place of that of the checkpoint.
+    pub new_head: Option<usize>,
 }
 
 /// What a network's measures are read off: a variant by name, and a checkpoint if there is one.

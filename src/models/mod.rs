@@ -132,6 +132,16 @@ impl Network {
         self.published(variant)?.build(1, &Weights::shapes())
     }
 
+    /// The number of parameters of a variant at its published size: what training would learn.
+    ///
+    /// # Errors
+    /// [`crate::ErrorKind::Usage`] for an unknown variant.
+    pub fn parameters(&self, variant: Option<&str>) -> Result<u64> {
+        let weights = Weights::shapes();
+        self.published(variant)?.build(1, &weights)?;
+        Ok(weights.parameters())
+    }
+
     /// Whether it gives maps by which labels are propagated, see [`Choices::maps`].
     pub fn has_maps(&self) -> bool {
         let choices = Choices { maps: Some([64; 2]), ..Choices::default() };

@@ -30,7 +30,10 @@ impl Match {
     ///
     /// # Errors
     /// [`crate::ErrorKind::BadInput`] when weights are missing, left over or of another shape.
-    pub fn load(self, checkpoint: Checkpoint, choices: &Choices) -> Result<Model> {
+    pub fn load(self, mut checkpoint: Checkpoint, choices: &Choices) -> Result<Model> {
+        if let Some(classes) = choices.new_head {
+            self.renew_head(&mut checkpoint, choices, classes)?;
+        }
         let file = Some((&checkpoint, &self.naming));
         let reading = Reading { variant: self.variant.name, choices, file };
         let design = (self.network.design)(&reading)?;
@@ -53,6 +56,32 @@ impl Match {
             average: design.average,
             notes,
         })
+    }
+}
+
+impl Match {
+    /// Puts random weights of another number of classes in place of those of the classifier: of the last layers with weights
+    /// before `logits`.
+    fn renew_head(&self, checkpoint: &mut Checkpoint, choices: &Choices, classes: usize) -> Result<()> {
+        let file = Some((&*checkpoint, &self.naming));
+        let design = (self.network.design)(&Reading { variant: self.variant.name, choices, file })?;
+        let weights = Weights::shapes();
+        let graph = design.build(1, &weights)?;
+        let place = checkpoint.path().display().to_string();
+        let Some((_, logits)) = graph.outputs().find(|(name, _)| *name == "logits") else {
+            let text = "these weights have no classifier in whose place a new one could be put";
+            return Err(Error::bad_input(text).at(place));
+        };
+        let old = graph.shape(logits).last().copied();
+        let behind = graph.last_constants(logits);
+        let taken = weights.taken();
+        let head =
+            taken.iter().filter(|(name, s)| behind.contains(&name.as_str()) && s.first().copied() == old);
+        let head: Vec<String> = head.filter_map(|(name, _)| self.naming.published(name)).collect();
+        if head.is_empty() {
+            return Err(Error::internal(format!("a classifier of {} without weights", self.network.name)));
+        }
+        head.iter().try_for_each(|name| checkpoint.renew(name, classes))
     }
 }
 

@@ -6,7 +6,7 @@
 //! Canonical names: timm's, `patch_embed.proj.*, blocks.0.attn.q.weight, blocks.0.attn.q.bias … fc_norm.*, head.*`; keys
 //! have no bias. The positions are sines and cosines and in no file.
 
-use super::{Average, Design, Input, Network, Reading, Variant, huggingface};
+use super::{Design, Input, Network, Reading, Variant, huggingface};
 use crate::error::Result;
 use crate::graph::{Activation, Graph, Value};
 use crate::nn::{self, Conv, Mlp, QkvBias, SelfAttention, TransformerBlock, scope};
@@ -224,14 +224,13 @@ fn design(r: &Reading) -> Result<Design> {
         config.depth, config.block.attention.heads, pooling, config.frames, config.size, config.size
     );
     let input = Input::clip("videomae", config.frames, config.size);
-    let design = Design::new(input, notes, move |clips, w| {
+    Ok(Design::new(input, notes, move |clips, w| {
         // What a file of the pre-training has beside the encoder.
         for beside in ["decoder", "encoder_to_decoder", "mask_token"] {
             w.ignore(beside);
         }
         config.build(clips, w)
-    });
-    Ok(design.average(Average::Logits))
+    }))
 }
 
 #[cfg(test)]

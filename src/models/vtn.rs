@@ -262,8 +262,8 @@ mod tests {
     use super::*;
 
     /// Published: 114.0 M parameters and 4.218 tera multiply-adds for 250 frames (the paper; there called
-    /// FLOPs). The 0.72 giga of a ViT-B's products of queries, keys and values, counted here for each frame, are not in
-    /// that number.
+    /// FLOPs). That number leaves out the 0.72 giga of a ViT-B's products of queries, keys and values in each frame. The
+    /// Longformer's of frames with those near them are but 3 × 2 × 768 × (251 + 250 × 20) mega.
     #[test]
     fn published_figures() {
         let weights = Weights::shapes();

@@ -420,10 +420,19 @@ impl Op for Attention {
         Ok(vec![Bound::Absolute(bound)])
     }
 
-    /// Two products and a few operations on the scores, masked ones counted too.
+    /// Two products and a few operations on the scores. Those outside the window are not counted, other masked ones are.
     fn flops(&self, inputs: &[TensorType], outputs: &[TensorType]) -> u64 {
-        let keys = self.sizes(&inputs[0].shape, &inputs[self.places()[1]].shape).map_or(0, |s| s.keys);
-        4 * keys as u64 * outputs[0].shape.elements() as u64
+        let sizes = self.sizes(&inputs[0].shape, &inputs[self.places()[1]].shape);
+        let Ok(Sizes { queries, keys, .. }) = sizes else { return 0 };
+        let seen = |q: usize| match self.window {
+            Some(reach) if q >= self.global => {
+                let near = q.saturating_sub(reach)..q.saturating_add(reach + 1).min(keys);
+                near.len() + self.global.min(near.start)
+            }
+            _ => keys,
+        };
+        let pairs: usize = (0..queries).map(seen).sum();
+        4 * (outputs[0].shape.elements() / queries.max(1)) as u64 * pairs as u64
     }
 
     fn record(&self, r: &mut Recorder<'_>) -> Result<()> {
@@ -513,5 +522,23 @@ impl Op for Attention {
         }
         r.dispatch(dispatch);
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Of five tokens with a reach of one, of which the first sees all and is seen by all, 5 + 3 + 4 + 4 + 3 pairs meet.
+    #[test]
+    fn pairs_outside_the_window_are_not_counted() {
+        let flops = |attention: Attention| {
+            let mut g = Graph::new();
+            let x = g.input("x", &[2, 5, 8]).unwrap();
+            g.attention([x; 3], None, &attention).unwrap();
+            g.flops()
+        };
+        assert_eq!(flops(Attention { window: Some(1), global: 1, ..Attention::heads(2) }), 2 * 4 * 8 * 19);
+        assert_eq!(flops(Attention::heads(2)), 2 * 4 * 8 * 25);
     }
 }

@@ -27,6 +27,7 @@
 
 mod coded;
 mod color;
+mod crops;
 mod ffmpeg;
 mod frame;
 mod gif;
@@ -53,6 +54,8 @@ use std::path::{Path, PathBuf};
 
 use crate::error::{Error, Result};
 
+pub(crate) use crops::Corner;
+pub use crops::Crops;
 pub use frame::Frame;
 pub use indexed::{Indexed, MOST_OBJECTS};
 pub use lab::{from_lab, lab};

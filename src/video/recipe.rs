@@ -1,9 +1,10 @@
 //! Preprocessing as published networks were trained with it.
 
+use std::cmp::Ordering;
 use std::collections::BTreeMap;
 
 use super::resize::{Filter, resize};
-use super::{Frame, MAX_PIXELS, RECIPES, Video, sample};
+use super::{Corner, Crops, Frame, MAX_PIXELS, RECIPES, Video, sample};
 use crate::error::{At, Error, Result};
 use crate::shape::Shape;
 use crate::tensor::Tensor;
@@ -15,18 +16,21 @@ pub enum Rounding {
     Down,
     /// To the nearest integer, halves to the even one.
     Nearest,
+    /// To the integer above.
+    Up,
 }
 
 impl Rounding {
     /// `numerator / denominator`, rounded.
     pub(crate) fn divide(self, numerator: usize, denominator: usize) -> usize {
         let (whole, rest) = (numerator / denominator, numerator % denominator);
-        let up = match (rest * 2).cmp(&denominator) {
-            std::cmp::Ordering::Less => false,
-            std::cmp::Ordering::Equal => whole % 2 == 1,
-            std::cmp::Ordering::Greater => true,
+        let up = match (self, (rest * 2).cmp(&denominator)) {
+            (Rounding::Down, _) | (Rounding::Nearest, Ordering::Less) => false,
+            (Rounding::Nearest, Ordering::Equal) => whole % 2 == 1,
+            (Rounding::Nearest, Ordering::Greater) => true,
+            (Rounding::Up, _) => rest > 0,
         };
-        whole + usize::from(self == Rounding::Nearest && up)
+        whole + usize::from(up)
     }
 }
 
@@ -130,6 +134,10 @@ pub struct Recipe {
     pub rate: Rate,
     /// The clips of one video over which the published evaluation averages.
     pub clips: usize,
+    /// The crops of each clip over which it averages.
+    pub crops: Crops,
+    /// Frames in a clip of that evaluation, where it takes more than in training; a shorter video gives fewer.
+    pub test_frames: Option<usize>,
 }
 
 impl Recipe {
@@ -184,6 +192,19 @@ impl Recipe {
         [clips, self.frames, self.crop.height, self.crop.width, 3]
     }
 
+    /// How many frames of a video of `fps` frames a second one clip spans; a shorter video repeats its last frame. One where a
+    /// clip is spread over the video, however short.
+    pub fn span(&self, fps: Option<f64>) -> usize {
+        let step = match (self.rate, fps) {
+            (Rate::Segments, _) => return 1,
+            (Rate::Stride(stride), _) => stride.max(1) as f64,
+            (Rate::Fps(target), Some(fps)) if fps > 0.0 && target > 0.0 => fps / target,
+            (Rate::Fps(_), _) => 1.0,
+        };
+        // As `sample::by_fps` rounds.
+        (self.frames.saturating_sub(1) as f64 * step + 1e-9) as usize + 1
+    }
+
     /// The frames of each clip, as indices into a video of `frames` frames at `fps` frames a second.
     /// Windows are spread as in [`sample::clips`]; the last frame repeats where the video is too short.
     pub fn indices(&self, frames: usize, fps: Option<f64>, clips: usize) -> Vec<Vec<usize>> {
@@ -210,13 +231,32 @@ impl Recipe {
     /// picture) or the video cannot be read; [`crate::ErrorKind::OutOfMemory`] when the result does not
     /// fit.
     pub fn apply(&self, video: &mut Video, clips: usize) -> Result<Tensor> {
-        let shape = self.shape(clips);
-        let elements = Shape::new(&shape)?.elements();
-        video.rewind()?;
         let windows = self.indices(video.count()?, video.fps(), clips);
+        self.cut(video, &windows, Crops::One)
+    }
+
+    /// Reads clips of the frames with these indices, each in all `crops`: f32 `[clips·crops, T, H, W, 3]`, the crops of a
+    /// clip one after the other. Decoding begins anew only where the video has passed the first frame needed.
+    ///
+    /// # Errors
+    /// As [`Recipe::apply`], and [`crate::ErrorKind::BadInput`] when a clip has not the recipe's number of frames.
+    pub fn cut(&self, video: &mut Video, windows: &[Vec<usize>], crops: Crops) -> Result<Tensor> {
+        if let Some(window) = windows.iter().find(|w| w.len() != self.frames) {
+            let text = format!("a clip of {} frames, the recipe takes {}", window.len(), self.frames);
+            return Err(Error::bad_input(text));
+        }
+        let count = crops.count();
+        let shape = self.shape(windows.len() * count);
+        let elements = Shape::new(&shape)?.elements();
         let mut slots: BTreeMap<usize, Vec<usize>> = BTreeMap::new();
-        for (slot, index) in windows.into_iter().flatten().enumerate() {
-            slots.entry(index).or_default().push(slot);
+        for (clip, window) in windows.iter().enumerate() {
+            for (t, &index) in window.iter().enumerate() {
+                // Of its first crop; those of the next ones lie a clip further each.
+                slots.entry(index).or_default().push(clip * count * self.frames + t);
+            }
+        }
+        if slots.first_key_value().is_some_and(|(first, _)| *first < video.position()) {
+            video.rewind()?;
         }
 
         let mut out: Vec<f32> = Vec::new();
@@ -229,9 +269,11 @@ impl Recipe {
             let frame = video.next_frame()?.ok_or_else(|| {
                 Error::bad_input(format!("{}: there is no frame {index}", video.path().display()))
             })?;
-            let pixels = self.frame(&frame).at(video.path().display())?;
+            let views = self.views(&frame, crops).at(video.path().display())?;
             for slot in slots {
-                out[slot * one..][..one].copy_from_slice(&pixels);
+                for (i, pixels) in views.iter().enumerate() {
+                    out[(slot + i * self.frames) * one..][..one].copy_from_slice(pixels);
+                }
             }
         }
         Tensor::new(&shape, out)
@@ -242,6 +284,14 @@ impl Recipe {
     /// # Errors
     /// [`crate::ErrorKind::BadInput`] when the crop is larger than the resized frame or the size absurd.
     pub fn frame(&self, frame: &Frame) -> Result<Vec<f32>> {
+        Ok(self.views(frame, Crops::One)?.swap_remove(0))
+    }
+
+    /// Prepares one frame in all `crops`: `[H, W, 3]` floats each, normalised.
+    ///
+    /// # Errors
+    /// As [`Recipe::frame`].
+    pub fn views(&self, frame: &Frame, crops: Crops) -> Result<Vec<Vec<f32>>> {
         let (height, width) = self.size.of(frame.width(), frame.height());
         let Crop { height: ch, width: cw, rounding } = self.crop;
         if ch > height || cw > width || ch * cw == 0 {
@@ -253,17 +303,21 @@ impl Recipe {
         if self.bytes {
             levels.iter_mut().for_each(|x| *x = x.round_ties_even().clamp(0.0, 255.0));
         }
-        let (top, left) = (rounding.divide(height - ch, 2), rounding.divide(width - cw, 2));
-        let mut out = Vec::with_capacity(ch * cw * 3);
-        for row in levels.chunks_exact(width * 3).skip(top).take(ch) {
-            for pixel in row[left * 3..][..cw * 3].chunks_exact(3) {
-                for c in 0..3 {
-                    let x = pixel[if self.channels == Channels::Bgr { 2 - c } else { c }];
-                    out.push((x / self.divisor - self.mean[c]) / self.std[c]);
+        let view = |corner: Corner| {
+            let mut out = Vec::with_capacity(ch * cw * 3);
+            for row in levels.chunks_exact(width * 3).skip(corner.top).take(ch) {
+                for x in 0..cw {
+                    let column = corner.left + if corner.mirrored { cw - 1 - x } else { x };
+                    let pixel = &row[column * 3..][..3];
+                    for c in 0..3 {
+                        let x = pixel[if self.channels == Channels::Bgr { 2 - c } else { c }];
+                        out.push((x / self.divisor - self.mean[c]) / self.std[c]);
+                    }
                 }
             }
-        }
-        Ok(out)
+            out
+        };
+        Ok(crops.corners([height - ch, width - cw], rounding).into_iter().map(view).collect())
     }
 }
 
@@ -348,11 +402,56 @@ mod tests {
         assert_eq!(segments.indices(30, None, 1), [[5, 15, 25]]);
         assert_eq!(segments.indices(30, None, 2), [[2, 12, 22], [7, 17, 27]]);
         assert_eq!(segments.indices(1, None, 1), [[0, 0, 0]]);
+        assert_eq!(segments.span(Some(30.0)), 1);
+        let spans = ["vivit", "kinetics-112", "c3d-davidea"].map(|name| Recipe::by_name(name).unwrap());
+        for (recipe, frames) in spans.iter().zip([63, 31, 16]) {
+            assert_eq!(recipe.span(Some(30.0)), frames);
+            let last =
+                |count| recipe.indices(count, Some(30.0), 1)[0].iter().filter(|i| **i == count - 1).count();
+            assert!(last(frames) == 1 && last(frames - 1) == 2, "{}", recipe.name);
+        }
         let half = Recipe::by_name("kinetics-112").unwrap().with_size(56);
         assert_eq!(half.size, Size::Exact { height: 64, width: 86 });
         assert_eq!(Rounding::Nearest.divide(59, 2), 30);
         assert_eq!(Rounding::Nearest.divide(57, 2), 28);
         assert_eq!(Rounding::Down.divide(59, 2), 29);
+        assert_eq!([59, 60].map(|n| Rounding::Up.divide(n, 2)), [30, 30]);
+    }
+
+    #[test]
+    fn every_crop_is_where_it_should_be() {
+        let dir = tempfile::tempdir().unwrap();
+        // Red tells the column, green the row, blue the frame.
+        let pixels = |t: u8| (0..70u8).flat_map(move |y| (0..81u8).flat_map(move |x| [x, y, t])).collect();
+        write::pngs(dir.path(), (0..6).map(|t| Frame::new(81, 70, pixels(t)).unwrap())).unwrap();
+        let mut video = open(dir.path()).unwrap();
+        let recipe = Recipe {
+            size: Size::Exact { height: 70, width: 81 },
+            crop: Crop { height: 70, width: 70, rounding: Rounding::Up },
+            frames: 2,
+            ..Recipe::by_name("c3d-davidea").unwrap()
+        };
+        let first = |recipe: &Recipe, video: &mut Video, windows: &[Vec<usize>], crops| {
+            let clips = recipe.cut(video, windows, crops).unwrap();
+            let [n, t, h, w, 3] = clips.shape()[..] else { panic!() };
+            let v = clips.f32s().unwrap().chunks_exact(h * w * 3);
+            assert_eq!(n * t, v.len());
+            v.map(|frame| [frame[0], frame[1], frame[2]]).collect::<Vec<_>>()
+        };
+        let windows = [vec![1, 2], vec![2, 5]];
+        let three = first(&recipe, &mut video, &windows, Crops::Three);
+        let want = |ts: [f32; 2]| [0.0, 6.0, 11.0].map(|x| ts.map(|t| [x, 0.0, t])).concat();
+        assert_eq!(three, [want([1.0, 2.0]), want([2.0, 5.0])].concat());
+        // Back to the start, for the video has passed it.
+        let small = Recipe { crop: Crop { height: 66, ..recipe.crop }, ..recipe };
+        let ten = first(&small, &mut video, &[vec![0, 1]], Crops::Ten);
+        let of = |x: f32, y: f32| [[x, y, 0.0], [x, y, 1.0]];
+        let [left, right, middle] = [0.0, 11.0, 6.0];
+        let plain = [of(left, 0.0), of(right, 0.0), of(left, 4.0), of(right, 4.0), of(middle, 2.0)];
+        assert_eq!(ten[..10], plain.concat());
+        let mirrored = plain.map(|pair| pair.map(|[x, y, t]| [x + 69.0, y, t]));
+        assert_eq!(ten[10..], mirrored.concat());
+        assert!(small.cut(&mut video, &[vec![0]], Crops::One).is_err());
     }
 
     #[test]

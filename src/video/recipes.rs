@@ -1,44 +1,45 @@
 //! The recipes of published networks.
 
+use super::Crops;
 use super::recipe::{Channels, Crop, Rate, Recipe, Rounding, Size};
 use super::resize::Filter;
 
-/// The recipes known by name.
+/// The recipes known by name. Clips and crops are those of the published evaluation; one crop is left out.
 ///
-/// | name | size, filter | crop | levels | mean, std | clips |
+/// | name | size, filter | crop | levels | mean, std | clips × crops × frames |
 /// |---|---|---|---|---|---|
 /// | `c3d-mmaction` | short edge 128, bilinear | 112 | 0–255 RGB | 104, 117, 128; 1 | 10 × 16 frames |
 /// | `c3d-jfzhang` | 128×171, bilinear | 112 | 0–255 BGR | 90, 98, 102; 1 | 1 × 16 |
-/// | `c3d-davidea` | 112×200, bilinear | 112 | 0–255 RGB | none | 1 × 16 |
-/// | `c3d-caffe` | 128×171, bilinear | 112 | 0–255 BGR | 90, 98, 102; 1 | 1 × 16 |
+/// | `c3d-davidea` | 112×200, bilinear | 112 | 0–255 RGB | none | 10 × 16 |
+/// | `c3d-caffe` | 128×171, bilinear | 112 | 0–255 BGR | 90, 98, 102; 1 | 10 × 16 |
 /// | `kinetics-112` | 128×171, bilinear | 112 | 0–1 RGB | of Kinetics | 5 × 16 at 15 fps |
 /// | `kinetics-224` | 256×256, bilinear | 224 | 0–1 RGB | of Kinetics | 1 × 128 at 15 fps |
-/// | `i3d-rgb` | short edge 256, bilinear | 224 | 0–1 RGB | 0.5; 0.5 | 1 × 64 at 25 fps |
+/// | `i3d-rgb` | short edge 256, bilinear | 224 | 0–1 RGB | 0.5; 0.5 | 1 × 64 (in the test 250) at 25 fps |
 /// | `howto100m` | short edge 224, bicubic with antialias | 224 | 0–1 RGB | none | 10 × 32 |
 /// | `imagenet-224` | short edge 256, bilinear with antialias | 224 | 0–1 RGB | of ImageNet | 25 × 1 |
-/// | `tsn` | short edge 256, bilinear | 224 | 0–1 RGB | of ImageNet | 1 × 25 segments |
-/// | `two-stream-bryanyzhu` | 256×340, bilinear | 224 | 0–1 RGB | of ImageNet | 25 × 1 |
+/// | `tsn` | short edge 256, bilinear | 224 | 0–1 RGB | of ImageNet | 1 × 10 × 25 segments |
+/// | `two-stream-bryanyzhu` | 256×340, bilinear | 224 | 0–1 RGB | of ImageNet | 25 × 10 × 1 |
 /// | `two-stream-jeffreyyihuang` | 224×224, bilinear with antialias | – | 0–1 RGB | of ImageNet | 19 × 1 |
-/// | `timesformer` | short edge 224, bilinear | 224 | 0–1 RGB | 0.45; 0.225 | 1 × 8, 32 apart |
-/// | `timesformer-hr` | short edge 448, bilinear | 448 | 0–1 RGB | 0.45; 0.225 | 1 × 16, 16 apart |
-/// | `timesformer-long` | short edge 224, bilinear | 224 | 0–1 RGB | 0.45; 0.225 | 1 × 96, 4 apart |
-/// | `videomae` | short edge 224, bilinear | 224 | 0–1 RGB | of ImageNet | 5 × 16, 4 apart |
-/// | `vivit` | short edge 256, bilinear | 224 | −1–1 RGB | none | 4 × 32, 2 apart |
+/// | `timesformer` | short edge 224, bilinear | 224 | 0–1 RGB | 0.45; 0.225 | 1 × 3 × 8, 32 apart |
+/// | `timesformer-hr` | short edge 448, bilinear | 448 | 0–1 RGB | 0.45; 0.225 | 1 × 3 × 16, 16 apart |
+/// | `timesformer-long` | short edge 224, bilinear | 224 | 0–1 RGB | 0.45; 0.225 | 1 × 3 × 96, 4 apart |
+/// | `videomae` | short edge 224, bilinear | 224 | 0–1 RGB | of ImageNet | 5 × 3 × 16, 4 apart |
+/// | `vivit` | short edge 256, bilinear | 224 | −1–1 RGB | none | 4 × 3 × 32, 2 apart |
 /// | `vtn` | short edge 256, bilinear | 224 | 0–1 RGB | 0.45; 0.225 | 1 × 250 at 25 fps |
 /// | `mvit-torchvision` | short edge 256, bilinear | 224 | 0–1 RGB | 0.45; 0.225 | 5 × 16 at 7.5 fps |
 /// | `mvit-16x4` | short edge 256, bilinear, in floats | 224 | 0–1 RGB | 0.45; 0.225 | 5 × 16 at 7.5 fps |
 /// | `mvit-32x3` | short edge 256, bilinear, in floats | 224 | 0–1 RGB | 0.45; 0.225 | 5 × 32 at 10 fps |
 /// | `swin-torchvision` | short edge 256, bilinear | 224 | 0–1 RGB | of ImageNet | 12 × 32 at 15 fps |
-/// | `swin-mmaction` | short edge 224, bilinear | 224 | 0–1 RGB | of ImageNet | 4 × 32, every second |
+/// | `swin-mmaction` | short edge 224, bilinear | 224 | 0–1 RGB | of ImageNet | 4 × 3 × 32, every second |
 /// | `crw` | short edge 320, bilinear, in floats | 320 | 0–1 RGB | of ImageNet | 1 × 1 |
 /// | `timecycle` | short edge 320, bilinear, in floats | 320 | 0–1 RGB | of ImageNet | 1 × 1 |
 /// | `colorizer` | short edge 256, bilinear with antialias | 256 | 0–1 RGB | 0.5; 0.5 | 1 × 4 |
 /// | `shuffle-and-learn` | 256×340, bilinear, in floats | 227 | 0–255 BGR | 104, 117, 124; 1 | 1 × 3 segments |
 /// | `frame-order` | short edge 256, bilinear with antialias | 224 | 0–1 RGB | of ImageNet | 1 × 3 segments |
-/// | `slow-256` | short edge 256, bilinear | 256 | 0–1 RGB | 0.45; 0.225 | 10 × 8, every 8th |
-/// | `slowfast-256` | short edge 256, bilinear | 256 | 0–1 RGB | 0.45; 0.225 | 10 × 32, every 2nd |
-/// | `mmaction-256` | short edge 256, bilinear | 256 | 0–1 RGB | of ImageNet | 10 × 32, every 2nd |
-/// | `mmaction-slow-256` | short edge 256, bilinear | 256 | 0–1 RGB | of ImageNet | 10 × 8, every 8th |
+/// | `slow-256` | short edge 256, bilinear | 256 | 0–1 RGB | 0.45; 0.225 | 10 × 3 × 8, every 8th |
+/// | `slowfast-256` | short edge 256, bilinear | 256 | 0–1 RGB | 0.45; 0.225 | 10 × 3 × 32, every 2nd |
+/// | `mmaction-256` | short edge 256, bilinear | 256 | 0–1 RGB | of ImageNet | 10 × 3 × 32, every 2nd |
+/// | `mmaction-slow-256` | short edge 256, bilinear | 256 | 0–1 RGB | of ImageNet | 10 × 3 × 8, every 8th |
 /// | `plain-64` | short edge 64, bilinear with antialias | 64 | 0–1 RGB | 0.5; 0.5 | 1 × 16 |
 pub const RECIPES: &[Recipe] = &[
     Recipe {
@@ -60,19 +61,23 @@ pub const RECIPES: &[Recipe] = &[
     },
     Recipe {
         name: "c3d-davidea",
-        about: "C3D of DavideA/c3d-pytorch (predict.py): scikit-image scales in floats, nothing is subtracted",
+        about: "C3D of DavideA/c3d-pytorch (predict.py): scikit-image scales in floats, nothing is \
+                subtracted. 10 clips as the paper's section 3.3",
         size: Size::Exact { height: 112, width: 200 },
         bytes: false,
+        clips: 10,
         ..C3D
     },
     Recipe {
         name: "c3d-caffe",
         about: "the original C3D (facebookarchive/C3D, C3D-v1.0, video_data_layer.cpp): frames as OpenCV reads \
                 them, in BGR. The original subtracts the mean of every voxel of the training clips \
-                (sport1m_train16_128_mean.binaryproto); means of the channels stand in for it here",
+                (sport1m_train16_128_mean.binaryproto); means of the channels stand in for it here. 10 clips as the \
+                paper's section 3.3",
         crop: Crop { height: 112, width: 112, rounding: Rounding::Down },
         mean: [90.0, 98.0, 102.0],
         channels: Channels::Bgr,
+        clips: 10,
         ..C3D
     },
     Recipe {
@@ -102,7 +107,8 @@ pub const RECIPES: &[Recipe] = &[
     Recipe {
         name: "i3d-rgb",
         about: "I3D on frames (google-deepmind/kinetics-i3d, README; levels from -1 to 1 as piergiaj/pytorch-i3d, \
-                charades_dataset.py), and kylemin/S3D",
+                charades_dataset.py), and kylemin/S3D. The paper's test takes the whole video, 250 frames of 10 \
+                seconds, at once",
         size: Size::ShortEdge(256, Rounding::Nearest),
         crop: Crop { height: 224, width: 224, rounding: Rounding::Down },
         divisor: 255.0,
@@ -110,6 +116,7 @@ pub const RECIPES: &[Recipe] = &[
         std: [0.5; 3],
         frames: 64,
         rate: Rate::Fps(25.0),
+        test_frames: Some(250),
         ..C3D
     },
     Recipe {
@@ -138,56 +145,62 @@ pub const RECIPES: &[Recipe] = &[
     },
     Recipe {
         name: "tsn",
-        about: "TSN of MMAction2 (configs/recognition/tsn): 25 segments in the test, the centre crop of its ten",
+        about: "TSN of MMAction2 (configs/recognition/tsn): 25 segments in the test, ten crops",
         size: Size::ShortEdge(256, Rounding::Nearest),
         crop: Crop { height: 224, width: 224, rounding: Rounding::Down },
         frames: 25,
         rate: Rate::Segments,
+        crops: Crops::Ten,
+        test_frames: Some(25),
         ..IMAGENET
     },
     Recipe {
         name: "timesformer",
         about: "TimeSformer of facebookresearch/TimeSformer (configs/Kinetics/TimeSformer_divST_8x32_224.yaml; \
-                timesformer/datasets/kinetics.py, the test): one clip in time, the centre of its three crops. Scaled in \
+                timesformer/datasets/kinetics.py, the test): one clip in time, three crops. Scaled in \
                 floats",
         size: Size::ShortEdge(224, Rounding::Down),
-        crop: Crop { height: 224, width: 224, rounding: Rounding::Nearest },
+        crop: Crop { height: 224, width: 224, rounding: Rounding::Up },
         rate: Rate::Stride(32),
         frames: 8,
+        crops: Crops::Three,
         ..PYSLOWFAST
     },
     Recipe {
         name: "timesformer-hr",
         about: "TimeSformer-HR (TimeSformer_divST_16x16_448.yaml)",
         size: Size::ShortEdge(448, Rounding::Down),
-        crop: Crop { height: 448, width: 448, rounding: Rounding::Nearest },
+        crop: Crop { height: 448, width: 448, rounding: Rounding::Up },
         rate: Rate::Stride(16),
         frames: 16,
+        crops: Crops::Three,
         ..PYSLOWFAST
     },
     Recipe {
         name: "timesformer-long",
         about: "TimeSformer-L (TimeSformer_divST_96x4_224.yaml)",
         size: Size::ShortEdge(224, Rounding::Down),
-        crop: Crop { height: 224, width: 224, rounding: Rounding::Nearest },
+        crop: Crop { height: 224, width: 224, rounding: Rounding::Up },
         rate: Rate::Stride(4),
         frames: 96,
+        crops: Crops::Three,
         ..PYSLOWFAST
     },
     Recipe {
         name: "videomae",
         about: "VideoMAE fine-tuned on Kinetics-400 (MCG-NJU/VideoMAE, kinetics.py, validation and test; the published \
-                preprocessor_config.json): 16 frames, 4 apart, 5 clips, the centre of their three crops",
+                preprocessor_config.json): 16 frames, 4 apart, 5 clips, three crops",
         size: Size::ShortEdge(224, Rounding::Down),
         crop: Crop { height: 224, width: 224, rounding: Rounding::Nearest },
         rate: Rate::Stride(4),
         clips: 5,
+        crops: Crops::Three,
         ..IMAGENET
     },
     Recipe {
         name: "vivit",
         about: "ViViT of google-research/scenic (projects/vivit/configs/kinetics400, \
-                data/video_tfrecord_dataset.py): levels from -1 to 1, 4 clips, the centre of their three crops",
+                data/video_tfrecord_dataset.py): levels from -1 to 1, 4 clips of three crops",
         size: Size::ShortEdge(256, Rounding::Nearest),
         bytes: false,
         crop: Crop { height: 224, width: 224, rounding: Rounding::Nearest },
@@ -196,6 +209,7 @@ pub const RECIPES: &[Recipe] = &[
         frames: 32,
         rate: Rate::Stride(2),
         clips: 4,
+        crops: Crops::Three,
         ..C3D
     },
     Recipe {
@@ -203,7 +217,7 @@ pub const RECIPES: &[Recipe] = &[
         about: "VTN of bomri/SlowFast (configs/Kinetics/VIT_B_VTN.yaml, kinetics.py, full-video evaluation): the whole \
                 video at 25 frames a second",
         size: Size::ShortEdge(256, Rounding::Down),
-        crop: Crop { height: 224, width: 224, rounding: Rounding::Nearest },
+        crop: Crop { height: 224, width: 224, rounding: Rounding::Up },
         rate: Rate::Fps(25.0),
         frames: 250,
         ..PYSLOWFAST
@@ -213,6 +227,7 @@ pub const RECIPES: &[Recipe] = &[
         about: "MViT of torchvision (models/video/mvit.py, transforms/_presets.py VideoClassification): scaled as bytes \
                 without antialias",
         bytes: true,
+        crop: Crop { height: 224, width: 224, rounding: Rounding::Nearest },
         ..MVIT
     },
     Recipe {
@@ -242,13 +257,13 @@ pub const RECIPES: &[Recipe] = &[
     },
     Recipe {
         name: "swin-mmaction",
-        about: "Video Swin of SwinTransformer/Video-Swin-Transformer (configs/recognition/swin), whose evaluation takes \
-                three crops across the longer edge besides",
+        about: "Video Swin of SwinTransformer/Video-Swin-Transformer (configs/recognition/swin): 4 clips of three crops",
         size: Size::ShortEdge(224, Rounding::Nearest),
         crop: Crop { height: 224, width: 224, rounding: Rounding::Down },
         frames: 32,
         rate: Rate::Stride(2),
         clips: 4,
+        crops: Crops::Three,
         ..IMAGENET
     },
     Recipe {
@@ -309,21 +324,19 @@ pub const RECIPES: &[Recipe] = &[
     Recipe {
         name: "slow-256",
         about: "Slow, C2D and I3D R50 8×8 of PySlowFast (slowfast/datasets/transform.py, configs/Kinetics) and \
-                pytorchvideo: 10 clips of the test, the middle of its three crops",
+                pytorchvideo: 10 clips of three crops in the test",
         frames: 8,
         rate: Rate::Stride(8),
         ..SLOWFAST
     },
     Recipe {
         name: "slowfast-256",
-        about: "SlowFast of PySlowFast (slowfast/datasets/transform.py, configs/Kinetics) and pytorchvideo: 10 clips \
-                of the test, the middle of its three crops",
+        about: "SlowFast of PySlowFast (slowfast/datasets/transform.py, configs/Kinetics) and pytorchvideo: 10 clips of three crops in the test",
         ..SLOWFAST
     },
     Recipe {
         name: "mmaction-256",
-        about: "I3D R50 and SlowFast of MMAction2 (configs/recognition/i3d, slowfast): 10 clips of the test, the middle \
-                of its three crops",
+        about: "I3D R50 and SlowFast of MMAction2 (configs/recognition/i3d, slowfast): 10 clips of three crops in the test",
         ..MMACTION
     },
     Recipe {
@@ -348,13 +361,13 @@ pub const RECIPES: &[Recipe] = &[
     Recipe {
         name: "two-stream-bryanyzhu",
         about: "the spatial stream of bryanyzhu/two-stream-pytorch \
-                (scripts/eval_ucf101_pytorch/VideoSpatialPrediction.py), the centre crop of its ten, frames spread over \
-                the video",
+                (scripts/eval_ucf101_pytorch/VideoSpatialPrediction.py), frames spread over the video, ten crops",
         size: Size::Exact { height: 256, width: 340 },
         crop: Crop { height: 224, width: 224, rounding: Rounding::Down },
         frames: 1,
         rate: Rate::Segments,
         clips: 25,
+        crops: Crops::Ten,
         ..IMAGENET
     },
     Recipe {
@@ -377,7 +390,7 @@ const PYSLOWFAST: Recipe = Recipe { bytes: false, divisor: 255.0, mean: [0.45; 3
 /// What the recipes of MViT have in common.
 const MVIT: Recipe = Recipe {
     size: Size::ShortEdge(256, Rounding::Down),
-    crop: Crop { height: 224, width: 224, rounding: Rounding::Nearest },
+    crop: Crop { height: 224, width: 224, rounding: Rounding::Up },
     rate: Rate::Fps(7.5),
     clips: 5,
     ..PYSLOWFAST
@@ -390,10 +403,11 @@ const IMAGENET: Recipe =
 /// SlowFast's, whose frames are scaled in floats.
 const SLOWFAST: Recipe = Recipe {
     size: Size::ShortEdge(256, Rounding::Down),
-    crop: Crop { height: 256, width: 256, rounding: Rounding::Nearest },
+    crop: Crop { height: 256, width: 256, rounding: Rounding::Up },
     frames: 32,
     rate: Rate::Stride(2),
     clips: 10,
+    crops: Crops::Three,
     ..PYSLOWFAST
 };
 
@@ -404,6 +418,7 @@ const MMACTION: Recipe = Recipe {
     frames: 32,
     rate: Rate::Stride(2),
     clips: 10,
+    crops: Crops::Three,
     ..IMAGENET
 };
 
@@ -422,4 +437,6 @@ const C3D: Recipe = Recipe {
     frames: 16,
     rate: Rate::Stride(1),
     clips: 1,
+    crops: Crops::One,
+    test_frames: None,
 };

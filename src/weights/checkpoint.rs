@@ -1,12 +1,14 @@
 //! An opened weight file of any kind.
 
+use std::collections::HashMap;
 use std::fs::File;
 use std::io::Read;
 use std::path::{Path, PathBuf};
 
-use super::{Config, pth, safetensors, sniff};
+use super::{Config, pth, random, safetensors, sniff};
 use crate::element::{Element, Endian};
 use crate::error::{At, Error, Result};
+use crate::shape::Shape;
 use crate::tensor::Tensor;
 
 /// A tensor of a [`Checkpoint`], not read yet.
@@ -31,6 +33,8 @@ pub struct Checkpoint {
     /// Sorted by name.
     entries: Vec<Entry>,
     config: Box<Config>,
+    /// What stands in place of tensors of the file.
+    renewed: HashMap<String, Tensor>,
 }
 
 #[derive(Debug)]
@@ -71,7 +75,7 @@ impl Checkpoint {
             Some(folder) if is_of_folder => Config::beside(folder)?,
             _ => Config::default(),
         };
-        Ok(Checkpoint { path: file, source, entries, config: Box::new(config) })
+        Ok(Checkpoint { path: file, source, entries, config: Box::new(config), renewed: HashMap::new() })
     }
 
     /// Opens a safetensors file that is part of the program (`include_bytes!`); `name` stands for its path.
@@ -82,7 +86,7 @@ impl Checkpoint {
         let (files, mut entries) = safetensors::Files::from_bytes(bytes).at(name)?;
         entries.sort_unstable_by(|a, b| a.name.cmp(&b.name));
         let source = Source::Safetensors(files);
-        Ok(Checkpoint { path: name.into(), source, entries, config: Box::default() })
+        Ok(Checkpoint { path: name.into(), source, entries, config: Box::default(), renewed: HashMap::new() })
     }
 
     /// The file opened; in a folder, the one found there.
@@ -124,11 +128,31 @@ impl Checkpoint {
         let Some(entry) = self.entry(name) else {
             return Err(Error::bad_input("is not in the file")).at(place);
         };
+        if let Some(renewed) = self.renewed.get(name) {
+            return Ok(renewed.clone());
+        }
         match &self.source {
             Source::Safetensors(files) => files.tensor(entry),
             Source::Pth(file) => file.tensor(entry),
         }
         .at(place)
+    }
+
+    /// Puts random values of [`Weights::random`](super::Weights::random) in place of a tensor, which has `rows` rows then.
+    ///
+    /// # Errors
+    /// [`crate::ErrorKind::BadInput`] when there is no such tensor, or none with rows, or that is too much.
+    pub fn renew(&mut self, name: &str, rows: usize) -> Result<()> {
+        let found = self.entries.binary_search_by(|e| e.name.as_str().cmp(name)).ok();
+        let entry = found.and_then(|i| self.entries.get_mut(i)).filter(|e| !e.shape.is_empty());
+        let Some(entry) = entry else {
+            let place = format!("{}: tensor {name:?}", self.path.display());
+            return Err(Error::bad_input("is not there, or has no rows").at(place));
+        };
+        entry.shape[0] = rows;
+        let values = random::tensor(0, name, &Shape::new(&entry.shape)?)?;
+        self.renewed.insert(name.to_owned(), values);
+        Ok(())
     }
 }
 

@@ -47,7 +47,7 @@ struct Shared {
 enum Source {
     Shapes,
     Random(u64),
-    File { checkpoint: Checkpoint, naming: Naming },
+    File { checkpoint: Box<Checkpoint>, naming: Naming },
 }
 
 /// What was asked for so far.
@@ -79,7 +79,7 @@ impl Weights {
     /// The tensors of a checkpoint whose naming is known.
     pub fn new(checkpoint: Checkpoint, naming: Naming) -> Weights {
         log::info!("{}: named as {naming}", checkpoint.path().display());
-        Weights::of(Source::File { checkpoint, naming })
+        Weights::of(Source::File { checkpoint: Box::new(checkpoint), naming })
     }
 
     /// The tensors of a checkpoint that follows one of `conventions`, found by the canonical names a model

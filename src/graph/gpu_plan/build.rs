@@ -3,15 +3,14 @@
 use std::collections::HashMap;
 
 use super::cut::{Cut, cut};
-use super::{Launch, MemorySummary, Slot, default_work_limit, stored_bytes};
+use super::{Launch, Slot, default_work_limit, stored_bytes};
 use crate::error::{At, Error, Result};
 use crate::gpu::{Gpu, POISON};
-use crate::graph::arena::{self, Region};
-use crate::graph::{Dispatch, Graph, Operand, Origin, PlanOptions, Precision, Value, record_node};
-use crate::tensor::{DType, Tensor};
-
-/// Offsets of storage bindings: the largest alignment that any device asks for.
-const ALIGN: u64 = 256;
+use crate::graph::memory::{self, Layout};
+use crate::graph::{
+    Dispatch, Graph, MemoryLimits, MemorySummary, Operand, Origin, PlanOptions, Value, record_node,
+};
+use crate::tensor::Tensor;
 
 /// Weights waiting for their copy to the device at most.
 const STAGED_BYTES: u64 = 64 << 20;
@@ -28,7 +27,7 @@ pub(super) struct Built {
 pub(super) fn build(gpu: &Gpu, graph: &Graph, options: &PlanOptions) -> Result<Built> {
     let mut builder = Builder {
         gpu,
-        roots: roots(graph),
+        roots: Vec::new(),
         options,
         buffers: Vec::new(),
         slots: HashMap::new(),
@@ -42,22 +41,9 @@ pub(super) fn build(gpu: &Gpu, graph: &Graph, options: &PlanOptions) -> Result<B
     Ok(Built { buffers, slots, written, memory, launches })
 }
 
-/// A value's memory: itself, or for a view what it looks at.
-fn roots(graph: &Graph) -> Vec<Value> {
-    let mut roots: Vec<Value> = (0..graph.values.len() as u32).map(Value).collect();
-    for node in graph.nodes.iter().filter(|n| n.op.is_view()) {
-        roots[node.outputs[0].index()] = roots[node.inputs[0].index()];
-    }
-    roots
-}
-
-/// Bytes of one element as stored on the device.
-fn element_size(dtype: DType, precision: Precision) -> u64 {
-    if dtype == DType::F32 && precision == Precision::F16 { 2 } else { 4 }
-}
-
 struct Builder<'a> {
     gpu: &'a Gpu,
+    /// A value's memory: itself, or for a view what it looks at.
     roots: Vec<Value>,
     options: &'a PlanOptions,
     buffers: Vec<wgpu::Buffer>,
@@ -70,92 +56,25 @@ struct Builder<'a> {
 
 impl Builder<'_> {
     fn size(&self, graph: &Graph, value: Value) -> u64 {
-        let ty = graph.ty(value);
-        ty.shape.elements() as u64 * element_size(ty.dtype, self.options.precision)
+        memory::size(graph, value, self.options.precision)
     }
 
     fn padded(&self, size: u64) -> u64 {
-        size.next_multiple_of(4) + self.options.guard
+        memory::padded(size, self.options)
     }
 
     /// Gives every input, output and intermediate value its memory.
     fn place(&mut self, graph: &Graph) -> Result<()> {
-        let mut made_by: HashMap<Value, usize> = HashMap::new();
-        let mut last_read: HashMap<Value, usize> = HashMap::new();
-        for (i, node) in graph.nodes.iter().enumerate() {
-            for v in &node.inputs {
-                last_read.insert(self.roots[v.index()], i);
-            }
-            for v in node.outputs.iter().filter(|v| self.roots[v.index()] == **v) {
-                made_by.insert(*v, i);
-            }
-        }
-        let outside: Vec<Value> = graph.outputs.iter().map(|(_, v)| self.roots[v.index()]).collect();
-        let is_outside = |v: &Value| outside.contains(v) || self.options.keep_all;
-
-        let mut inner: Vec<Value> = made_by.keys().filter(|v| !is_outside(v)).copied().collect();
-        inner.sort_unstable();
-        let at: HashMap<Value, usize> = inner.iter().enumerate().map(|(i, v)| (*v, i)).collect();
-        let mut regions: Vec<Region> = inner
-            .iter()
-            .map(|v| {
-                let born = made_by[v];
-                let size = self.padded(self.size(graph, *v));
-                Region { size, life: born..=last_read.get(v).copied().unwrap_or(born), apart: Vec::new() }
-            })
-            .collect();
-        for node in graph.nodes.iter().filter(|n| !n.op.is_view()) {
-            for (i, written) in node.outputs.iter().enumerate() {
-                let touched = node.inputs.iter().chain(&node.outputs[..i]);
-                for other in touched.map(|v| self.roots[v.index()]) {
-                    if let (Some(&a), Some(&b)) = (at.get(written), at.get(&other)) {
-                        regions[a].apart.push(b);
-                        regions[b].apart.push(a);
-                    }
-                }
-            }
-        }
+        let limits = MemoryLimits {
+            device: &self.gpu.info().name,
+            binding: self.gpu.limits().max_storage_buffer_binding_size,
+            buffer: self.gpu.limits().max_buffer_size,
+            total: self.gpu.memory_limit(),
+        };
         let traits = self.options.traits(self.gpu);
-        let mut pieces: Vec<(usize, u64)> = Vec::new();
-        for (i, node) in graph.nodes.iter().enumerate().filter(|(_, n)| !n.op.is_view()) {
-            let first = regions.len();
-            for words in node.op.scratch(&graph.node_types(node).0, traits) {
-                let values = node.inputs.iter().chain(&node.outputs).map(|v| self.roots[v.index()]);
-                let apart: Vec<usize> =
-                    values.filter_map(|v| at.get(&v).copied()).chain(first..regions.len()).collect();
-                for &other in &apart {
-                    let own = regions.len();
-                    regions[other].apart.push(own);
-                }
-                let size = words.max(1) * 4;
-                pieces.push((i, size));
-                regions.push(Region { size: self.padded(size), life: i..=i, apart });
-            }
-        }
-        let limit = self.gpu.limits().max_buffer_size;
-        let arena = arena::place(&regions, ALIGN, limit);
-
-        // Inputs and outputs have buffers of their own, which the host program may use in place.
-        let mut own: Vec<Value> = graph.inputs.clone();
-        own.extend(made_by.keys().filter(|v| is_outside(v)));
-        own.sort_unstable();
-        self.memory.activations = arena.buffers.iter().sum::<u64>()
-            + own.iter().map(|v| self.padded(self.size(graph, *v))).sum::<u64>();
-        let mut everything = regions.clone();
-        everything.extend(own.iter().map(|v| {
-            let from = made_by.get(v).copied().unwrap_or(0);
-            let to = if is_outside(v) { graph.nodes.len() } else { last_read.get(v).copied().unwrap_or(0) };
-            Region { size: self.padded(self.size(graph, *v)), life: from..=to, apart: Vec::new() }
-        }));
-        self.memory.alive = arena::peak(&everything);
-        self.memory.weights = graph
-            .values
-            .iter()
-            .enumerate()
-            .filter(|(i, v)| v.origin_is_constant() && last_read.contains_key(&Value(*i as u32)))
-            .map(|(i, _)| self.size(graph, Value(i as u32)))
-            .sum();
-        self.check_budget(graph, &own, &inner, &pieces)?;
+        let Layout { roots, arena, inner, own, pieces, made_by, summary } =
+            Layout::new(graph, self.options, traits, &limits)?;
+        (self.roots, self.memory) = (roots, summary);
 
         let usage = wgpu::BufferUsages::STORAGE | wgpu::BufferUsages::COPY_SRC | wgpu::BufferUsages::COPY_DST;
         for size in &arena.buffers {
@@ -182,49 +101,6 @@ impl Builder<'_> {
                 self.written.push(self.buffers.len());
             }
             self.buffers.push(buffer);
-        }
-        Ok(())
-    }
-
-    /// Before anything is allocated: does every tensor fit a binding, and the whole the memory?
-    fn check_budget(
-        &self,
-        graph: &Graph,
-        own: &[Value],
-        inner: &[Value],
-        scratch: &[(usize, u64)],
-    ) -> Result<()> {
-        let advice = "use a smaller input, --precision f16 or --device cpu";
-        let limit = self.gpu.limits().max_storage_buffer_binding_size;
-        let constants = (0..graph.values.len() as u32).map(Value).filter(|v| {
-            graph.values[v.index()].origin_is_constant() && graph.nodes.iter().any(|n| n.inputs.contains(v))
-        });
-        for v in own.iter().chain(inner).copied().chain(constants) {
-            let size = self.padded(self.size(graph, v));
-            if size > limit {
-                let value = &graph.values[v.index()];
-                return Err(Error::out_of_memory(format!(
-                    "{}: tensor {} takes {size} bytes, the device `{}` binds at most {limit}; {advice}",
-                    value.name,
-                    value.ty.shape,
-                    self.gpu.info().name
-                )));
-            }
-        }
-        if let Some((node, size)) = scratch.iter().find(|(_, size)| self.padded(*size) > limit) {
-            return Err(Error::out_of_memory(format!(
-                "{}: its working memory takes {size} bytes, the device `{}` binds at most {limit}; {advice}",
-                graph.nodes[*node].name,
-                self.gpu.info().name
-            )));
-        }
-        let total = self.memory.weights + self.memory.activations;
-        let budget = self.options.memory_limit.unwrap_or(u64::MAX).min(self.gpu.memory_limit());
-        if total > budget {
-            return Err(Error::out_of_memory(format!(
-                "the plan needs {total} bytes ({} for weights, {} for activations), {budget} are allowed; {advice}",
-                self.memory.weights, self.memory.activations
-            )));
         }
         Ok(())
     }

@@ -12,7 +12,7 @@ use std::sync::{Mutex, PoisonError};
 
 use half::f16;
 
-use super::{Graph, Origin, Outputs, PlanOptions, Precision, Value};
+use super::{Graph, MemorySummary, Origin, Outputs, PlanOptions, Precision, Value};
 use crate::error::{At, Error, Result};
 use crate::gpu::{Gpu, POISON};
 use crate::tensor::{DType, Tensor};
@@ -25,18 +25,6 @@ const WORK_PER_SUBMISSION: u64 = 20_000_000_000;
 
 /// The same for an adapter on the processor, which no watchdog guards: often enough for a progress bar.
 const SOFTWARE_WORK_PER_SUBMISSION: u64 = 2_000_000_000;
-
-/// What a plan holds on its device.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-#[non_exhaustive]
-pub struct MemorySummary {
-    /// Bytes of constants, as laid out for the kernels.
-    pub weights: u64,
-    /// Bytes of inputs, outputs and intermediate tensors as planned.
-    pub activations: u64,
-    /// The largest sum of inputs, outputs and intermediate tensors alive at once: no plan can be smaller.
-    pub alive: u64,
-}
 
 /// Where a value lies on the device.
 #[derive(Debug, Clone, Copy)]

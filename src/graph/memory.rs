@@ -1,0 +1,230 @@
+//! Where a plan's tensors lie and how much memory they take, before a device is asked for any.
+
+use std::collections::HashMap;
+
+use super::arena::{self, Arena, Region};
+use super::{Family, Graph, PlanOptions, Precision, Traits, Value};
+use crate::error::{Error, Result};
+use crate::tensor::DType;
+
+/// Offsets of storage bindings: the largest alignment that any device asks for.
+const ALIGN: u64 = 256;
+
+/// What a plan holds on its device.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct MemorySummary {
+    /// Bytes of constants, as laid out for the kernels.
+    pub weights: u64,
+    /// Bytes of inputs, outputs and intermediate tensors as planned.
+    pub activations: u64,
+    /// The largest sum of tensors alive at once: no plan can be smaller. Inputs are alive throughout, for they stay where the
+    /// host program put them until it puts others; outputs from when they are made.
+    pub alive: u64,
+}
+
+/// What a device allows.
+#[derive(Debug, Clone, Copy)]
+pub struct MemoryLimits<'a> {
+    /// The device, for messages.
+    pub device: &'a str,
+    /// Bytes of the largest binding: of a tensor.
+    pub binding: u64,
+    /// Bytes of the largest buffer.
+    pub buffer: u64,
+    /// Bytes of all.
+    pub total: u64,
+}
+
+impl MemoryLimits<'static> {
+    /// What WebGPU promises: bindings of 128 MiB, buffers of 256 MiB.
+    pub const LEAST: MemoryLimits<'static> =
+        MemoryLimits { device: "of WebGPU's limits", binding: 128 << 20, buffer: 256 << 20, total: u64::MAX };
+}
+
+/// The places of a graph's values.
+pub(super) struct Layout {
+    /// A value's memory: itself, or for a view what it looks at.
+    pub(super) roots: Vec<Value>,
+    /// Places of `inner`, then of `pieces`.
+    pub(super) arena: Arena,
+    /// Values between nodes.
+    pub(super) inner: Vec<Value>,
+    /// Inputs and outputs, which have buffers of their own, which the host program may use in place.
+    pub(super) own: Vec<Value>,
+    /// Node and bytes of each piece of scratch.
+    pub(super) pieces: Vec<(usize, u64)>,
+    /// The node that makes a value.
+    pub(super) made_by: HashMap<Value, usize>,
+    pub(super) summary: MemorySummary,
+}
+
+impl Graph {
+    /// What a plan with these options would hold on a device of these limits whose kernels are of this family. Constants are
+    /// counted as they are, not as packed; none need have values.
+    ///
+    /// ```
+    /// # use kinetograph::graph::{Family, Graph, MemoryLimits, PlanOptions};
+    /// let mut g = Graph::new();
+    /// let x = g.input("x", &[1000])?;
+    /// let y = g.relu(x)?;
+    /// g.output("y", y)?;
+    /// let memory = g.memory(Family::Tiled, &PlanOptions::default(), &MemoryLimits::LEAST)?;
+    /// assert_eq!((memory.activations, memory.alive), (8000, 8000));
+    /// # Ok::<(), kinetograph::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    /// [`crate::ErrorKind::OutOfMemory`] when a tensor is larger than a binding, or all are larger than the memory.
+    pub fn memory(
+        &self,
+        family: Family,
+        options: &PlanOptions,
+        limits: &MemoryLimits<'_>,
+    ) -> Result<MemorySummary> {
+        let fused = options.fuse.then(|| self.fused());
+        let graph = fused.as_ref().unwrap_or(self);
+        let traits = Traits { family: options.family.unwrap_or(family), precision: options.precision };
+        Ok(Layout::new(graph, options, traits, limits)?.summary)
+    }
+}
+
+/// Bytes of a value as stored on a device.
+pub(super) fn size(graph: &Graph, value: Value, precision: Precision) -> u64 {
+    let ty = graph.ty(value);
+    let element = if ty.dtype == DType::F32 && precision == Precision::F16 { 2 } else { 4 };
+    ty.shape.elements() as u64 * element
+}
+
+/// With what lies behind it.
+pub(super) fn padded(size: u64, options: &PlanOptions) -> u64 {
+    size.next_multiple_of(4) + options.guard
+}
+
+fn roots(graph: &Graph) -> Vec<Value> {
+    let mut roots: Vec<Value> = (0..graph.values.len() as u32).map(Value).collect();
+    for node in graph.nodes.iter().filter(|n| n.op.is_view()) {
+        roots[node.outputs[0].index()] = roots[node.inputs[0].index()];
+    }
+    roots
+}
+
+impl Layout {
+    /// Gives every input, output and intermediate value of a graph its memory.
+    pub(super) fn new(
+        graph: &Graph,
+        options: &PlanOptions,
+        traits: Traits,
+        limits: &MemoryLimits<'_>,
+    ) -> Result<Layout> {
+        let roots = roots(graph);
+        let bytes = |v: Value| padded(size(graph, v, options.precision), options);
+        let mut made_by: HashMap<Value, usize> = HashMap::new();
+        let mut last_read: HashMap<Value, usize> = HashMap::new();
+        for (i, node) in graph.nodes.iter().enumerate() {
+            for v in &node.inputs {
+                last_read.insert(roots[v.index()], i);
+            }
+            for v in node.outputs.iter().filter(|v| roots[v.index()] == **v) {
+                made_by.insert(*v, i);
+            }
+        }
+        let outside: Vec<Value> = graph.outputs.iter().map(|(_, v)| roots[v.index()]).collect();
+        let is_outside = |v: &Value| outside.contains(v) || options.keep_all;
+
+        let mut inner: Vec<Value> = made_by.keys().filter(|v| !is_outside(v)).copied().collect();
+        inner.sort_unstable();
+        let at: HashMap<Value, usize> = inner.iter().enumerate().map(|(i, v)| (*v, i)).collect();
+        let mut regions: Vec<Region> = inner
+            .iter()
+            .map(|v| {
+                let born = made_by[v];
+                let life = born..=last_read.get(v).copied().unwrap_or(born);
+                Region { size: bytes(*v), life, apart: Vec::new() }
+            })
+            .collect();
+        for node in graph.nodes.iter().filter(|n| !n.op.is_view()) {
+            for (i, written) in node.outputs.iter().enumerate() {
+                let touched = node.inputs.iter().chain(&node.outputs[..i]);
+                for other in touched.map(|v| roots[v.index()]) {
+                    if let (Some(&a), Some(&b)) = (at.get(written), at.get(&other)) {
+                        regions[a].apart.push(b);
+                        regions[b].apart.push(a);
+                    }
+                }
+            }
+        }
+        let mut pieces: Vec<(usize, u64)> = Vec::new();
+        for (i, node) in graph.nodes.iter().enumerate().filter(|(_, n)| !n.op.is_view()) {
+            let first = regions.len();
+            for words in node.op.scratch(&graph.node_types(node).0, traits) {
+                let values = node.inputs.iter().chain(&node.outputs).map(|v| roots[v.index()]);
+                let apart: Vec<usize> =
+                    values.filter_map(|v| at.get(&v).copied()).chain(first..regions.len()).collect();
+                for &other in &apart {
+                    let own = regions.len();
+                    regions[other].apart.push(own);
+                }
+                let size = words.max(1) * 4;
+                pieces.push((i, size));
+                regions.push(Region { size: padded(size, options), life: i..=i, apart });
+            }
+        }
+        let arena = arena::place(&regions, ALIGN, limits.buffer);
+
+        let mut own: Vec<Value> = graph.inputs.clone();
+        own.extend(made_by.keys().filter(|v| is_outside(v)));
+        own.sort_unstable();
+        let activations = arena.buffers.iter().sum::<u64>() + own.iter().map(|v| bytes(*v)).sum::<u64>();
+        let mut everything = regions;
+        everything.extend(own.iter().map(|v| {
+            let from = made_by.get(v).copied().unwrap_or(0);
+            Region { size: bytes(*v), life: from..=graph.nodes.len(), apart: Vec::new() }
+        }));
+        let constants = (0..graph.values.len() as u32).map(Value);
+        let constants =
+            constants.filter(|v| graph.values[v.index()].origin_is_constant() && last_read.contains_key(v));
+        let summary = MemorySummary {
+            weights: constants.map(|v| size(graph, v, options.precision)).sum(),
+            activations,
+            alive: arena::peak(&everything),
+        };
+        let layout = Layout { roots, arena, inner, own, pieces, made_by, summary };
+        layout.check(graph, options, limits)?;
+        Ok(layout)
+    }
+
+    /// Does every tensor fit a binding, and the whole the memory?
+    fn check(&self, graph: &Graph, options: &PlanOptions, limits: &MemoryLimits<'_>) -> Result<()> {
+        let advice = "use a smaller input, --precision f16 or --device cpu";
+        let MemoryLimits { device, binding, total: memory, .. } = *limits;
+        let constants = (0..graph.values.len() as u32).map(Value).filter(|v| {
+            graph.values[v.index()].origin_is_constant() && graph.nodes.iter().any(|n| n.inputs.contains(v))
+        });
+        for v in self.own.iter().chain(&self.inner).copied().chain(constants) {
+            let size = padded(size(graph, v, options.precision), options);
+            if size > binding {
+                let value = &graph.values[v.index()];
+                return Err(Error::out_of_memory(format!(
+                    "{}: tensor {} takes {size} bytes, the device `{device}` binds at most {binding}; {advice}",
+                    value.name, value.ty.shape,
+                )));
+            }
+        }
+        if let Some((node, size)) = self.pieces.iter().find(|(_, size)| padded(*size, options) > binding) {
+            return Err(Error::out_of_memory(format!(
+                "{}: its working memory takes {size} bytes, the device `{device}` binds at most {binding}; {advice}",
+                graph.nodes[*node].name,
+            )));
+        }
+        let total = self.summary.weights + self.summary.activations;
+        let budget = options.memory_limit.unwrap_or(u64::MAX).min(memory);
+        if total > budget {
+            return Err(Error::out_of_memory(format!(
+                "the plan needs {total} bytes ({} for weights, {} for activations), {budget} are allowed; {advice}",
+                self.summary.weights, self.summary.activations
+            )));
+        }
+        Ok(())
+    }
+}
