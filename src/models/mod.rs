@@ -22,6 +22,7 @@ pub mod s3d;
 pub mod slowfast;
 pub mod slowfast_ava;
 pub mod swin;
+pub mod tcc;
 pub mod timecycle;
 pub mod timesformer;
 pub mod two_stream_fusion;
@@ -60,6 +61,7 @@ pub const NETWORKS: &[&Network] = &[
     &slowfast::NETWORK,
     &slowfast_ava::NETWORK,
     &swin::NETWORK,
+    &tcc::NETWORK,
     &timecycle::NETWORK,
     &timesformer::NETWORK,
     &two_stream_fusion::NETWORK,

@@ -32,6 +32,7 @@ use super::resize::Filter;
 /// | `swin-mmaction` | short edge 224, bilinear | 224 | 0–1 RGB | of ImageNet | 4 × 32, every second |
 /// | `crw` | short edge 320, bilinear, in floats | 320 | 0–1 RGB | of ImageNet | 1 × 1 |
 /// | `timecycle` | short edge 320, bilinear, in floats | 320 | 0–1 RGB | of ImageNet | 1 × 1 |
+/// | `tcc` | 224×224, bilinear, in floats | – | 0–1 RGB | 0.5; 0.5 | 1 × 2, 15 apart |
 /// | `colorizer` | short edge 256, bilinear with antialias | 256 | 0–1 RGB | 0.5; 0.5 | 1 × 4 |
 /// | `shuffle-and-learn` | 256×340, bilinear, in floats | 227 | 0–255 BGR | 104, 117, 124; 1 | 1 × 3 segments |
 /// | `frame-order` | short edge 256, bilinear with antialias | 224 | 0–1 RGB | of ImageNet | 1 × 3 segments |
@@ -250,6 +251,20 @@ pub const RECIPES: &[Recipe] = &[
         rate: Rate::Stride(2),
         clips: 4,
         ..IMAGENET
+    },
+    Recipe {
+        name: "tcc",
+        about: "temporal cycle consistency of google-research/tcc (datasets.py): a frame and the one 15 frames before it, \
+                scaled to a square in floats",
+        size: Size::Exact { height: 224, width: 224 },
+        bytes: false,
+        crop: Crop { height: 224, width: 224, rounding: Rounding::Down },
+        divisor: 255.0,
+        mean: [0.5; 3],
+        std: [0.5; 3],
+        frames: 2,
+        rate: Rate::Stride(15),
+        ..C3D
     },
     Recipe {
         name: "crw",
