@@ -21,6 +21,7 @@ pub mod resnet3d;
 pub mod s3d;
 pub mod slowfast;
 pub mod slowfast_ava;
+pub mod speednet;
 pub mod swin;
 pub mod tcc;
 pub mod timecycle;
@@ -60,6 +61,7 @@ pub const NETWORKS: &[&Network] = &[
     &s3d::NETWORK,
     &slowfast::NETWORK,
     &slowfast_ava::NETWORK,
+    &speednet::NETWORK,
     &swin::NETWORK,
     &tcc::NETWORK,
     &timecycle::NETWORK,

@@ -15,6 +15,7 @@
 //! ```
 
 mod maps;
+mod moments;
 mod preprocessing;
 
 use std::num::NonZero;
@@ -28,6 +29,7 @@ use crate::video::{Recipe, Video};
 use crate::weights::Preprocessing;
 
 pub use maps::FrameMaps;
+pub use moments::Moments;
 
 /// What a user may choose about the inputs of a network.
 #[derive(Debug, Clone)]
