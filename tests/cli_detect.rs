@@ -4,8 +4,8 @@ use std::path::PathBuf;
 use std::process::Command;
 
 use kinetograph::detection::{self, PersonBox};
-use kinetograph::video::{Frame, write};
 use kinetograph::models::slowfast_ava;
+use kinetograph::video::{Frame, write};
 use kinetograph::weights::{Checkpoint, Weights, save_safetensors};
 use kinetograph::{Tensor, npy};
 
@@ -109,7 +109,8 @@ fn boxes_are_read_in_the_order_of_time() {
 #[test]
 fn checkpoints_of_two_publishers() {
     let folder = Folder::new();
-    let golden = format!("{}/tests/golden/networks/slowfast-ava/weights.safetensors", env!("CARGO_MANIFEST_DIR"));
+    let golden =
+        format!("{}/tests/golden/networks/slowfast-ava/weights.safetensors", env!("CARGO_MANIFEST_DIR"));
     let checkpoint = Checkpoint::open(&golden).unwrap();
     let shapes = Weights::shapes();
     slowfast_ava::SlowFastAva::r50(1).build(1, &shapes).unwrap();
@@ -128,7 +129,9 @@ fn checkpoints_of_two_publishers() {
     let tubes = |weights: &str| {
         let mut command = Command::new(env!("CARGO_BIN_EXE_kinetograph"));
         command.current_dir(folder.0.path()).env("KINETOGRAPH_DEVICE", "cpu").env_remove("RUST_LOG");
-        command.args("detect --input clip.gif --size 32 --threshold 0 --boxes p.json --json --weights".split(' '));
+        command.args(
+            "detect --input clip.gif --size 32 --threshold 0 --boxes p.json --json --weights".split(' '),
+        );
         let output = command.arg(weights).output().unwrap();
         assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
         serde_json::from_slice::<serde_json::Value>(&output.stdout).unwrap()["tubes"].clone()

@@ -104,9 +104,12 @@ fn clips_of_different_pace_are_aligned() {
     let second: Vec<f32> = (0..16).map(|i| 7.5 * (i as f32 / 15.0).powi(2)).collect();
     folder.clip("first", &scene, &first);
     folder.clip("second", &scene, &second);
-    for (network, method, most) in
-        [("tcc", "dtw", 0.5), ("tcc", "nearest", 0.5), ("resnet-basic", "dtw", 0.5), ("resnet-basic", "soft", 1.0)]
-    {
+    for (network, method, most) in [
+        ("tcc", "dtw", 0.5),
+        ("tcc", "nearest", 0.5),
+        ("resnet-basic", "dtw", 0.5),
+        ("resnet-basic", "soft", 1.0),
+    ] {
         let words = format!("align first second --weights {{{network}}} --method {method} --size 64");
         let report = folder.json(&format!("{words} --temperature 0.001"));
         let error = astray(&report, &first, &second);
@@ -168,13 +171,15 @@ fn windows_of_a_video() {
     assert!(e.to_string().contains("takes more than frames"), "{e}");
 }
 
-const SPEEDUP: &str = "speedup clip --weights {speednet} --frames 4 --step 3 --size 32 --fastest 2 --smoothness 2";
+const SPEEDUP: &str =
+    "speedup clip --weights {speednet} --frames 4 --step 3 --size 32 --fastest 2 --smoothness 2";
 
 #[test]
 fn a_clip_becomes_shorter_where_it_may() {
     let folder = Folder::new();
     let scene = Scene::from_seed(3).with_motion(Motion::Right);
-    let times: Vec<f32> = (0..24).map(|i| if i < 12 { 0.1 * i as f32 } else { 1.5 * (i - 12) as f32 }).collect();
+    let times: Vec<f32> =
+        (0..24).map(|i| if i < 12 { 0.1 * i as f32 } else { 1.5 * (i - 12) as f32 }).collect();
     folder.clip("clip", &scene, &times);
     let report = folder.json(SPEEDUP);
     let curves = report["curves"].as_array().unwrap();

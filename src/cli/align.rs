@@ -189,10 +189,12 @@ impl Align {
         cycle: &[f32],
     ) -> Result<()> {
         let tau = kendalls_tau(nearest);
-        let astray = cycle.iter().enumerate().map(|(i, back)| (f64::from(*back) - i as f64).abs()).sum::<f64>()
-            / cycle.len() as f64;
+        let astray =
+            cycle.iter().enumerate().map(|(i, back)| (f64::from(*back) - i as f64).abs()).sum::<f64>()
+                / cycle.len() as f64;
         if self.common.json {
-            let clip = |clip: &Clip, path: &Path| json!({"clip": path, "frames": clip.len(), "fps": clip.fps});
+            let clip =
+                |clip: &Clip, path: &Path| json!({"clip": path, "frames": clip.len(), "fps": clip.fps});
             let method = self.method.to_possible_value().map(|v| v.get_name().to_owned());
             let frames = matched.iter().enumerate().map(|(i, &j)| {
                 json!({

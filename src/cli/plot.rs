@@ -2,8 +2,8 @@
 
 use font8x8::UnicodeFonts;
 use kinetograph::Result;
-use kinetograph::video::resize::{Filter, resize};
 use kinetograph::video::Frame;
+use kinetograph::video::resize::{Filter, resize};
 
 /// A character's side in pixels.
 const CELL: usize = 8;

@@ -185,7 +185,8 @@ impl Speedup {
         rates: &[f64],
         fps: f64,
     ) -> Result<()> {
-        let over_time = |values: &[f64]| values.iter().enumerate().map(|(i, v)| [i as f64 / fps, *v]).collect();
+        let over_time =
+            |values: &[f64]| values.iter().enumerate().map(|(i, v)| [i as f64 / fps, *v]).collect();
         let windows = own.places.iter().zip(&own.natural).map(|(p, n)| [p / fps, *n]).collect();
         let picture = curves(
             &[

@@ -152,7 +152,8 @@ mod tests {
 
     #[test]
     fn the_fastest_natural_rate() {
-        let curve = |rate, natural: [f64; 2]| RateCurve { rate, places: vec![2.0, 6.0], natural: natural.into() };
+        let curve =
+            |rate, natural: [f64; 2]| RateCurve { rate, places: vec![2.0, 6.0], natural: natural.into() };
         let curves = [curve(1.0, [1.0, 1.0]), curve(2.0, [1.0, 0.0]), curve(4.0, [0.6, 0.4])];
         assert_eq!(natural_rates(&curves, 8, 0.5), [4.0, 4.0, 4.0, 4.0, 4.0, 1.0, 1.0, 1.0]);
         assert_eq!(natural_rates(&curves[1..2], 8, 0.75), [2.0, 2.0, 2.0, 2.0, 1.0, 1.0, 1.0, 1.0]);

@@ -19,7 +19,7 @@ pub fn distances(first: &Tensor, second: &Tensor) -> Result<Tensor> {
     let squares = |u: &[f32], v: &[f32]| u.iter().zip(v).map(|(x, y)| f64::from(x - y).powi(2)).sum::<f64>();
     let rows = a.chunks_exact(channels);
     let all = rows.flat_map(|u| b.chunks_exact(channels).map(|v| squares(u, v).sqrt() as f32));
-    Tensor::new(&[t, s], all.collect())
+    Tensor::new(&[t, s], all.collect::<Vec<f32>>())
 }
 
 /// The nearest frame of the second clip for each of the first, by their distances `[T, S]`; of several as near, the first.

@@ -68,7 +68,8 @@ pub fn whole(frames: &[usize], [width, height]: [usize; 2]) -> Vec<KeyFrame> {
 /// frame, or a frame that the video does not have; the text says which.
 pub fn read(path: &Path, frames: usize, fps: f64, size: [usize; 2]) -> Result<Vec<KeyFrame>> {
     let is_npy = path.extension().is_some_and(|e| e.eq_ignore_ascii_case("npy"));
-    let rows = if is_npy { npy_rows(path).map(|rows| (rows, Vec::new())) } else { json_rows(path, fps, size) };
+    let rows =
+        if is_npy { npy_rows(path).map(|rows| (rows, Vec::new())) } else { json_rows(path, fps, size) };
     rows.and_then(|(rows, empty)| collect(rows, &empty, frames, size)).at(path.display())
 }
 

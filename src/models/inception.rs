@@ -158,7 +158,9 @@ impl Inception {
             let x = scope(g, w, "spatial", |g, w| {
                 self.convolution(g, x, w, cout, [1, kernel, kernel], [1, stride, stride])
             })?;
-            scope(g, w, "temporal", |g, w| self.convolution(g, x, w, cout, [kernel, 1, 1], self.steps([stride, 1, 1])))
+            scope(g, w, "temporal", |g, w| {
+                self.convolution(g, x, w, cout, [kernel, 1, 1], self.steps([stride, 1, 1]))
+            })
         })
     }
 

@@ -106,7 +106,11 @@ mod tests {
         assert_eq!(g.shape(maps).to_vec(), [2, 9, 7, 7, 1024]);
         assert_eq!(g.outputs().map(|(_, v)| g.shape(v).to_vec()).collect::<Vec<_>>(), [[2, 1024], [2, 1]]);
         let gates = |c: usize| c * (c + 1);
-        let all: usize = Widths::googlenet().modules.iter().map(|m| [0, 2, 4, 5].map(|b| gates(m[b])).iter().sum::<usize>()).sum();
+        let all: usize = Widths::googlenet()
+            .modules
+            .iter()
+            .map(|m| [0, 2, 4, 5].map(|b| gates(m[b])).iter().sum::<usize>())
+            .sum();
         // torchvision's S3D has 8,320,048 parameters, 400 classes among them.
         assert_eq!(weights.parameters(), 8_320_048 - 400 * 1025 + all + gates(192) + 1025);
     }

@@ -184,8 +184,11 @@ fn preactivated(
 }
 
 /// The names of this crate's weights for it: the publisher's are a TensorFlow checkpoint.
-pub const CONVENTIONS: &[Convention] =
-    &[Convention { name: "modules", source: "the modules of google-research/tcc", map: |name| Some(name.into()) }];
+pub const CONVENTIONS: &[Convention] = &[Convention {
+    name: "modules",
+    source: "the modules of google-research/tcc",
+    map: |name| Some(name.into()),
+}];
 
 /// Temporal cycle consistency by name.
 pub const NETWORK: Network = Network {

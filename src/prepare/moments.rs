@@ -37,9 +37,7 @@ impl Moments {
         let model = models::load(path, choices)?;
         let recipe = match &model.inputs[..] {
             [input] => match input.source {
-                Source::Frames(own) => {
-                    Prepare::default().recipe(input, own, model.preprocessing.as_ref())?
-                }
+                Source::Frames(own) => Prepare::default().recipe(input, own, model.preprocessing.as_ref())?,
                 _ => return Err(Error::bad_input("takes no frames but optical flow").at(path.display())),
             },
             _ => {
@@ -125,7 +123,8 @@ impl Moments {
                         return Err(Error::bad_input(text).at(video.path().display()));
                     }
                 }
-                let pixels = ready.get(&index).ok_or_else(|| Error::internal(format!("frame {index} is gone")))?;
+                let pixels =
+                    ready.get(&index).ok_or_else(|| Error::internal(format!("frame {index} is gone")))?;
                 clip.extend_from_slice(pixels);
                 let left = uses.entry(index).or_default();
                 *left = left.saturating_sub(1);
