@@ -105,8 +105,8 @@ mod tests {
         let maps = g.value("base/Mixed_5c/concat").unwrap();
         assert_eq!(g.shape(maps).to_vec(), [2, 9, 7, 7, 1024]);
         assert_eq!(g.outputs().map(|(_, v)| g.shape(v).to_vec()).collect::<Vec<_>>(), [[2, 1024], [2, 1]]);
-        let gates = |c: usize| c * (c + 1);
-        let all: usize = Widths::googlenet()
+        let gates = |c: usize| (c * (c + 1)) as u64;
+        let all: u64 = Widths::googlenet()
             .modules
             .iter()
             .map(|m| [0, 2, 4, 5].map(|b| gates(m[b])).iter().sum::<usize>())

@@ -260,7 +260,7 @@ mod tests {
         };
         let base = 147 * 64 + 64 + stage(64, 64, 3) + stage(256, 128, 4) + stage(512, 256, 3);
         let embedder = 27 * 512 * (1024 + 512) + 2 * 3 * 512 + 2 * (512 * 512 + 512) + 513 * 128;
-        assert_eq!(weights.parameters(), base + embedder);
+        assert_eq!(weights.parameters(), (base + embedder) as u64);
         assert_eq!(g.outputs().map(|(_, v)| g.shape(v).to_vec()).collect::<Vec<_>>(), [[2, 128]]);
         let last = g.value("cnn/conv4_block3_out/add").unwrap();
         assert_eq!(g.shape(last).to_vec(), [2, 2, 14, 14, 1024]);
