@@ -109,7 +109,7 @@ mod tests {
         let all: u64 = Widths::googlenet()
             .modules
             .iter()
-            .map(|m| [0, 2, 4, 5].map(|b| gates(m[b])).iter().sum::<usize>())
+            .map(|m| [0, 2, 4, 5].map(|b| gates(m[b])).iter().sum::<u64>())
             .sum();
         // torchvision's S3D has 8,320,048 parameters, 400 classes among them.
         assert_eq!(weights.parameters(), 8_320_048 - 400 * 1025 + all + gates(192) + 1025);
