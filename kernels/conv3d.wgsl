@@ -16,14 +16,15 @@
 // Source: torch.nn.functional.conv3d and torch.nn.Conv3d's padding_mode, with the padding before each axis
 // (pt, ph, pw) given by itself.
 //
-// Ladder: conv3d_direct (one output an invocation) → conv3d_tiled (implicit GEMM in workgroup memory, for GPUs)
-// and conv3d_uniform (implicit GEMM without barriers, for adapters on a processor). The host folds what it can
+// Ladder: conv3d_direct (one output an invocation) → conv3d_tiled (implicit GEMM in workgroup memory, for GPUs; few
+// tiles are made in slices along the sum, by conv3d_tiled_slices, which conv3d_tiled_sum adds up) and conv3d_uniform (implicit GEMM without barriers, for adapters on a processor). The host folds what it can
 // into longer segments first: a 1×1×1 convolution becomes one plain matrix product. conv3d_depthwise is for groups of
 // one channel in and out, where there is no matrix product to make.
 
 #import index
 #import activation
 #import matmul
+#import slices
 #import padding
 
 alias Elem = f32; // tune: Elem
@@ -62,6 +63,9 @@ struct Params {
     // Elements from one row of weights to the next; for vec4 entry points, vec4s, and of one group's part.
     weight_row: u32,
     weight_group: u32,
+    // How many slices the sums are made in, and the products of one.
+    slices: u32,
+    slice_depth: u32,
 }
 
 override HAS_BIAS: u32 = 0u;
@@ -72,14 +76,20 @@ override SLOPE: f32 = 0.0;
 
 @group(0) @binding(0) var<uniform> params: Params;
 @group(0) @binding(1) var<storage, read> input: array<Elem>;
+@group(0) @binding(1) var<storage, read> input_runs: array<Run>;
 @group(0) @binding(1) var<storage, read> input_wide: array<WideElem>;
+@group(0) @binding(1) var<storage, read> slice_sums: array<vec4<f32>>;
 @group(0) @binding(2) var<storage, read> weight_scalar: array<Elem>;
 @group(0) @binding(2) var<storage, read> weight: array<vec4<Elem>>;
 @group(0) @binding(2) var<storage, read> weight_wide: array<WideElem>;
+@group(0) @binding(2) var<storage, read> sum_bias: array<Elem>;
+@group(0) @binding(3) var<storage, read_write> partial_sums: array<vec4<f32>>;
+@group(0) @binding(3) var<storage, read> sum_addend: array<Elem>;
 @group(0) @binding(3) var<storage, read> bias: array<Elem>;
 @group(0) @binding(3) var<storage, read> bias_wide: array<WideElem>;
 @group(0) @binding(4) var<storage, read> addend: array<Elem>;
 @group(0) @binding(4) var<storage, read> addend_wide: array<WideElem>;
+@group(0) @binding(4) var<storage, read_write> sum_output: array<Elem>;
 @group(0) @binding(5) var<storage, read_write> output: array<Elem>;
 @group(0) @binding(5) var<storage, read_write> output_wide: array<WideElem>;
 
@@ -115,9 +125,10 @@ fn row_of(row: u32) -> Row {
 }
 
 fn tap_of(tap: u32) -> Tap {
-    let c = tap % params.kernel_w;
-    let b = tap / params.kernel_w % params.kernel_h;
-    let a = tap / (params.kernel_w * params.kernel_h);
+    let ab = quotient(tap, params.kernel_w);
+    let a = quotient(ab, params.kernel_h);
+    let b = ab - a * params.kernel_h;
+    let c = tap - ab * params.kernel_w;
     return Tap(a * params.dilation_t, b * params.dilation_h, c * params.dilation_w);
 }
 
@@ -194,8 +205,9 @@ fn conv3d_direct(
     finish(i / params.out_c, channel, sum);
 }
 
-// 256 invocations, 64 positions × 64 channels of one group. Positions run fastest, then channels, then groups.
-@compute @workgroup_size(256)
+// TILE_LANES invocations, a tile of positions × channels of one group. Positions run fastest, then channels, then
+// groups.
+@compute @workgroup_size(TILE_LANES)
 fn conv3d_tiled(
     @builtin(workgroup_id) workgroup: vec3<u32>,
     @builtin(num_workgroups) workgroups: vec3<u32>,
@@ -203,10 +215,67 @@ fn conv3d_tiled(
 ) {
     let group = linear_group(params.first_group, workgroup, workgroups);
     let rows = params.batch * params.out_t * params.out_h * params.out_w;
-    let row_tiles = (rows + 63u) / 64u;
-    let column_tiles = (params.group_out + 63u) / 64u;
+    let row_tiles = (rows + TILE_ROWS - 1u) / TILE_ROWS;
+    let column_tiles = ((params.group_out + 3u) / 4u + TILE_COLUMNS4 - 1u) / TILE_COLUMNS4;
     group_number = group / (row_tiles * column_tiles);
-    matmul_tiled(problem(), group % row_tiles * 64u, group / row_tiles % column_tiles * 16u, lane);
+    matmul_tiled(problem(), group % row_tiles * TILE_ROWS, group / row_tiles % column_tiles * TILE_COLUMNS4, lane);
+}
+
+// The same for one slice of the sums; slices run after groups.
+@compute @workgroup_size(TILE_LANES)
+fn conv3d_tiled_slices(
+    @builtin(workgroup_id) workgroup: vec3<u32>,
+    @builtin(num_workgroups) workgroups: vec3<u32>,
+    @builtin(local_invocation_index) lane: u32,
+) {
+    let group = linear_group(params.first_group, workgroup, workgroups);
+    let rows = params.batch * params.out_t * params.out_h * params.out_w;
+    let row_tiles = (rows + TILE_ROWS - 1u) / TILE_ROWS;
+    let column_tiles = ((params.group_out + 3u) / 4u + TILE_COLUMNS4 - 1u) / TILE_COLUMNS4;
+    let groups = params.out_c / params.group_out;
+    let place = group / (row_tiles * column_tiles);
+    group_number = place % groups;
+    let row0 = group % row_tiles * TILE_ROWS;
+    let column0 = group / row_tiles % column_tiles * TILE_COLUMNS4;
+    let m = problem();
+    let begin = place / groups * params.slice_depth;
+    var sums: array<vec4<f32>, TILE_SUMS>;
+    let end = min(begin + params.slice_depth, m.segments * m.length);
+    tile_sums(&sums, m.rows, m.columns4, row0, column0, begin, end, lane);
+    store_slice(&sums, m.rows, m.columns4, row0, column0, place, lane);
+}
+
+// 64 invocations, each four channels of one position: what the slices came to, always in their order.
+@compute @workgroup_size(64)
+fn conv3d_tiled_sum(
+    @builtin(workgroup_id) workgroup: vec3<u32>,
+    @builtin(num_workgroups) workgroups: vec3<u32>,
+    @builtin(local_invocation_index) lane: u32,
+) {
+    let rows = params.batch * params.out_t * params.out_h * params.out_w;
+    let columns4 = (params.group_out + 3u) / 4u;
+    let count = params.out_c / params.group_out * rows * columns4;
+    let i = linear_group(params.first_group, workgroup, workgroups) * 64u + lane;
+    if i >= count {
+        return;
+    }
+    let sum = sum_of_slices(i, count, params.slices);
+    let column = i % columns4 * 4u;
+    let first = i / columns4 / rows * params.group_out + column;
+    // unroll
+    for (var j = 0u; j < 4u; j++) {
+        if column + j < params.group_out {
+            var y = sum[j];
+            if HAS_BIAS != 0u {
+                y += f32(sum_bias[first + j]);
+            }
+            let at = i / columns4 % rows * params.out_c + first + j;
+            if HAS_ADDEND != 0u {
+                y += f32(sum_addend[at]);
+            }
+            sum_output[at] = Elem(activate(ACTIVATION, SLOPE, y));
+        }
+    }
 }
 
 // 8 invocations, 32 positions × 16 channels of one group, in the same order.

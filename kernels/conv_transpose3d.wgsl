@@ -64,6 +64,7 @@ override SLOPE: f32 = 0.0;
 
 @group(0) @binding(0) var<uniform> params: Params;
 @group(0) @binding(1) var<storage, read> input: array<Elem>;
+@group(0) @binding(1) var<storage, read> input_runs: array<Run>;
 @group(0) @binding(2) var<storage, read> weight_scalar: array<Elem>;
 @group(0) @binding(2) var<storage, read> weight: array<vec4<Elem>>;
 @group(0) @binding(3) var<storage, read> bias: array<Elem>;
@@ -137,7 +138,9 @@ fn row_of(row: u32) -> Row {
 fn steps_of(segment: u32) -> vec3<u32> {
     // A phase without taps asks for none, but the division must have a meaning.
     let n = max(phase.taps, vec3<u32>(1u));
-    return vec3<u32>(segment / (n.z * n.y), segment / n.z % n.y, segment % n.z);
+    let th = quotient(segment, n.z);
+    let t = quotient(th, n.y);
+    return vec3<u32>(t, th - t * n.y, segment - th * n.z);
 }
 
 fn tap_of(segment: u32) -> Tap {
@@ -188,14 +191,15 @@ fn store(row: u32, column: u32, sum: vec4<f32>) {
     }
 }
 
-fn problem(p: Phase, group: u32) -> Matmul {
+fn problem() -> Matmul {
+    let p = phase;
     return Matmul(
         phase_rows(),
         (params.group_out + 3u) / 4u,
         p.taps.x * p.taps.y * p.taps.z,
         params.group_in,
         params.weight_row,
-        group * params.weight_group + first_tap(p) * params.group_in * params.weight_row,
+        group_number * params.weight_group + first_tap(p) * params.group_in * params.weight_row,
     );
 }
 
@@ -251,22 +255,21 @@ fn conv_transpose3d_direct(
     finish(i, channel, sum);
 }
 
-// 256 invocations, 64 positions of a phase × 64 channels of one group. Positions run fastest, then phases, channels
-// and groups.
-@compute @workgroup_size(256)
+// TILE_LANES invocations, a tile of positions of a phase × channels of one group. Positions run fastest, then phases,
+// channels and groups.
+@compute @workgroup_size(TILE_LANES)
 fn conv_transpose3d_tiled(
     @builtin(workgroup_id) workgroup: vec3<u32>,
     @builtin(num_workgroups) workgroups: vec3<u32>,
     @builtin(local_invocation_index) lane: u32,
 ) {
     let group = linear_group(params.first_group, workgroup, workgroups);
-    let row_tiles = (phase_rows() + 63u) / 64u;
-    let column_tiles = (params.group_out + 63u) / 64u;
+    let row_tiles = (phase_rows() + TILE_ROWS - 1u) / TILE_ROWS;
+    let column_tiles = ((params.group_out + 3u) / 4u + TILE_COLUMNS4 - 1u) / TILE_COLUMNS4;
     let column = group / (row_tiles * phases());
-    let p = phase_of(group / row_tiles % phases());
-    phase = p;
+    phase = phase_of(group / row_tiles % phases());
     group_number = column / column_tiles;
-    matmul_tiled(problem(p, column / column_tiles), group % row_tiles * 64u, column % column_tiles * 16u, lane);
+    matmul_tiled(problem(), group % row_tiles * TILE_ROWS, column % column_tiles * TILE_COLUMNS4, lane);
 }
 
 // 8 invocations, 32 positions of a phase × 16 channels of one group, in the same order.
@@ -280,8 +283,7 @@ fn conv_transpose3d_uniform(
     let row_tiles = (phase_rows() + 31u) / 32u;
     let column_tiles = (params.group_out + 15u) / 16u;
     let column = group / (row_tiles * phases());
-    let p = phase_of(group / row_tiles % phases());
-    phase = p;
+    phase = phase_of(group / row_tiles % phases());
     group_number = column / column_tiles;
-    matmul_uniform(problem(p, column / column_tiles), group % row_tiles * 32u, column % column_tiles * 4u, lane);
+    matmul_uniform(problem(), group % row_tiles * 32u, column % column_tiles * 4u, lane);
 }

@@ -8,12 +8,14 @@
 // Dispatch: a row of workgroups, see each entry point.
 // Source: torch.nn.functional.linear, with the weight transposed.
 //
-// Ladder: linear_direct → linear_tiled (GPUs), linear_uniform (adapters on a processor), linear_rows (a few rows:
+// Ladder: linear_direct → linear_tiled (GPUs; few tiles are made in slices along the sum, by linear_tiled_slices, which
+// linear_tiled_sum adds up), linear_uniform (adapters on a processor), linear_rows (a few rows:
 // the weights are read once and the sum is shared out, for nothing else would keep the device busy).
 
 #import index
 #import activation
 #import matmul
+#import slices
 
 alias Elem = f32; // tune: Elem
 
@@ -24,6 +26,9 @@ struct Params {
     out_c: u32,
     // Elements, or vec4s, from one row of weights to the next.
     weight_row: u32,
+    // How many slices the sums are made in, and the products of one.
+    slices: u32,
+    slice_depth: u32,
 }
 
 override HAS_BIAS: u32 = 0u;
@@ -33,10 +38,16 @@ override SLOPE: f32 = 0.0;
 
 @group(0) @binding(0) var<uniform> params: Params;
 @group(0) @binding(1) var<storage, read> input: array<Elem>;
+@group(0) @binding(1) var<storage, read> input_runs: array<Run>;
+@group(0) @binding(1) var<storage, read> slice_sums: array<vec4<f32>>;
 @group(0) @binding(2) var<storage, read> weight_scalar: array<Elem>;
 @group(0) @binding(2) var<storage, read> weight: array<vec4<Elem>>;
+@group(0) @binding(2) var<storage, read> sum_bias: array<Elem>;
 @group(0) @binding(3) var<storage, read> bias: array<Elem>;
+@group(0) @binding(3) var<storage, read_write> partial_sums: array<vec4<f32>>;
+@group(0) @binding(3) var<storage, read> sum_addend: array<Elem>;
 @group(0) @binding(4) var<storage, read> addend: array<Elem>;
+@group(0) @binding(4) var<storage, read_write> sum_output: array<Elem>;
 @group(0) @binding(5) var<storage, read_write> output: array<Elem>;
 
 struct Row {
@@ -104,16 +115,67 @@ fn linear_direct(
     finish(row, column, sum);
 }
 
-// 256 invocations, 64 rows × 64 columns. Rows run fastest.
-@compute @workgroup_size(256)
+// TILE_LANES invocations, a tile of rows × columns. Rows run fastest.
+@compute @workgroup_size(TILE_LANES)
 fn linear_tiled(
     @builtin(workgroup_id) workgroup: vec3<u32>,
     @builtin(num_workgroups) workgroups: vec3<u32>,
     @builtin(local_invocation_index) lane: u32,
 ) {
     let group = linear_group(params.first_group, workgroup, workgroups);
-    let row_tiles = (params.rows + 63u) / 64u;
-    matmul_tiled(problem(), group % row_tiles * 64u, group / row_tiles * 16u, lane);
+    let row_tiles = (params.rows + TILE_ROWS - 1u) / TILE_ROWS;
+    matmul_tiled(problem(), group % row_tiles * TILE_ROWS, group / row_tiles * TILE_COLUMNS4, lane);
+}
+
+// The same for one slice of the sums; slices run last.
+@compute @workgroup_size(TILE_LANES)
+fn linear_tiled_slices(
+    @builtin(workgroup_id) workgroup: vec3<u32>,
+    @builtin(num_workgroups) workgroups: vec3<u32>,
+    @builtin(local_invocation_index) lane: u32,
+) {
+    let group = linear_group(params.first_group, workgroup, workgroups);
+    let row_tiles = (params.rows + TILE_ROWS - 1u) / TILE_ROWS;
+    let column_tiles = ((params.out_c + 3u) / 4u + TILE_COLUMNS4 - 1u) / TILE_COLUMNS4;
+    let slice = group / (row_tiles * column_tiles);
+    let row0 = group % row_tiles * TILE_ROWS;
+    let column0 = group / row_tiles % column_tiles * TILE_COLUMNS4;
+    let m = problem();
+    let begin = slice * params.slice_depth;
+    var sums: array<vec4<f32>, TILE_SUMS>;
+    tile_sums(&sums, m.rows, m.columns4, row0, column0, begin, min(begin + params.slice_depth, m.length), lane);
+    store_slice(&sums, m.rows, m.columns4, row0, column0, slice, lane);
+}
+
+// 64 invocations, each four columns of one row: what the slices came to, always in their order.
+@compute @workgroup_size(64)
+fn linear_tiled_sum(
+    @builtin(workgroup_id) workgroup: vec3<u32>,
+    @builtin(num_workgroups) workgroups: vec3<u32>,
+    @builtin(local_invocation_index) lane: u32,
+) {
+    let columns4 = (params.out_c + 3u) / 4u;
+    let count = params.rows * columns4;
+    let i = linear_group(params.first_group, workgroup, workgroups) * 64u + lane;
+    if i >= count {
+        return;
+    }
+    let sum = sum_of_slices(i, count, params.slices);
+    // unroll
+    for (var j = 0u; j < 4u; j++) {
+        let column = i % columns4 * 4u + j;
+        if column < params.out_c {
+            var y = sum[j];
+            if HAS_BIAS != 0u {
+                y += f32(sum_bias[column]);
+            }
+            let at = i / columns4 * params.out_c + column;
+            if HAS_ADDEND != 0u {
+                y += f32(sum_addend[at]);
+            }
+            sum_output[at] = Elem(activate(ACTIVATION, SLOPE, y));
+        }
+    }
 }
 
 // 8 invocations, 32 rows × 16 columns. Rows run fastest.

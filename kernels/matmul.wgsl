@@ -8,14 +8,26 @@
 // Dispatch: a row of workgroups, see each entry point.
 // Source: torch.matmul.
 //
-// Ladder: matmul_direct (one output an invocation) → matmul_tiled (GPUs: tiles in workgroup memory),
-// matmul_uniform (adapters on a processor: one address of b for all invocations).
+// Ladder: matmul_direct (one output an invocation) → matmul_tiled (GPUs: tiles in workgroup memory; few tiles are made in
+// slices along the depth, by matmul_tiled_slices, which matmul_tiled_sum adds up), matmul_uniform (adapters on a processor: one address of b for all invocations).
 
 #import index
 #import activation
 #import strided
+#import tiles
+#import slices
 
 alias Elem = f32; // tune: Elem
+
+// How many neighbours along the depth of a, and along the columns of b, are read at once: one or four.
+const A_RUN: u32 = 4u; // tune: A_RUN
+alias ARun = vec4<Elem>; // tune: ARun
+alias WideA = vec4<f32>; // tune: WideA
+const A_RUNS: u32 = 4u / A_RUN;
+const B_RUN: u32 = 4u; // tune: B_RUN
+alias BRun = vec4<Elem>; // tune: BRun
+alias WideB = vec4<f32>; // tune: WideB
+const B_RUNS: u32 = 4u / B_RUN;
 
 struct Params {
     first_group: u32,
@@ -30,6 +42,11 @@ struct Params {
     out_row: u32,
     out_column: u32,
     scale: f32,
+    // How many slices the sums are made in, and the products of one.
+    slices: u32,
+    slice_depth: u32,
+    pad_0: u32,
+    pad_1: u32,
     // The batch axes.
     dims: array<vec4<u32>, 2>,
     a_steps: array<vec4<u32>, 2>,
@@ -37,8 +54,7 @@ struct Params {
     out_steps: array<vec4<u32>, 2>,
 }
 
-// Whether neighbours along the depth lie nearer in memory than those along the other axis of a matrix.
-override A_ALONG_DEPTH: u32 = 1u;
+// Whether neighbours along the depth of b lie nearer in memory than those along its columns.
 override B_ALONG_DEPTH: u32 = 0u;
 override ACTIVATION: u32 = 0u;
 override SLOPE: f32 = 0.0;
@@ -46,7 +62,12 @@ override SLOPE: f32 = 0.0;
 @group(0) @binding(0) var<uniform> params: Params;
 @group(0) @binding(1) var<storage, read> a: array<Elem>;
 @group(0) @binding(2) var<storage, read> b: array<Elem>;
+@group(0) @binding(1) var<storage, read> a_runs: array<ARun>;
+@group(0) @binding(1) var<storage, read> slice_sums: array<vec4<f32>>;
+@group(0) @binding(2) var<storage, read> b_runs: array<BRun>;
+@group(0) @binding(2) var<storage, read_write> sum_output: array<Elem>;
 @group(0) @binding(3) var<storage, read_write> output: array<Elem>;
+@group(0) @binding(3) var<storage, read_write> partial_sums: array<vec4<f32>>;
 
 // Where the matrices of one batch begin.
 struct Batch {
@@ -91,79 +112,130 @@ fn matmul_direct(
     store(batch, row, column, sum);
 }
 
-// 256 invocations make 64 × 64 outputs of one batch: invocation (x, y) rows y + 16·i and columns x + 16·j. Rows of
-// tiles run fastest, then columns, then batches. Per step of 16 along the depth:
-//
-//   every invocation fetches 4 elements of a and 4 of b, neighbours in memory by neighbouring invocations
-//   barrier
-//   acc[i][j] += tile_a[k][y + 16·i] · tile_b[k][x + 16·j]   for 16 values of k, written out
-//   barrier
+// TILE_LANES invocations make a tile of one batch, as lib/tiles.wgsl has it. Rows of tiles run fastest, then columns, then
+// batches.
 
-const TILE_DEPTH: u32 = 16u;
-// Odd, to spread what is written across the banks.
-const TILE_STRIDE: u32 = 65u;
-
-var<workgroup> tile_a: array<f32, TILE_DEPTH * TILE_STRIDE>;
-var<workgroup> tile_b: array<f32, TILE_DEPTH * TILE_STRIDE>;
-
-// The i-th of the four elements that an invocation fetches: its depth, and its row or column.
-fn fetched(along_depth: u32, lane: u32, i: u32) -> vec2<u32> {
-    if along_depth != 0u {
-        return vec2<u32>(lane % 16u, lane / 16u + 16u * i);
-    }
-    return vec2<u32>(lane / 64u + 4u * i, lane % 64u);
+struct Row {
+    at: u32,
 }
 
-@compute @workgroup_size(256)
+struct Depth {
+    k: u32,
+    end: u32,
+}
+
+var<private> tile_batch: Batch;
+
+fn row_of(row: u32) -> Row {
+    return Row(tile_batch.a + row * params.a_row);
+}
+
+fn depth_of(k: u32, end: u32) -> Depth {
+    return Depth(k, end);
+}
+
+fn a_four(row: Row, depth: Depth) -> vec4<f32> {
+    var four = vec4<f32>();
+    // unroll
+    for (var i = 0u; i < A_RUNS; i++) {
+        let k = depth.k + i * A_RUN;
+        let inside = k < depth.end;
+        let x = vec4<f32>(WideA(a_runs[select(0u, (row.at + k * params.a_depth) / A_RUN, inside)]));
+        four = select(four, select(vec4<f32>(), x, inside), vec4<u32>(0u, 1u, 2u, 3u) / A_RUN == vec4<u32>(i));
+    }
+    return four;
+}
+
+fn b_four(k: u32, end: u32, column4: u32) -> vec4<f32> {
+    var four = vec4<f32>();
+    // unroll
+    for (var i = 0u; i < B_RUNS; i++) {
+        let column = column4 * 4u + i * B_RUN;
+        let inside = k < end && column < params.columns;
+        let at = tile_batch.b + k * params.b_depth + column * params.b_column;
+        let x = vec4<f32>(WideB(b_runs[select(0u, at / B_RUN, inside)]));
+        four = select(four, select(vec4<f32>(), x, inside), vec4<u32>(0u, 1u, 2u, 3u) / B_RUN == vec4<u32>(i));
+    }
+    return four;
+}
+
+// The first row and vec4 column of a tile, and how many tiles a batch has.
+fn tile_of(group: u32) -> vec3<u32> {
+    let row_tiles = (params.rows + TILE_ROWS - 1u) / TILE_ROWS;
+    let column_tiles = (params.columns + 4u * TILE_COLUMNS4 - 1u) / (4u * TILE_COLUMNS4);
+    let row0 = group % row_tiles * TILE_ROWS;
+    let column0 = group / row_tiles % column_tiles * TILE_COLUMNS4;
+    return vec3<u32>(row0, column0, row_tiles * column_tiles);
+}
+
+@compute @workgroup_size(TILE_LANES)
 fn matmul_tiled(
     @builtin(workgroup_id) workgroup: vec3<u32>,
     @builtin(num_workgroups) workgroups: vec3<u32>,
     @builtin(local_invocation_index) lane: u32,
 ) {
     let group = linear_group(params.first_group, workgroup, workgroups);
-    let row_tiles = (params.rows + 63u) / 64u;
-    let column_tiles = (params.columns + 63u) / 64u;
-    let batch = batch_of(group / row_tiles / column_tiles);
-    let row0 = group % row_tiles * 64u;
-    let column0 = group / row_tiles % column_tiles * 64u;
-    let x = lane % 16u;
-    let y = lane / 16u;
-    var acc: array<vec4<f32>, 4>;
-    for (var k0 = 0u; k0 < params.depth; k0 += TILE_DEPTH) {
-        // unroll
-        for (var i = 0u; i < 4u; i++) {
-            let of_a = fetched(A_ALONG_DEPTH, lane, i);
-            let row = min(row0 + of_a.y, params.rows - 1u);
-            let ka = min(k0 + of_a.x, params.depth - 1u);
-            let from_a = f32(a[batch.a + row * params.a_row + ka * params.a_depth]);
-            tile_a[of_a.x * TILE_STRIDE + of_a.y] = select(0.0, from_a, k0 + of_a.x < params.depth);
-            let of_b = fetched(B_ALONG_DEPTH, lane, i);
-            let column = min(column0 + of_b.y, params.columns - 1u);
-            let kb = min(k0 + of_b.x, params.depth - 1u);
-            let from_b = f32(b[batch.b + kb * params.b_depth + column * params.b_column]);
-            tile_b[of_b.x * TILE_STRIDE + of_b.y] = select(0.0, from_b, k0 + of_b.x < params.depth);
-        }
-        workgroupBarrier();
-        // unroll
-        for (var k = 0u; k < TILE_DEPTH; k++) {
-            let at = k * TILE_STRIDE + x;
-            let row = vec4<f32>(tile_b[at], tile_b[at + 16u], tile_b[at + 32u], tile_b[at + 48u]);
-            // unroll
-            for (var i = 0u; i < 4u; i++) {
-                acc[i] += tile_a[k * TILE_STRIDE + y + 16u * i] * row;
-            }
-        }
-        workgroupBarrier();
-    }
+    let tile = tile_of(group);
+    tile_batch = batch_of(group / tile.z);
+    let columns4 = (params.columns + 3u) / 4u;
+    var sums: array<vec4<f32>, TILE_SUMS>;
+    tile_sums(&sums, params.rows, columns4, tile.x, tile.y, 0u, params.depth, lane);
     // unroll
-    for (var i = 0u; i < 4u; i++) {
-        let row = row0 + y + 16u * i;
+    for (var i = 0u; i < ROWS_EACH; i++) {
+        let row = tile.x + lane / TILE_X + TILE_Y * i;
         // unroll
-        for (var j = 0u; j < 4u; j++) {
-            let column = column0 + x + 16u * j;
-            if row < params.rows && column < params.columns {
-                store(batch, row, column, acc[i][j]);
+        for (var j = 0u; j < COLUMNS_EACH; j++) {
+            let column = 4u * (tile.y + lane % TILE_X + TILE_X * j);
+            // unroll
+            for (var c = 0u; c < 4u; c++) {
+                if row < params.rows && column + c < params.columns {
+                    store(tile_batch, row, column + c, sums[i * COLUMNS_EACH + j][c]);
+                }
             }
+        }
+    }
+}
+
+// The same for one slice of the sums; slices run after batches.
+@compute @workgroup_size(TILE_LANES)
+fn matmul_tiled_slices(
+    @builtin(workgroup_id) workgroup: vec3<u32>,
+    @builtin(num_workgroups) workgroups: vec3<u32>,
+    @builtin(local_invocation_index) lane: u32,
+) {
+    let group = linear_group(params.first_group, workgroup, workgroups);
+    let tile = tile_of(group);
+    let place = group / tile.z;
+    let batches = params.count / params.columns / params.rows;
+    tile_batch = batch_of(place % batches);
+    let columns4 = (params.columns + 3u) / 4u;
+    let begin = place / batches * params.slice_depth;
+    let end = min(begin + params.slice_depth, params.depth);
+    var sums: array<vec4<f32>, TILE_SUMS>;
+    tile_sums(&sums, params.rows, columns4, tile.x, tile.y, begin, end, lane);
+    store_slice(&sums, params.rows, columns4, tile.x, tile.y, place, lane);
+}
+
+// 64 invocations, each four columns of one row: what the slices came to, always in their order.
+@compute @workgroup_size(64)
+fn matmul_tiled_sum(
+    @builtin(workgroup_id) workgroup: vec3<u32>,
+    @builtin(num_workgroups) workgroups: vec3<u32>,
+    @builtin(local_invocation_index) lane: u32,
+) {
+    let columns4 = (params.columns + 3u) / 4u;
+    let count = params.count / params.columns * columns4;
+    let i = linear_group(params.first_group, workgroup, workgroups) * 64u + lane;
+    if i >= count {
+        return;
+    }
+    let sum = sum_of_slices(i, count, params.slices);
+    let row_at = batch_of(i / columns4 / params.rows).out + i / columns4 % params.rows * params.out_row;
+    // unroll
+    for (var c = 0u; c < 4u; c++) {
+        let column = i % columns4 * 4u + c;
+        if column < params.columns {
+            sum_output[row_at + column * params.out_column] = Elem(activate(ACTIVATION, SLOPE, params.scale * sum[c]));
         }
     }
 }

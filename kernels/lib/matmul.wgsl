@@ -12,9 +12,12 @@
 //   fn tap_of(segment: u32) -> Tap
 //   fn start(row: Row, tap: Tap) -> u32    index into `input` of the segment's first element, or PADDING
 //   fn store(row: u32, column: u32, sum: vec4<f32>)      four columns from `column`; must check the bounds
+//   fn problem() -> Matmul
 //
-// and declares `alias Elem`, `input: array<Elem>` and `weight: array<vec4<Elem>>`, whose row k begins at
-// `k · weight_row + weight_at`, in vec4s.
+// and declares `alias Elem`, `input: array<Elem>` and, at the same binding, `input_runs: array<Run>`, and
+// `weight: array<vec4<Elem>>`, whose row k begins at `k · weight_row + weight_at`, in vec4s.
+
+#import tiles
 
 const PADDING = 0xffffffffu;
 
@@ -33,64 +36,69 @@ fn element(at: u32, offset: u32) -> f32 {
     return select(x, 0.0, at == PADDING);
 }
 
-// Tiled: 256 invocations make 64 × 64 outputs, 4 × 4 each. Per step of 16 along k:
-//
-//   every invocation fetches 4 elements of A, at one k and four rows, and one vec4 of weights → workgroup memory
-//   barrier
-//   acc[i] += a[4·y + i] · b[x]   for 16 values of k, written out
-//   barrier
-//
-// Neighbouring invocations fetch neighbouring k: contiguous channels. The odd stride of tile_a spreads the
-// writes of one row over the banks.
+// a / b for a below 2²⁰, by way of floats: a + ½ is further from a multiple of b than the rounding errors are.
+fn quotient(a: u32, b: u32) -> u32 {
+    return u32((f32(a) + 0.5) * (1.0 / f32(b)));
+}
 
-const TILE_K: u32 = 16u;
-const TILE_STRIDE: u32 = 65u;
+// Tiled: lib/tiles.wgsl. Four consecutive k lie in one segment and are read at once, where the length of
+// segments is a multiple of four; else each is looked for by itself.
 
-var<workgroup> tile_a: array<f32, TILE_K * TILE_STRIDE>;
-var<workgroup> tile_b: array<vec4<f32>, 256>;
+const RUN: u32 = 4u; // tune: RUN
+alias Run = vec4<Elem>; // tune: Run
+alias WideRun = vec4<f32>; // tune: WideRun
+const RUNS: u32 = 4u / RUN;
+
+override B_ALONG_DEPTH: u32 = 0u;
+
+struct Depth {
+    taps: array<Tap, RUNS>,
+    // Within the segment; PADDING beyond the end.
+    offsets: array<u32, RUNS>,
+}
+
+fn depth_of(k: u32, end: u32) -> Depth {
+    let m = problem();
+    var depth: Depth;
+    // unroll
+    for (var j = 0u; j < RUNS; j++) {
+        let at = k + j * RUN;
+        let segment = min(quotient(at, m.length), m.segments - 1u);
+        depth.taps[j] = tap_of(segment);
+        depth.offsets[j] = select(PADDING, at - segment * m.length, at < end);
+    }
+    return depth;
+}
+
+fn a_four(row: Row, depth: Depth) -> vec4<f32> {
+    var four = vec4<f32>();
+    // unroll
+    for (var j = 0u; j < RUNS; j++) {
+        let at = start(row, depth.taps[j]);
+        let inside = at != PADDING && depth.offsets[j] != PADDING;
+        let x = vec4<f32>(WideRun(input_runs[select(0u, (at + depth.offsets[j]) / RUN, inside)]));
+        four = select(four, select(vec4<f32>(), x, inside), vec4<u32>(0u, 1u, 2u, 3u) / RUN == vec4<u32>(j));
+    }
+    return four;
+}
+
+fn b_four(k: u32, end: u32, column4: u32) -> vec4<f32> {
+    let m = problem();
+    let b = vec4<f32>(weight[select(0u, k * m.weight_row, k < end) + m.weight_at + column4]);
+    return select(vec4<f32>(), b, k < end);
+}
 
 fn matmul_tiled(m: Matmul, row0: u32, column0: u32, lane: u32) {
-    let x = lane % 16u;
-    let y = lane / 16u;
-    var rows: array<Row, 4>;
+    var sums: array<vec4<f32>, TILE_SUMS>;
+    tile_sums(&sums, m.rows, m.columns4, row0, column0, 0u, m.segments * m.length, lane);
     // unroll
-    for (var i = 0u; i < 4u; i++) {
-        rows[i] = row_of(min(row0 + y + 16u * i, m.rows - 1u));
-    }
-    let column = min(column0 + x, m.columns4 - 1u);
-    let depth = m.segments * m.length;
-    var acc: array<vec4<f32>, 4>;
-    for (var k0 = 0u; k0 < depth; k0 += TILE_K) {
-        let ka = k0 + x;
-        let segment = min(ka / m.length, m.segments - 1u);
-        let offset = ka - segment * m.length;
-        let tap = tap_of(segment);
-        let in_depth = ka < depth;
+    for (var i = 0u; i < ROWS_EACH; i++) {
+        let row = row0 + lane / TILE_X + TILE_Y * i;
         // unroll
-        for (var i = 0u; i < 4u; i++) {
-            let at = select(PADDING, start(rows[i], tap), in_depth);
-            tile_a[x * TILE_STRIDE + y + 16u * i] = element(at, offset);
-        }
-        let kb = k0 + y;
-        let b = vec4<f32>(weight[min(kb, depth - 1u) * m.weight_row + m.weight_at + column]);
-        tile_b[lane] = select(vec4<f32>(), b, kb < depth);
-        workgroupBarrier();
-        // unroll
-        for (var k = 0u; k < TILE_K; k++) {
-            let b = tile_b[k * 16u + x];
-            // unroll
-            for (var i = 0u; i < 4u; i++) {
-                acc[i] += tile_a[k * TILE_STRIDE + 4u * y + i] * b;
-            }
-        }
-        workgroupBarrier();
-    }
-    if column0 + x < m.columns4 {
-        // unroll
-        for (var i = 0u; i < 4u; i++) {
-            let row = row0 + 4u * y + i;
-            if row < m.rows {
-                store(row, (column0 + x) * 4u, acc[i]);
+        for (var j = 0u; j < COLUMNS_EACH; j++) {
+            let column = column0 + lane % TILE_X + TILE_X * j;
+            if row < m.rows && column < m.columns4 {
+                store(row, column * 4u, sums[i * COLUMNS_EACH + j]);
             }
         }
     }

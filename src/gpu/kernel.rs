@@ -52,7 +52,9 @@ pub const LIB: &[Kernel] = &[
     kernel!("lib/select"),
     kernel!("lib/power"),
     kernel!("lib/padding"),
+    kernel!("lib/slices"),
     kernel!("lib/strided"),
+    kernel!("lib/tiles"),
     kernel!("lib/trigonometry"),
 ];
 

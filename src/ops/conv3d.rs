@@ -7,11 +7,13 @@ use kinetograph_ref::conv3d as reference;
 use serde::Deserialize;
 
 use super::attributes::{PaddingRule, each, padding};
+use super::tiling::{Tiling, runs};
 use super::{Door, Layout, Padding, PaddingMode, Port};
 use crate::error::{At, Error, Result};
 use crate::gpu::Kernel;
 use crate::graph::{
-    Activation, Bound, ChannelAffine, Dispatch, Family, Graph, Op, Operand, Recorder, TensorType, Value,
+    Activation, Bound, ChannelAffine, Dispatch, Family, Graph, Op, Operand, Recorder, TensorType, Traits,
+    Value,
 };
 use crate::shape::Shape;
 use crate::tensor::Tensor;
@@ -184,6 +186,8 @@ params! {
         group_out: u32,
         weight_row: u32,
         weight_group: u32,
+        slices: u32,
+        slice_depth: u32,
     }
 }
 
@@ -218,6 +222,46 @@ impl Geometry {
             self.output = [1, 1, 1, flat, self.output[4]];
         }
         self
+    }
+
+    fn rows(&self) -> usize {
+        self.output[..4].iter().product()
+    }
+
+    /// Products of one sum.
+    fn depth(&self, groups: usize) -> usize {
+        self.kernel.iter().product::<usize>() * self.input[4] / groups
+    }
+
+    fn tiling(&self, groups: usize) -> Tiling {
+        Tiling::choose(groups, self.rows(), self.output[4] / groups, self.depth(groups), true)
+    }
+
+    /// How many channels `conv3d_depthwise` computes at a time, if it can.
+    fn depthwise(&self, groups: usize) -> Option<usize> {
+        let single = self.input[4] == groups && self.output[4] == groups;
+        [4, 2].into_iter().find(|w| groups.is_multiple_of(*w) && single)
+    }
+}
+
+impl Conv3d {
+    fn geometry(&self, x: &Shape, weight: &Shape, output: &Shape) -> Result<Geometry> {
+        let [kt, kh, kw, _, _] = weight.dims("the weight", "[kT, kH, kW, Cin/groups, Cout]")?;
+        let geometry = Geometry {
+            input: x.dims("the input", "[N, T, H, W, C]")?,
+            output: output.dims("the output", "[N, T, H, W, C]")?,
+            kernel: [kt, kh, kw],
+            stride: self.stride,
+            dilation: self.dilation,
+            pad: self.padding.map(|p| p[0]),
+        };
+        Ok(geometry.folded(self.groups))
+    }
+
+    /// The kernels that suit a device, given that the weight's columns come in fours or not.
+    fn family(&self, g: &Geometry, family: Family, vectors: bool) -> Family {
+        // A few output channels leave most of a tile empty.
+        if !vectors || g.output[4] / self.groups < 4 { Family::Direct } else { family }
     }
 }
 
@@ -319,50 +363,29 @@ impl Op for Conv3d {
         super::pad_columns(constant, columns).map(Some)
     }
 
-    fn record(&self, r: &mut Recorder<'_>) -> Result<()> {
-        let [kt, kh, kw, _, _] = r.input(1).dims("the weight", "[kT, kH, kW, Cin/groups, Cout]")?;
-        let g = Geometry {
-            input: r.input(0).dims("the input", "[N, T, H, W, C]")?,
-            output: r.output(0).dims("the output", "[N, T, H, W, C]")?,
-            kernel: [kt, kh, kw],
-            stride: self.stride,
-            dilation: self.dilation,
-            pad: self.padding.map(|p| p[0]),
+    fn scratch(&self, inputs: &[TensorType], traits: Traits) -> Vec<u64> {
+        let geometry = || {
+            let output = self.infer(inputs).ok()?;
+            self.geometry(&inputs[0].shape, &inputs[1].shape, &output[0].shape).ok()
+        };
+        match geometry() {
+            Some(g) if g.depthwise(self.groups).is_none() => match self.family(&g, traits.family, true) {
+                Family::Tiled => g.tiling(self.groups).scratch(),
+                _ => Vec::new(),
+            },
+            _ => Vec::new(),
         }
-        .folded(self.groups);
+    }
+
+    fn record(&self, r: &mut Recorder<'_>) -> Result<()> {
+        let g = self.geometry(r.input(0), r.input(1), r.output(0))?;
         let (group_in, group_out) = (g.input[4] / self.groups, g.output[4] / self.groups);
-        let rows: usize = g.output[..4].iter().product();
+        let (rows, depth) = (g.rows(), g.depth(self.groups));
         let taps: usize = g.kernel.iter().product();
-        // How many channels conv3d_depthwise computes at a time, if it can.
-        let width =
-            [4, 2].into_iter().find(|w| self.groups.is_multiple_of(*w) && group_in == 1 && group_out == 1);
-        let vectors = r.is_packed(1) || group_out % 4 == 0;
         let step = [4, 2, 1].into_iter().find(|s| group_in % s == 0).unwrap_or(1);
-        let family = match r.traits().family {
-            // A few output channels leave most of a tile empty.
-            _ if !vectors || group_out < 4 => Family::Direct,
-            family => family,
-        };
-        let depthwise = width.filter(|_| r.traits().family != Family::Direct);
-        let (entry, groups, turns) = match (family, depthwise) {
-            (_, Some(width)) => {
-                let [kt, kh, kw] = g.kernel;
-                let blocks = rows / g.output[3] * g.output[3].div_ceil(DEPTHWISE_OUTPUTS);
-                let groups = (blocks * self.groups / width).div_ceil(64);
-                ("conv3d_depthwise", groups, kt * (1 + kh * (1 + kw)))
-            }
-            (Family::Tiled, _) => {
-                let tiles = rows.div_ceil(64) * group_out.div_ceil(64) * self.groups;
-                ("conv3d_tiled", tiles, (taps * group_in).div_ceil(16))
-            }
-            (Family::Uniform, _) => {
-                let tiles = rows.div_ceil(32) * group_out.div_ceil(16) * self.groups;
-                ("conv3d_uniform", tiles, taps * (group_in / step + 1))
-            }
-            (Family::Direct, _) => {
-                ("conv3d_direct", (rows * g.output[4]).div_ceil(64), taps * (group_in + 1))
-            }
-        };
+        let family = self.family(&g, r.traits().family, r.is_packed(1) || group_out % 4 == 0);
+        let depthwise = g.depthwise(self.groups).filter(|_| r.traits().family != Family::Direct);
+        let tiling = g.tiling(self.groups);
         // One group's columns as they lie in memory, in elements or, for vec4 entry points, in vec4s.
         let padded = if r.is_packed(1) { group_out.next_multiple_of(4) } else { group_out };
         let columns = if family == Family::Direct { padded } else { padded / 4 };
@@ -395,31 +418,58 @@ impl Op for Conv3d {
             group_out: n(group_out)?,
             weight_row: n(columns * self.groups)?,
             weight_group: n(columns)?,
+            slices: n(tiling.slices)?,
+            slice_depth: n(tiling.slice_depth)?,
             ..Conv3dParams::default()
         };
         let own = self.own_inputs(r.inputs());
         let given = |at: usize, is: bool| if is { Operand::Input(at) } else { Operand::Absent };
-        let mut dispatch = Dispatch::new(&KERNEL, entry, &params)
-            .constant("HAS_BIAS", u32::from(own > 2))
-            .constant("HAS_ADDEND", u32::from(self.addend))
-            .constant("PADDING_MODE", self.padding_mode.code())
-            .activation(self.activation)
-            .bind([
-                Operand::Input(0),
-                Operand::Input(1),
-                given(2, own > 2),
-                given(own, self.addend),
-                Operand::Output(0),
-            ])
-            .turns(turns)
-            .groups(groups as u64);
-        if entry == "conv3d_uniform" {
-            dispatch = dispatch.tune("UNIFORM_STEP", format!("{step}u"));
+        let (bias, addend) = (given(2, own > 2), given(own, self.addend));
+        // What takes sums to outputs.
+        let finishing = |entry, operands: &[Operand]| {
+            Dispatch::new(&KERNEL, entry, &params)
+                .constant("HAS_BIAS", u32::from(own > 2))
+                .constant("HAS_ADDEND", u32::from(self.addend))
+                .activation(self.activation)
+                .bind(operands.iter().copied().chain([bias, addend, Operand::Output(0)]))
+        };
+        let whole = |entry| {
+            let dispatch = finishing(entry, &[Operand::Input(0), Operand::Input(1)]);
+            dispatch.constant("PADDING_MODE", self.padding_mode.code())
+        };
+        match (family, depthwise) {
+            (_, Some(width)) => {
+                let [kt, kh, kw] = g.kernel;
+                let blocks = rows / g.output[3] * g.output[3].div_ceil(DEPTHWISE_OUTPUTS);
+                let groups = (blocks * self.groups / width).div_ceil(64);
+                let turns = kt * (1 + kh * (1 + kw));
+                let mut dispatch = whole("conv3d_depthwise").turns(turns).groups(groups as u64);
+                if width == 2 {
+                    dispatch =
+                        dispatch.tune("WIDTH", "2u").tune("Wide", "vec2<f32>").tune("WideElem", "vec2<Elem>");
+                }
+                r.dispatch(dispatch);
+            }
+            (Family::Tiled, _) if tiling.slices == 1 => {
+                r.dispatch(runs(tiling.tiles(whole("conv3d_tiled")), group_in));
+            }
+            (Family::Tiled, _) => {
+                let slices = Dispatch::new(&KERNEL, "conv3d_tiled_slices", &params)
+                    .constant("PADDING_MODE", self.padding_mode.code())
+                    .bind([Operand::Input(0), Operand::Input(1), Operand::Scratch(0)]);
+                r.dispatch(runs(tiling.tiles(slices), group_in));
+                r.dispatch(tiling.sum(finishing("conv3d_tiled_sum", &[Operand::Scratch(0)])));
+            }
+            (Family::Uniform, _) => {
+                let tiles = rows.div_ceil(32) * group_out.div_ceil(16) * self.groups;
+                let dispatch = whole("conv3d_uniform").tune("UNIFORM_STEP", format!("{step}u"));
+                r.dispatch(dispatch.turns(taps * (group_in / step + 1)).groups(tiles as u64));
+            }
+            (Family::Direct, _) => {
+                let dispatch = whole("conv3d_direct").turns(depth + taps);
+                r.dispatch(dispatch.groups((rows * g.output[4]).div_ceil(64) as u64));
+            }
         }
-        if depthwise == Some(2) {
-            dispatch = dispatch.tune("WIDTH", "2u").tune("Wide", "vec2<f32>").tune("WideElem", "vec2<Elem>");
-        }
-        r.dispatch(dispatch);
         Ok(())
     }
 }

@@ -7,6 +7,7 @@ use kinetograph_ref::conv_transpose3d as reference;
 use serde::Deserialize;
 
 use super::attributes::{each, padding};
+use super::tiling::{Tiling, runs};
 use super::{Door, Layout, Padding, Port};
 use crate::error::{Error, Result};
 use crate::gpu::Kernel;
@@ -333,11 +334,10 @@ impl Op for ConvTranspose3d {
             _ if group_out < 4 => Family::Direct,
             family => family,
         };
+        let tiling = Tiling::choose(phases * self.groups, rows, group_out, taps * group_in, false);
         let (entry, groups, turns) = match family {
-            Family::Tiled => {
-                let tiles = rows.div_ceil(64) * phases * group_out.div_ceil(64) * self.groups;
-                ("conv_transpose3d_tiled", tiles, (taps * group_in).div_ceil(16))
-            }
+            // The tiling says them.
+            Family::Tiled => ("conv_transpose3d_tiled", 0, 0),
             Family::Uniform => {
                 let tiles = rows.div_ceil(32) * phases * group_out.div_ceil(16) * self.groups;
                 ("conv_transpose3d_uniform", tiles, taps * (group_in / step + 1))
@@ -390,8 +390,10 @@ impl Op for ConvTranspose3d {
             ])
             .turns(turns)
             .groups(groups as u64);
-        if family == Family::Uniform {
-            dispatch = dispatch.tune("UNIFORM_STEP", format!("{step}u"));
+        match family {
+            Family::Tiled => dispatch = runs(tiling.tiles(dispatch), group_in),
+            Family::Uniform => dispatch = dispatch.tune("UNIFORM_STEP", format!("{step}u")),
+            Family::Direct => {}
         }
         r.dispatch(dispatch);
         Ok(())

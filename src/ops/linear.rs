@@ -5,11 +5,13 @@ use std::sync::Arc;
 
 use kinetograph_ref::linear as reference;
 
+use super::tiling::{Tiling, runs};
 use super::{Door, Layout, Port};
 use crate::error::{Error, Result};
 use crate::gpu::Kernel;
 use crate::graph::{
-    Activation, Bound, ChannelAffine, Dispatch, Family, Graph, Op, Operand, Recorder, TensorType, Value,
+    Activation, Bound, ChannelAffine, Dispatch, Family, Graph, Op, Operand, Recorder, TensorType, Traits,
+    Value,
 };
 use crate::tensor::Tensor;
 use crate::{kernel, params};
@@ -72,6 +74,8 @@ params! {
         in_c: u32,
         out_c: u32,
         weight_row: u32,
+        slices: u32,
+        slice_depth: u32,
     }
 }
 
@@ -157,45 +161,68 @@ impl Op for Linear {
         super::pad_columns(constant, columns).map(Some)
     }
 
+    fn scratch(&self, inputs: &[TensorType], traits: Traits) -> Vec<u64> {
+        let [in_c, out_c] = [inputs[1].shape[0], inputs[1].shape[1]];
+        let rows = inputs[0].shape.elements() / in_c;
+        match traits.family {
+            Family::Tiled if rows > FEW_ROWS => Tiling::choose(1, rows, out_c, in_c, true).scratch(),
+            _ => Vec::new(),
+        }
+    }
+
     fn record(&self, r: &mut Recorder<'_>) -> Result<()> {
         let [in_c, out_c] = r.input(1).dims("the weight", "[In, Out]")?;
         let rows = r.input(0).elements() / in_c;
         let vectors = r.is_packed(1) || out_c % 4 == 0;
-        let step = [4, 2, 1].into_iter().find(|s| in_c % s == 0).unwrap_or(1);
         let family = if vectors { r.traits().family } else { Family::Direct };
-        let (entry, groups, turns) = match family {
-            Family::Direct => ("linear_direct", (rows * out_c).div_ceil(64), in_c),
-            _ if rows <= FEW_ROWS => ("linear_rows", rows * out_c.div_ceil(128), in_c.div_ceil(8)),
-            Family::Tiled => ("linear_tiled", rows.div_ceil(64) * out_c.div_ceil(64), in_c.div_ceil(16)),
-            Family::Uniform => ("linear_uniform", rows.div_ceil(32) * out_c.div_ceil(16), in_c / step),
-        };
+        let tiling = Tiling::choose(1, rows, out_c, in_c, true);
         let row = if r.is_packed(1) { out_c.next_multiple_of(4) } else { out_c };
         let params = LinearParams {
             rows: r.u32("rows", rows)?,
             in_c: r.u32("channels", in_c)?,
             out_c: r.u32("channels", out_c)?,
             weight_row: r.u32("channels", if family == Family::Direct { row } else { row / 4 })?,
+            slices: r.u32("slices", tiling.slices)?,
+            slice_depth: r.u32("channels", tiling.slice_depth)?,
             ..LinearParams::default()
         };
         let own = self.own_inputs(r.inputs());
         let given = |at: usize, is: bool| if is { Operand::Input(at) } else { Operand::Absent };
-        let mut dispatch = Dispatch::new(&KERNEL, entry, &params)
-            .constant("HAS_BIAS", u32::from(own > 2))
-            .constant("HAS_ADDEND", u32::from(self.addend))
-            .activation(self.activation)
-            .bind([
-                Operand::Input(0),
-                Operand::Input(1),
-                given(2, own > 2),
-                given(own, self.addend),
-                Operand::Output(0),
-            ])
-            .turns(turns)
-            .groups(groups as u64);
-        if entry == "linear_uniform" {
-            dispatch = dispatch.tune("UNIFORM_STEP", format!("{step}u"));
+        let (bias, addend) = (given(2, own > 2), given(own, self.addend));
+        // What takes sums to outputs.
+        let finishing = |entry, operands: &[Operand]| {
+            Dispatch::new(&KERNEL, entry, &params)
+                .constant("HAS_BIAS", u32::from(own > 2))
+                .constant("HAS_ADDEND", u32::from(self.addend))
+                .activation(self.activation)
+                .bind(operands.iter().copied().chain([bias, addend, Operand::Output(0)]))
+        };
+        let whole = |entry| finishing(entry, &[Operand::Input(0), Operand::Input(1)]);
+        match family {
+            Family::Direct => {
+                let groups = (rows * out_c).div_ceil(64);
+                r.dispatch(whole("linear_direct").turns(in_c).groups(groups as u64));
+            }
+            _ if rows <= FEW_ROWS => {
+                let groups = rows * out_c.div_ceil(128);
+                r.dispatch(whole("linear_rows").turns(in_c.div_ceil(8)).groups(groups as u64));
+            }
+            Family::Tiled if tiling.slices == 1 => {
+                r.dispatch(runs(tiling.tiles(whole("linear_tiled")), in_c));
+            }
+            Family::Tiled => {
+                let slices = Dispatch::new(&KERNEL, "linear_tiled_slices", &params);
+                let slices = slices.bind([Operand::Input(0), Operand::Input(1), Operand::Scratch(0)]);
+                r.dispatch(runs(tiling.tiles(slices), in_c));
+                r.dispatch(tiling.sum(finishing("linear_tiled_sum", &[Operand::Scratch(0)])));
+            }
+            Family::Uniform => {
+                let step = [4, 2, 1].into_iter().find(|s| in_c % s == 0).unwrap_or(1);
+                let groups = rows.div_ceil(32) * out_c.div_ceil(16);
+                let dispatch = whole("linear_uniform").tune("UNIFORM_STEP", format!("{step}u"));
+                r.dispatch(dispatch.turns(in_c / step).groups(groups as u64));
+            }
         }
-        r.dispatch(dispatch);
         Ok(())
     }
 }

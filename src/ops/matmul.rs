@@ -7,10 +7,13 @@ use kinetograph_ref::matmul as reference;
 use serde::Deserialize;
 
 use super::attributes::axes;
+use super::tiling::Tiling;
 use super::{Door, Layout, Port};
 use crate::error::{Error, Result};
 use crate::gpu::Kernel;
-use crate::graph::{Activation, Bound, Dispatch, Family, Graph, Op, Operand, Recorder, TensorType, Value};
+use crate::graph::{
+    Activation, Bound, Dispatch, Family, Graph, Op, Operand, Recorder, TensorType, Traits, Value,
+};
 use crate::shape::{MAX_RANK, Shape};
 use crate::tensor::Tensor;
 use crate::{kernel, params};
@@ -117,6 +120,27 @@ impl Geometry {
         }
         self.batches = merged;
         self
+    }
+
+    fn batch(&self) -> usize {
+        self.batches.iter().map(|axis| axis.length).product()
+    }
+
+    /// Whether tiles would be mostly empty.
+    fn few(&self) -> bool {
+        self.rows.length < FEW || self.columns.length < FEW
+    }
+
+    fn tiling(&self) -> Tiling {
+        Tiling::choose(self.batch(), self.rows.length, self.columns.length, self.depth.length, true)
+    }
+
+    /// Whether `inner` of a side is contiguous and all other steps, and its length, are multiples of four, so that
+    /// four elements can be read at once.
+    fn in_fours(&self, inner: &Axis, other: &Axis, step: fn(&Axis) -> usize) -> bool {
+        step(inner) == 1
+            && inner.length.is_multiple_of(4)
+            && self.batches.iter().chain([other]).all(|axis| step(axis).is_multiple_of(4))
     }
 }
 
@@ -236,6 +260,10 @@ params! {
         out_row: u32,
         out_column: u32,
         scale: f32,
+        slices: u32,
+        slice_depth: u32,
+        pad_0: u32,
+        pad_1: u32,
         dims: [u32; MAX_RANK],
         a_steps: [u32; MAX_RANK],
         b_steps: [u32; MAX_RANK],
@@ -287,19 +315,18 @@ impl Op for Matmul {
         free.then(|| Arc::new(Matmul { activation, ..self.clone() }) as Arc<dyn Op>)
     }
 
+    fn scratch(&self, inputs: &[TensorType], traits: Traits) -> Vec<u64> {
+        let geometry = self.geometry(&inputs[0].shape, &inputs[1].shape).map(Geometry::folded);
+        match (traits.family, geometry) {
+            (Family::Tiled, Ok(g)) if !g.few() => g.tiling().scratch(),
+            _ => Vec::new(),
+        }
+    }
+
     fn record(&self, r: &mut Recorder<'_>) -> Result<()> {
-        let Geometry { batches, rows, columns, depth, .. } = self.geometry(r.input(0), r.input(1))?.folded();
-        let batch: usize = batches.iter().map(|axis| axis.length).product();
-        let tiles = |height: usize, width: usize| {
-            batch * rows.length.div_ceil(height) * columns.length.div_ceil(width)
-        };
-        let step = [4, 2, 1].into_iter().find(|s| depth.length % s == 0).unwrap_or(1);
-        let few = rows.length < FEW || columns.length < FEW;
-        let (entry, groups, turns) = match r.traits().family {
-            Family::Tiled if !few => ("matmul_tiled", tiles(64, 64), depth.length.div_ceil(16)),
-            Family::Uniform if !few => ("matmul_uniform", tiles(32, 16), depth.length / step),
-            _ => ("matmul_direct", r.output(0).elements().div_ceil(64), depth.length),
-        };
+        let g = self.geometry(r.input(0), r.input(1))?.folded();
+        let Geometry { batches, rows, columns, depth, .. } = &g;
+        let tiling = g.tiling();
         let steps = |of: fn(&Axis) -> usize, fill| {
             r.innermost_first(&batches.iter().map(of).collect::<Vec<_>>(), fill)
         };
@@ -316,27 +343,47 @@ impl Op for Matmul {
             out_row: n(rows.out)?,
             out_column: n(columns.out)?,
             scale: self.scale,
+            slices: n(tiling.slices)?,
+            slice_depth: n(tiling.slice_depth)?,
             dims: steps(|axis| axis.length, 1)?,
             a_steps: steps(|axis| axis.a, 0)?,
             b_steps: steps(|axis| axis.b, 0)?,
             out_steps: steps(|axis| axis.out, 0)?,
             ..Default::default()
         };
-        let mut dispatch = Dispatch::new(&KERNEL, entry, &params)
-            .activation(self.activation)
-            .bind([Operand::Input(0), Operand::Input(1), Operand::Output(0)])
-            .turns(turns)
-            .groups(groups as u64);
-        match entry {
-            "matmul_tiled" => {
-                dispatch = dispatch
-                    .constant("A_ALONG_DEPTH", u32::from(depth.a <= rows.a))
-                    .constant("B_ALONG_DEPTH", u32::from(depth.b < columns.b));
+        let launch = |entry| Dispatch::new(&KERNEL, entry, &params);
+        let whole = |entry| {
+            let operands = [Operand::Input(0), Operand::Input(1), Operand::Output(0)];
+            launch(entry).activation(self.activation).bind(operands)
+        };
+        let tiled = |mut dispatch: Dispatch| {
+            if !g.in_fours(depth, rows, |axis| axis.a) {
+                dispatch = dispatch.tune("A_RUN", "1u").tune("ARun", "Elem").tune("WideA", "f32");
             }
-            "matmul_uniform" => dispatch = dispatch.tune("UNIFORM_STEP", format!("{step}u")),
-            _ => {}
+            if !g.in_fours(columns, depth, |axis| axis.b) {
+                dispatch = dispatch.tune("B_RUN", "1u").tune("BRun", "Elem").tune("WideB", "f32");
+            }
+            tiling.tiles(dispatch).constant("B_ALONG_DEPTH", u32::from(depth.b < columns.b))
+        };
+        match r.traits().family {
+            Family::Tiled if !g.few() && tiling.slices == 1 => r.dispatch(tiled(whole("matmul_tiled"))),
+            Family::Tiled if !g.few() => {
+                let operands = [Operand::Input(0), Operand::Input(1), Operand::Scratch(0)];
+                r.dispatch(tiled(launch("matmul_tiled_slices").bind(operands)));
+                let sum = launch("matmul_tiled_sum").activation(self.activation);
+                r.dispatch(tiling.sum(sum.bind([Operand::Scratch(0), Operand::Output(0)])));
+            }
+            Family::Uniform if !g.few() => {
+                let step = [4, 2, 1].into_iter().find(|s| depth.length % s == 0).unwrap_or(1);
+                let groups = g.batch() * rows.length.div_ceil(32) * columns.length.div_ceil(16);
+                let dispatch = whole("matmul_uniform").tune("UNIFORM_STEP", format!("{step}u"));
+                r.dispatch(dispatch.turns(depth.length / step).groups(groups as u64));
+            }
+            _ => {
+                let groups = r.output(0).elements().div_ceil(64);
+                r.dispatch(whole("matmul_direct").turns(depth.length).groups(groups as u64));
+            }
         }
-        r.dispatch(dispatch);
         Ok(())
     }
 }

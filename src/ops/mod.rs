@@ -12,6 +12,7 @@
 mod shared;
 mod attributes;
 mod gates;
+mod tiling;
 
 pub mod activation;
 pub mod adaptive_pool3d;

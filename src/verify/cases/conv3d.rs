@@ -87,6 +87,11 @@ pub(super) fn cases() -> Vec<Case> {
         case("one-output-channel", [1, 3, 6, 5, 8], [3, 3, 3], 1, same.clone()),
         case("columns-of-a-tile-and-one", [1, 1, 3, 11, 5], [1, 1, 1], 65, Conv3d::default()),
         case("rows-of-a-tile-and-one", [1, 1, 5, 13, 5], [1, 1, 1], 16, Conv3d::default()),
+        // Few positions and long sums, which are made in slices.
+        case("slices", [1, 2, 5, 5, 64], [3, 3, 3], 38, same.clone()),
+        case("slices-odd", [2, 2, 3, 4, 31], [3, 3, 3], 20, same.clone()),
+        case("slices-groups", [1, 2, 4, 5, 40], [3, 3, 3], 24, Conv3d { groups: 2, ..same.clone() }),
+        case("tall-tiles", [1, 4, 64, 65, 3], [1, 1, 2], 60, padded([[0, 0], [0, 0], [1, 0]])),
     ];
     for (name, padding_mode) in [
         ("reflect", PaddingMode::Reflect),
@@ -132,6 +137,10 @@ pub(super) fn cases() -> Vec<Case> {
         case("depthwise-twice-as-many", [1, 3, 5, 5, 4], [3, 3, 3], 8, depthwise(4)),
         residual("residual", [2, 3, 5, 6, 10], [3, 3, 3], same.clone(), |g, x, y| g.add(y, x)),
         residual("residual-relu", [1, 2, 5, 7, 70], [1, 1, 1], Conv3d::default(), |g, x, y| {
+            let y = g.add(x, y)?;
+            g.relu(y)
+        }),
+        residual("residual-slices", [1, 2, 4, 4, 40], [3, 3, 3], same.clone(), |g, x, y| {
             let y = g.add(x, y)?;
             g.relu(y)
         }),

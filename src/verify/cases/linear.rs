@@ -10,6 +10,10 @@ pub(super) fn cases() -> Vec<Case> {
         ("one-column", 5, 19, 1),
         ("one-product", 7, 1, 6),
         ("deep", 2, 3000, 12),
+        ("slices", 70, 1000, 36),
+        ("slices-odd", 9, 3001, 13),
+        ("large-tiles", 1025, 12, 1025),
+        ("wide-tiles", 60, 4, 16_390),
     ]
     .into_iter()
     .map(|(name, rows, i, o)| {

@@ -1,0 +1,207 @@
+//! How a matrix product is cut into tiles of workgroup memory: the host's side of `kernels/lib/tiles.wgsl`.
+
+use crate::graph::{Dispatch, MOST_TURNS};
+
+/// Products along the sum that one step of a tile makes, as the kernel has it.
+const TILE_DEPTH: usize = 8;
+
+/// The shape of a tile: `x × y` invocations, each of so many rows and vec4 columns.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Tile {
+    x: usize,
+    y: usize,
+    rows_each: usize,
+    columns_each: usize,
+    /// Thousandths of the arithmetic that the largest tile reaches: what a tile reads from memory and workgroup memory
+    /// goes with its circumference, what it computes with its area.
+    yield_: usize,
+}
+
+impl Tile {
+    const fn new(x: usize, y: usize, rows_each: usize, columns_each: usize, yield_: usize) -> Tile {
+        Tile { x, y, rows_each, columns_each, yield_ }
+    }
+
+    const fn lanes(&self) -> usize {
+        self.x * self.y
+    }
+
+    const fn rows(&self) -> usize {
+        self.y * self.rows_each
+    }
+
+    const fn columns(&self) -> usize {
+        4 * self.x * self.columns_each
+    }
+}
+
+/// From large to small. In each, invocations fetch equal shares of both sides, and the two halves of both tiles fit the
+/// 16 KiB of workgroup memory that WebGPU grants.
+const TILES: [Tile; 6] = [
+    Tile::new(16, 16, 8, 2, 1000),
+    Tile::new(8, 16, 8, 2, 950),
+    Tile::new(16, 8, 8, 2, 950),
+    Tile::new(16, 8, 8, 1, 800),
+    Tile::new(16, 4, 8, 1, 650),
+    Tile::new(8, 8, 8, 1, 650),
+];
+
+/// Compute units taken for granted, each busy with 256 invocations: a graphics card's. Smaller devices lose a little by
+/// tiles that are smaller, or slices that are more, than they need.
+const UNITS: usize = 128;
+const UNIT_LANES: usize = 256;
+
+/// What a second dispatch costs, and reading or writing one vec4 of sums, in multiply-adds that one unit could have made.
+const DISPATCH: usize = 600_000;
+const MOVE: usize = 120;
+
+/// The most slices, the least products of one, and the most vec4s of sums that wait.
+const MOST_SLICES: usize = 32;
+const LEAST_SLICE: usize = 128;
+const MOST_WAITING: usize = 1 << 22;
+
+/// How one product, or several alike, is cut.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Tiling {
+    tile: Tile,
+    /// Tiles of all problems in one slice.
+    tiles: usize,
+    /// Into how many slices the sums are cut, to be added up by a second dispatch if there are more than one.
+    pub(super) slices: usize,
+    /// Products of one slice: a multiple of the tiles' depth if there are several.
+    pub(super) slice_depth: usize,
+    /// Sums of one slice, in vec4s.
+    sums: usize,
+}
+
+impl Tiling {
+    /// Chooses by an estimate of how long the busiest unit takes, for `problems` products of `rows × depth` by
+    /// `depth × columns`; in slices only if `may_slice`. The same answer on every device.
+    pub(super) fn choose(
+        problems: usize,
+        rows: usize,
+        columns: usize,
+        depth: usize,
+        may_slice: bool,
+    ) -> Tiling {
+        let most = if may_slice { (depth / LEAST_SLICE).clamp(1, MOST_SLICES) } else { 1 };
+        let mut best: Option<(u128, Tiling)> = None;
+        for tile in TILES {
+            let tiles = problems * rows.div_ceil(tile.rows()) * columns.div_ceil(tile.columns());
+            let mut wanted = 1;
+            while wanted <= most {
+                let slice_depth = depth.div_ceil(wanted).next_multiple_of(TILE_DEPTH);
+                let slices = if wanted == 1 { 1 } else { depth.div_ceil(slice_depth) };
+                let sums = problems * rows * columns.div_ceil(4);
+                let tiling = Tiling {
+                    tile,
+                    tiles,
+                    slices,
+                    slice_depth: if slices == 1 { depth } else { slice_depth },
+                    sums,
+                };
+                wanted *= 2;
+                if slices > 1 && slices * sums > MOST_WAITING {
+                    break;
+                }
+                let cost = tiling.cost();
+                // The first of equals: larger tiles, fewer slices.
+                if best.is_none_or(|(least, _)| cost < least) {
+                    best = Some((cost, tiling));
+                }
+            }
+        }
+        let whole = Tiling { tile: TILES[3], tiles: 1, slices: 1, slice_depth: depth, sums: 0 };
+        best.map_or(whole, |(_, tiling)| tiling)
+    }
+
+    /// Multiply-adds of the busiest unit.
+    fn cost(&self) -> u128 {
+        let share = UNIT_LANES / self.tile.lanes();
+        let waves = (self.tiles * self.slices).div_ceil(UNITS * share);
+        // Filling the first tiles and storing the sums takes as long as some steps.
+        let depth = self.slice_depth.next_multiple_of(TILE_DEPTH) + 4 * TILE_DEPTH;
+        let wave = share * self.tile.rows() * self.tile.columns() * depth;
+        let products = waves as u128 * wave as u128 * 1000 / self.tile.yield_ as u128;
+        let moved = if self.slices == 1 { 0 } else { DISPATCH + self.sums * 2 * self.slices * MOVE / UNITS };
+        products + moved as u128
+    }
+
+    /// Words of working memory that slices wait in.
+    pub(super) fn scratch(&self) -> Vec<u64> {
+        if self.slices == 1 { Vec::new() } else { vec![(4 * self.slices * self.sums) as u64] }
+    }
+
+    /// A dispatch of the entry point that makes tiles, or slices of them.
+    pub(super) fn tiles(&self, dispatch: Dispatch) -> Dispatch {
+        let number = |n: usize| format!("{n}u");
+        dispatch
+            .tune("TILE_X", number(self.tile.x))
+            .tune("TILE_Y", number(self.tile.y))
+            .tune("ROWS_EACH", number(self.tile.rows_each))
+            .tune("COLUMNS_EACH", number(self.tile.columns_each))
+            // Of all slices: the kernel divides depths below 2²⁰ by way of floats.
+            .turns((self.slices * self.slice_depth).div_ceil(TILE_DEPTH))
+            .groups((self.tiles * self.slices) as u64)
+    }
+
+    /// A dispatch of the entry point that adds slices up, 64 vec4s a workgroup.
+    pub(super) fn sum(&self, dispatch: Dispatch) -> Dispatch {
+        dispatch.turns(self.slices).groups(self.sums.div_ceil(64) as u64)
+    }
+}
+
+/// The tune lines of `kernels/lib/matmul.wgsl` for segments of this length.
+pub(super) fn runs(dispatch: Dispatch, length: usize) -> Dispatch {
+    if length.is_multiple_of(4) {
+        return dispatch;
+    }
+    dispatch.tune("RUN", "1u").tune("Run", "Elem").tune("WideRun", "f32")
+}
+
+// `quotient` of `kernels/lib/matmul.wgsl` holds below 2²⁰.
+const _: () = assert!((MOST_TURNS + 2) * TILE_DEPTH < 1 << 20);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn shape(t: Tiling) -> (usize, usize, usize) {
+        (t.tile.rows(), t.tile.columns(), t.slices)
+    }
+
+    #[test]
+    fn tiles_fit_what_every_device_grants() {
+        for t in TILES {
+            let (a, b) = (t.rows() * TILE_DEPTH / 4, t.columns() / 4 * TILE_DEPTH);
+            assert!(a % t.lanes() == 0 && b % t.lanes() == 0, "{t:?}");
+            assert!(2 * (a + b) * 16 <= 16 << 10, "{t:?}");
+            assert!(t.lanes() <= 256 && UNIT_LANES.is_multiple_of(t.lanes()), "{t:?}");
+        }
+    }
+
+    #[test]
+    fn large_products_take_large_tiles_and_small_ones_slices() {
+        let of = |rows, columns, depth| shape(Tiling::choose(1, rows, columns, depth, true));
+        assert_eq!(of(4096, 4096, 4096), (128, 128, 1));
+        // C3D's first and last convolutions.
+        assert_eq!(of(16 * 112 * 112, 64, 81).1, 64);
+        let (_, _, slices) = of(2 * 7 * 7, 512, 13824);
+        assert!(slices >= 8, "{slices}");
+        assert_eq!(of(8, 2048, 64).0, 32);
+        assert_eq!(of(100_000, 8, 64).1, 32);
+        assert_eq!(shape(Tiling::choose(1, 98, 512, 13824, false)).2, 1);
+    }
+
+    #[test]
+    fn slices_cover_the_depth() {
+        for depth in [1, 7, 128, 129, 1000, 1027, 13824, 479_999] {
+            for rows in [1, 33, 98, 5000] {
+                let t = Tiling::choose(2, rows, 96, depth, true);
+                assert!(t.slices * t.slice_depth >= depth && (t.slices - 1) * t.slice_depth < depth, "{t:?}");
+                assert!(t.slices == 1 || t.slice_depth.is_multiple_of(TILE_DEPTH), "{t:?}");
+                assert_eq!(t.scratch().is_empty(), t.slices == 1);
+            }
+        }
+    }
+}
