@@ -27,6 +27,10 @@ pub const LABELS: &[Labels] = &[
     Labels { name: "ava-2.2", text: include_str!("../assets/labels/ava-2.2.txt") },
 ];
 
+/// The ids of AVA's actions that are too rare to be evaluated.
+const NOT_EVALUATED: [usize; 20] =
+    [2, 16, 18, 19, 21, 23, 25, 31, 32, 33, 35, 39, 40, 42, 44, 50, 53, 55, 71, 75];
+
 impl Labels {
     /// The data set of this name.
     pub fn by_name(name: &str) -> Option<&'static Labels> {
@@ -37,6 +41,27 @@ impl Labels {
     pub fn by_count(classes: usize) -> Option<&'static Labels> {
         let mut fitting = LABELS.iter().filter(|l| l.text.lines().count() == classes);
         fitting.next().filter(|_| fitting.next().is_none())
+    }
+
+    /// AVA's names for a network of 80 actions; of 81, of which the first is the background; or of the 60 that are
+    /// evaluated. `None` for other numbers.
+    ///
+    /// ```
+    /// # use kinetograph::labels::Labels;
+    /// assert_eq!(Labels::ava(81).unwrap()[12], "stand");
+    /// assert_eq!(Labels::ava(60).unwrap()[10], "stand");
+    /// ```
+    pub fn ava(actions: usize) -> Option<Vec<&'static str>> {
+        let all = Labels::by_name("ava-2.2")?.list();
+        match actions {
+            80 => Some(all),
+            81 => Some(std::iter::once("background").chain(all).collect()),
+            60 => {
+                let evaluated = all.into_iter().zip(1..).filter(|(_, id)| !NOT_EVALUATED.contains(id));
+                Some(evaluated.map(|(name, _)| name).collect())
+            }
+            _ => None,
+        }
     }
 
     /// The names of all, for a message or a help text.

@@ -4,7 +4,9 @@ use std::path::PathBuf;
 use std::process::Command;
 
 use kinetograph::detection::{self, PersonBox};
+use kinetograph::models::slowfast_ava;
 use kinetograph::video::{Frame, write};
+use kinetograph::weights::{Checkpoint, Weights, save_safetensors};
 use kinetograph::{Tensor, npy};
 
 struct Folder(tempfile::TempDir);
@@ -94,6 +96,47 @@ fn boxes_are_read_in_the_order_of_time() {
     assert_eq!(keys.iter().map(|k| k.frame).collect::<Vec<_>>(), [2, 5]);
     assert_eq!(keys[0].boxes, [PersonBox { corners: [0.0, 0.0, 40.0, 20.0], score: 1.0 }]);
     assert_eq!(keys[1].boxes, [PersonBox { corners: [20.0, 0.0, 40.0, 10.0], score: 0.75 }]);
+    // A frame without persons is one that a tube misses.
+    let text = r#"{"frames": [{"frame": 4, "boxes": []}, {"frame": 1, "boxes": [[0, 0, 9, 9]]}]}"#;
+    std::fs::write(folder.path("p.json"), text).unwrap();
+    let keys = detection::read(&folder.path("p.json"), 8, 10.0, [40, 20]).unwrap();
+    assert_eq!(keys.iter().map(|k| (k.frame, k.boxes.len())).collect::<Vec<_>>(), [(1, 1), (4, 0)]);
     assert_eq!(detection::every(0.2, 8, 10.0), [1, 3, 5, 7]);
     assert_eq!(detection::every(9.0, 8, 10.0), [4]);
+}
+
+/// PySlowFast's names, which are those of its networks for whole clips, give what pytorchvideo's do.
+#[test]
+fn checkpoints_of_two_publishers() {
+    let folder = Folder::new();
+    let golden =
+        format!("{}/tests/golden/networks/slowfast-ava/weights.safetensors", env!("CARGO_MANIFEST_DIR"));
+    let checkpoint = Checkpoint::open(&golden).unwrap();
+    let shapes = Weights::shapes();
+    slowfast_ava::SlowFastAva::r50(1).build(1, &shapes).unwrap();
+    let published = slowfast_ava::CONVENTIONS[0].map;
+    let pairs = shapes.names().into_iter().map(|name| (published(&name).unwrap(), name));
+    // The small network has fewer blocks than the published one.
+    let pairs = pairs.filter(|(theirs, _)| checkpoint.entries().iter().any(|e| e.name == *theirs));
+    let tensors: Vec<(String, Tensor)> =
+        pairs.map(|(theirs, ours)| (ours, checkpoint.tensor(&theirs).unwrap())).collect();
+    save_safetensors(folder.path("renamed.safetensors"), &tensors).unwrap();
+    std::fs::write(
+        folder.path("p.json"),
+        r#"{"frames": [{"frame": 2, "boxes": [[4, 2, 30, 18], [0, 0, 20, 20]]}, {"frame": 4, "boxes": []}]}"#,
+    )
+    .unwrap();
+    let tubes = |weights: &str| {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_kinetograph"));
+        command.current_dir(folder.0.path()).env("KINETOGRAPH_DEVICE", "cpu").env_remove("RUST_LOG");
+        command.args(
+            "detect --input clip.gif --size 32 --threshold 0 --boxes p.json --json --weights".split(' '),
+        );
+        let output = command.arg(weights).output().unwrap();
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+        serde_json::from_slice::<serde_json::Value>(&output.stdout).unwrap()["tubes"].clone()
+    };
+    let (theirs, ours) = (tubes(&golden), tubes("renamed.safetensors"));
+    assert_eq!(theirs.as_array().unwrap().len(), 2);
+    assert_eq!(theirs, ours);
 }

@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use clap::Args;
 use kinetograph::detection::{self, KeyFrame, Linking, Tube};
+use kinetograph::labels::Labels;
 use kinetograph::models::{self, Choices, Source};
 use kinetograph::video::{self, Recipe, Video, write};
 use kinetograph::{Error, Result};
@@ -51,7 +52,8 @@ pub(crate) struct Detect {
     /// Key frames in succession that a tube may miss
     #[arg(long, default_value_t = Linking::default().gap)]
     gap: usize,
-    /// Names of the actions: a file with one a line, or a data set such as ava-2.2 [default: ava-2.2 for 80 actions]
+    /// Names of the actions: a file with one a line, or a data set such as ava-2.2 [default: ava-2.2 for 80 actions,
+    /// for 81 with the background, for the 60 that AVA evaluates]
     #[arg(long)]
     labels: Option<PathBuf>,
     #[command(flatten)]
@@ -79,7 +81,7 @@ impl Detect {
             boxes: keys.iter().map(|k| k.boxes.len()).max(),
             ..Choices::default()
         };
-        let model = models::load(&self.weights, &choices)?;
+        let model = models::load_for_boxes(&self.weights, &choices)?;
         eprintln!("{}: {}", self.weights.display(), model.notes);
         if !model.inputs.iter().any(|i| matches!(i.source, Source::Boxes(_))) {
             return Err(Error::usage(format!("{} takes no boxes: use `kinetograph run`", model.network)));
@@ -198,9 +200,16 @@ fn names(given: Option<Vec<String>>, actions: usize) -> Result<Vec<String>> {
         Some(names) => {
             Err(Error::bad_input(format!("{} labels, one a line, for {actions} actions", names.len())))
         }
-        None => Ok(match kinetograph::labels::Labels::by_count(actions).filter(|l| l.name == "ava-2.2") {
-            Some(ava) => ava.list().into_iter().map(str::to_owned).collect(),
-            None => (0..actions).map(|i| format!("action {i}")).collect(),
-        }),
+        None => match (Labels::ava(actions), Labels::by_count(actions)) {
+            (Some(ava), _) => Ok(ava.into_iter().map(str::to_owned).collect()),
+            (None, Some(clips)) => {
+                let text = format!(
+                    "as many classes as {} has, whose clips have one label: use `kinetograph run`, or give --labels",
+                    clips.name
+                );
+                Err(Error::usage(text))
+            }
+            (None, None) => Ok((0..actions).map(|i| format!("action {i}")).collect()),
+        },
     }
 }

@@ -1,6 +1,7 @@
 //! Arguments, devices, progress and exit codes of the command. What it prints for machines goes to standard
 //! output, everything for people who watch goes to standard error.
 
+mod align;
 mod bench;
 mod demo;
 mod detect;
@@ -11,8 +12,10 @@ mod inflate;
 mod models;
 mod op;
 mod output;
+mod plot;
 mod propagate;
 mod run;
+mod speedup;
 mod tvl1;
 mod two_stream;
 mod verify;
@@ -42,6 +45,7 @@ enum Command {
     /// Run a network on a video.
     Run(run::Run),
     // Their text is that of the structs, which have examples.
+    Align(align::Align),
     Detect(detect::Detect),
     Embed(embed::Embed),
     Flow(flow::Flow),
@@ -49,6 +53,7 @@ enum Command {
     Op(op::OpCommand),
     Propagate(propagate::Propagate),
     Colorize(propagate::Colorize),
+    Speedup(speedup::Speedup),
     /// Compare every kernel with its CPU reference on a device.
     Verify(verify::Verify),
     /// Measure kernels and networks.
@@ -139,6 +144,7 @@ pub(crate) fn main() -> ExitCode {
     let result = match Cli::parse().command {
         Command::Demo(c) => c.run(),
         Command::Run(c) => c.run(),
+        Command::Align(c) => c.run(),
         Command::Detect(c) => c.run(),
         Command::Embed(c) => c.run(),
         Command::Flow(c) => c.run(),
@@ -146,6 +152,7 @@ pub(crate) fn main() -> ExitCode {
         Command::Op(c) => c.run(),
         Command::Propagate(c) => c.run(),
         Command::Colorize(c) => c.run(),
+        Command::Speedup(c) => c.run(),
         Command::Verify(c) => c.run(),
         Command::Bench(c) => c.run(),
         Command::Models(c) => c.run(),

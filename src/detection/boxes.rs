@@ -61,15 +61,16 @@ pub fn whole(frames: &[usize], [width, height]: [usize; 2]) -> Vec<KeyFrame> {
 /// JSON: `{"normalized": false, "frames": [{"frame": 12, "boxes": [[x1, y1, x2, y2, score], …]}, …]}`, with `"time"` in
 /// seconds in place of `"frame"`, and the score left out at will; in pixels, or from 0 to 1 where `normalized`. `.npy`:
 /// `[boxes, 5 or 6]`, rows of frame, x1, y1, x2, y2 and perhaps the score, in pixels. What reaches beyond the frame is cut
-/// off.
+/// off. A frame whose list of boxes is empty is a key frame at which no person was found.
 ///
 /// # Errors
 /// [`crate::ErrorKind::BadInput`] when the file is neither, or names a box that is empty, reversed, not finite or outside the
 /// frame, or a frame that the video does not have; the text says which.
 pub fn read(path: &Path, frames: usize, fps: f64, size: [usize; 2]) -> Result<Vec<KeyFrame>> {
     let is_npy = path.extension().is_some_and(|e| e.eq_ignore_ascii_case("npy"));
-    let rows = if is_npy { npy_rows(path) } else { json_rows(path, fps, size) };
-    rows.and_then(|rows| collect(rows, frames, size)).at(path.display())
+    let rows =
+        if is_npy { npy_rows(path).map(|rows| (rows, Vec::new())) } else { json_rows(path, fps, size) };
+    rows.and_then(|(rows, empty)| collect(rows, &empty, frames, size)).at(path.display())
 }
 
 /// Frame, corners and perhaps the score.
@@ -92,14 +93,15 @@ fn npy_rows(path: &Path) -> Result<Vec<Row>> {
     rows.collect()
 }
 
-fn json_rows(path: &Path, fps: f64, [width, height]: [usize; 2]) -> Result<Vec<Row>> {
+/// The rows, and the frames that have none.
+fn json_rows(path: &Path, fps: f64, [width, height]: [usize; 2]) -> Result<(Vec<Row>, Vec<usize>)> {
     let bytes = std::fs::read(path).map_err(|e| Error::bad_input(format!("cannot be read: {e}")))?;
     let file: File = serde_json::from_slice(&bytes).map_err(|e| {
         let shape = r#"{"frames": [{"frame": 0, "boxes": [[x1, y1, x2, y2], …]}, …]}"#;
         Error::bad_input(format!("{e}; boxes are given as {shape}"))
     })?;
     let scale = if file.normalized { [width as f32, height as f32] } else { [1.0; 2] };
-    let mut rows = Vec::new();
+    let (mut rows, mut empty) = (Vec::new(), Vec::new());
     for (i, entry) in file.frames.into_iter().enumerate() {
         let frame = match (entry.frame, entry.time) {
             (Some(frame), None) => frame,
@@ -110,15 +112,23 @@ fn json_rows(path: &Path, fps: f64, [width, height]: [usize; 2]) -> Result<Vec<R
                 )));
             }
         };
+        if entry.boxes.is_empty() {
+            empty.push(frame);
+        }
         for mut row in entry.boxes {
             row.iter_mut().take(4).enumerate().for_each(|(i, x)| *x *= scale[i % 2]);
             rows.push((frame, row));
         }
     }
-    Ok(rows)
+    Ok((rows, empty))
 }
 
-fn collect(rows: Vec<Row>, frames: usize, [width, height]: [usize; 2]) -> Result<Vec<KeyFrame>> {
+fn collect(
+    rows: Vec<Row>,
+    empty: &[usize],
+    frames: usize,
+    [width, height]: [usize; 2],
+) -> Result<Vec<KeyFrame>> {
     let mut keys: BTreeMap<usize, Vec<PersonBox>> = BTreeMap::new();
     for (frame, row) in rows {
         let boxes = keys.entry(frame).or_default();
@@ -152,6 +162,13 @@ fn collect(rows: Vec<Row>, frames: usize, [width, height]: [usize; 2]) -> Result
     }
     if keys.is_empty() {
         return Err(Error::bad_input("there is no box"));
+    }
+    for &frame in empty {
+        if frame >= frames {
+            let last = frames.saturating_sub(1);
+            return Err(Error::bad_input(format!("frame {frame}: the video has frames 0 to {last}")));
+        }
+        keys.entry(frame).or_default();
     }
     Ok(keys.into_iter().map(|(frame, boxes)| KeyFrame { frame, boxes }).collect())
 }

@@ -79,6 +79,7 @@ pub fn logits(
         let mut boxes: Vec<[f32; 4]> = scaled.collect();
         let Some(&first) = boxes.first() else {
             all.push(Vec::new());
+            progress(all.len());
             continue;
         };
         boxes.resize(most, first);

@@ -56,6 +56,7 @@ impl I3d {
             widths: self.widths.clone(),
             separable: false,
             gated: false,
+            shortens: true,
             padding: Padding::Same,
             eps: 1e-3,
         };
@@ -148,7 +149,7 @@ fn design(r: &Reading) -> Result<Design> {
         )));
     }
     let config = I3d {
-        widths: Widths::read(r, &[]),
+        widths: Widths::read(r, "", &[]),
         channels,
         classes: r.classes("logits.conv3d.weight", 400),
         frames: r.frames(published.frames),

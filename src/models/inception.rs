@@ -53,12 +53,12 @@ impl Widths {
         }
     }
 
-    /// Reads them off a file of a network, in which the units whose names end so are factored.
-    pub(super) fn read(r: &Reading, factored: &[&str]) -> Self {
+    /// Reads them off a file of a network, whose names begin so and in which the units whose names end so are factored.
+    pub(super) fn read(r: &Reading, prefix: &str, factored: &[&str]) -> Self {
         let published = Widths::googlenet();
         let length = |unit: &str, published| {
             let last = if factored.iter().any(|f| unit.ends_with(f)) { "temporal." } else { "" };
-            r.length(&format!("{unit}.{last}bn.weight"), 0, published)
+            r.length(&format!("{prefix}{unit}.{last}bn.weight"), 0, published)
         };
         Widths {
             stem: std::array::from_fn(|i| length(STEM[i], published.stem[i])),
@@ -91,6 +91,8 @@ pub struct Inception {
     pub separable: bool,
     /// Whether features are gated: after the third convolution and at the end of every branch.
     pub gated: bool,
+    /// Whether the first convolution and the poolings make time shorter; else their steps in time are of one frame.
+    pub shortens: bool,
     /// The padding.
     pub padding: Padding,
     /// The epsilon of the batch normalisations.
@@ -103,7 +105,8 @@ impl Inception {
         self.unit(g, x, w, STEM[0], [self.widths.stem[0], 7, 2])
     }
 
-    /// All but the first convolution: of its `[N, T/2, H/2, W/2, C]`, the maps `[N, T/8, H/32, W/32, C]`.
+    /// All but the first convolution: of its `[N, T/2, H/2, W/2, C]`, the maps `[N, T/8, H/32, W/32, C]`; T is
+    /// kept where time is not made shorter.
     pub(super) fn maps(&self, g: &mut Graph, mut x: Value, w: &Weights) -> Result<Value> {
         let [_, second, third] = self.widths.stem;
         x = self.pool(g, x, "MaxPool3d_2a_3x3", [1, 3, 3], [1, 2, 2])?;
@@ -150,12 +153,14 @@ impl Inception {
     ) -> Result<Value> {
         scope(g, w, name, |g, w| {
             if !self.separable || kernel == 1 {
-                return self.convolution(g, x, w, cout, [kernel; 3], [stride; 3]);
+                return self.convolution(g, x, w, cout, [kernel; 3], self.steps([stride; 3]));
             }
             let x = scope(g, w, "spatial", |g, w| {
                 self.convolution(g, x, w, cout, [1, kernel, kernel], [1, stride, stride])
             })?;
-            scope(g, w, "temporal", |g, w| self.convolution(g, x, w, cout, [kernel, 1, 1], [stride, 1, 1]))
+            scope(g, w, "temporal", |g, w| {
+                self.convolution(g, x, w, cout, [kernel, 1, 1], self.steps([stride, 1, 1]))
+            })
         })
     }
 
@@ -187,6 +192,7 @@ impl Inception {
         kernel: [usize; 3],
         stride: [usize; 3],
     ) -> Result<Value> {
+        let stride = self.steps(stride);
         let pool = Pool3d::max(kernel).stride(stride);
         let pool = match self.padding {
             Padding::Same => pool.same(),
@@ -201,6 +207,10 @@ impl Inception {
             },
         };
         g.scope(name, |g| g.pool3d(x, &pool))
+    }
+
+    fn steps(&self, [time, height, width]: [usize; 3]) -> [usize; 3] {
+        [if self.shortens { time } else { 1 }, height, width]
     }
 
     /// Features times a sigmoid of a linear layer of their means.

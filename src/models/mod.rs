@@ -21,7 +21,9 @@ pub mod resnet3d;
 pub mod s3d;
 pub mod slowfast;
 pub mod slowfast_ava;
+pub mod speednet;
 pub mod swin;
+pub mod tcc;
 pub mod timecycle;
 pub mod timesformer;
 pub mod two_stream_fusion;
@@ -59,7 +61,9 @@ pub const NETWORKS: &[&Network] = &[
     &s3d::NETWORK,
     &slowfast::NETWORK,
     &slowfast_ava::NETWORK,
+    &speednet::NETWORK,
     &swin::NETWORK,
+    &tcc::NETWORK,
     &timecycle::NETWORK,
     &timesformer::NETWORK,
     &two_stream_fusion::NETWORK,
@@ -198,6 +202,29 @@ pub fn load(path: impl AsRef<Path>, choices: &Choices) -> Result<Model> {
         Some(_) => found.network.load(checkpoint, choices),
         None => found.load(checkpoint, choices),
     }
+}
+
+/// The network that a weight file holds as [`load`] finds it; or, where that takes no boxes, one with the same names that
+/// does: PySlowFast calls the weights alike for whole clips and for boxes.
+///
+/// # Errors
+/// Those of [`load`].
+pub fn load_for_boxes(path: impl AsRef<Path>, choices: &Choices) -> Result<Model> {
+    let checkpoint = Checkpoint::open(path)?;
+    let found = recognise(&checkpoint)?;
+    let takes_boxes = |network: &Network| {
+        let inputs = network.published(None).map(|d| d.inputs);
+        inputs.is_ok_and(|all| all.iter().any(|i| matches!(i.source, Source::Boxes(_))))
+    };
+    if !takes_boxes(found.network) {
+        for network in NETWORKS.iter().filter(|n| takes_boxes(n)) {
+            let other = recognise::best(&checkpoint, network, None)?;
+            if let Some(other) = other.filter(|o| o.fit.is_likely() && o.fit.share() >= found.fit.share()) {
+                return other.load(checkpoint, choices);
+            }
+        }
+    }
+    found.load(checkpoint, choices)
 }
 
 /// The network of this name.

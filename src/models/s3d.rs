@@ -76,6 +76,7 @@ impl S3d {
             widths: self.widths.clone(),
             separable: true,
             gated: self.gated,
+            shortens: true,
             padding: if self.gated { Padding::Divisible } else { Padding::Half },
             eps: if self.gated { 1e-5 } else { 1e-3 },
         };
@@ -269,7 +270,7 @@ fn design(r: &Reading) -> Result<Design> {
     let frames = r.frames(if r.convention() == "kylemin" { 64 } else { published.frames });
     let config = S3d {
         first,
-        widths: Widths::read(r, &[stem, &["Conv3d_2c_3x3", "b1b", "b2b"]].concat()),
+        widths: Widths::read(r, "", &[stem, &["Conv3d_2c_3x3", "b1b", "b2b"]].concat()),
         classes: r.classes("logits.conv3d.weight", classes),
         frames,
         size: r.size(published.size),

@@ -88,14 +88,18 @@ impl SlowFastAva {
 }
 
 /// The published files.
-pub const CONVENTIONS: &[Convention] = &[Convention {
-    name: "pytorchvideo",
-    source: "facebookresearch/pytorchvideo, slowfast_r50_detection",
-    map: |name| match name.strip_prefix("head.projection.") {
-        Some(parameter) => Some(format!("detection_head.proj.{parameter}")),
-        None => Some(format!("model.{}", slowfast::pytorchvideo(name)?)),
+pub const CONVENTIONS: &[Convention] = &[
+    Convention {
+        name: "pytorchvideo",
+        source: "facebookresearch/pytorchvideo, slowfast_r50_detection",
+        map: |name| match name.strip_prefix("head.projection.") {
+            Some(parameter) => Some(format!("detection_head.proj.{parameter}")),
+            None => Some(format!("model.{}", slowfast::pytorchvideo(name)?)),
+        },
     },
-}];
+    // Called as a network for whole clips: recognised where boxes are given.
+    Convention { name: "slowfast", source: "facebookresearch/SlowFast", map: |name| Some(name.into()) },
+];
 
 /// SlowFast for boxes by name.
 pub const NETWORK: Network = Network {

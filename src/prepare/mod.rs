@@ -17,6 +17,7 @@
 
 mod answer;
 mod maps;
+mod moments;
 mod preprocessing;
 mod views;
 
@@ -31,6 +32,7 @@ use crate::weights::Preprocessing;
 
 pub use answer::{Answer, softmax};
 pub use maps::FrameMaps;
+pub use moments::Moments;
 pub use views::{PublishedViews, Viewing};
 
 /// What a user may choose about the inputs of a network.

@@ -33,6 +33,8 @@ use super::resize::Filter;
 /// | `swin-mmaction` | short edge 224, bilinear | 224 | 0–1 RGB | of ImageNet | 4 × 3 × 32, every second |
 /// | `crw` | short edge 320, bilinear, in floats | 320 | 0–1 RGB | of ImageNet | 1 × 1 |
 /// | `timecycle` | short edge 320, bilinear, in floats | 320 | 0–1 RGB | of ImageNet | 1 × 1 |
+/// | `tcc` | 224×224, bilinear, in floats | – | 0–1 RGB | 0.5; 0.5 | 1 × 2, 15 apart |
+/// | `speednet` | short edge 224, bilinear with antialias | 224 | 0–1 RGB | 0.5; 0.5 | 1 × 64 |
 /// | `colorizer` | short edge 256, bilinear with antialias | 256 | 0–1 RGB | 0.5; 0.5 | 1 × 4 |
 /// | `shuffle-and-learn` | 256×340, bilinear, in floats | 227 | 0–255 BGR | 104, 117, 124; 1 | 1 × 3 segments |
 /// | `frame-order` | short edge 256, bilinear with antialias | 224 | 0–1 RGB | of ImageNet | 1 × 3 segments |
@@ -265,6 +267,34 @@ pub const RECIPES: &[Recipe] = &[
         clips: 4,
         crops: Crops::Three,
         ..IMAGENET
+    },
+    Recipe {
+        name: "tcc",
+        about: "temporal cycle consistency of google-research/tcc (datasets.py): a frame and the one 15 frames before it, \
+                scaled to a square in floats",
+        size: Size::Exact { height: 224, width: 224 },
+        bytes: false,
+        crop: Crop { height: 224, width: 224, rounding: Rounding::Down },
+        divisor: 255.0,
+        mean: [0.5; 3],
+        std: [0.5; 3],
+        frames: 2,
+        rate: Rate::Stride(15),
+        ..C3D
+    },
+    Recipe {
+        name: "speednet",
+        about: "SpeedNet (arXiv:2004.06130): frames 224 pixels high in succession; levels from -1 to 1, as S3D's \
+                authors have them",
+        size: Size::ShortEdge(224, Rounding::Nearest),
+        filter: Filter::BilinearAntialias,
+        crop: Crop { height: 224, width: 224, rounding: Rounding::Down },
+        divisor: 255.0,
+        mean: [0.5; 3],
+        std: [0.5; 3],
+        frames: 64,
+        rate: Rate::Stride(1),
+        ..C3D
     },
     Recipe {
         name: "crw",

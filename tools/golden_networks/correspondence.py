@@ -1,5 +1,7 @@
 """Self-supervised networks without a package: torchvision's ResNet as the contrastive random walk and TimeCycle change it, and
-transcriptions of the layers of Shuffle and Learn and of tracking by colorizing."""
+transcriptions of the layers of Shuffle and Learn, of tracking by colorizing and of temporal cycle consistency."""
+
+import re
 
 import torch
 import torchvision
@@ -218,6 +220,123 @@ def timecycle(name):
     )
 
 
+class PreactivatedBlock(nn.Module):
+    """Keras' block2 of resnet_v2: normalises before it convolves; a stage's last block may halve the maps."""
+
+    def __init__(self, cin, c, stride, first):
+        super().__init__()
+        self.first, self.stride = first, stride
+        self.preact_bn = nn.BatchNorm2d(cin, eps=1.001e-5)
+        if first:
+            setattr(self, "0_conv", nn.Conv2d(cin, 4 * c, 1, stride))
+        setattr(self, "1_conv", nn.Conv2d(cin, c, 1, bias=False))
+        setattr(self, "1_bn", nn.BatchNorm2d(c, eps=1.001e-5))
+        setattr(self, "2_conv", nn.Conv2d(c, c, 3, stride, bias=False))
+        setattr(self, "2_bn", nn.BatchNorm2d(c, eps=1.001e-5))
+        setattr(self, "3_conv", nn.Conv2d(c, 4 * c, 1))
+
+    def forward(self, x):
+        layer = self._modules
+        y = F.relu(self.preact_bn(x))
+        skip = layer["0_conv"](y) if self.first else F.max_pool2d(x, 1, self.stride)
+        y = F.relu(layer["1_bn"](layer["1_conv"](y)))
+        y = F.relu(layer["2_bn"](layer["2_conv"](F.pad(y, (1, 1, 1, 1)))))
+        return skip + layer["3_conv"](y)
+
+
+class ResNetV2(nn.ModuleDict):
+    """Keras' ResNet V2 to its third stage, without that stage's last block."""
+
+    def __init__(self, width, blocks):
+        layers, cin = {"conv1_conv": nn.Conv2d(3, width, 7, 2, padding=3)}, width
+        for stage, count in enumerate(blocks):
+            for i in range(1, count + 1):
+                stride = 2 if i == count and stage < 2 else 1
+                layers[f"conv{stage + 2}_block{i}"] = PreactivatedBlock(cin, width << stage, stride, i == 1)
+                cin = 4 * (width << stage)
+        super().__init__(layers)
+        self.channels = cin
+
+    def forward(self, x, kept):
+        # Keras pads with zeros, which may be larger than what is pooled.
+        x = F.max_pool2d(F.pad(self["conv1_conv"](x), (1, 1, 1, 1)), 3, 2)
+        kept["cnn/pool1_pool/pool3d"] = channels_last(x)[None]
+        for name, block in list(self.items())[1:]:
+            x = block(x)
+            kept[f"cnn/{name}_out/add"] = channels_last(x)[None]
+        return x
+
+
+class VggM(nn.ModuleDict):
+    """The VGG-M of google-research/tcc."""
+
+    def __init__(self, width):
+        layers, cin = {}, 3
+        names = [("conv1", width, 7)] + [(f"conv{s}_{i}", width << s - 1, 3) for s in (2, 3, 4) for i in (1, 2)]
+        for name, cout, kernel in names:
+            layers[name] = nn.Conv2d(cin, cout, kernel, 2 if name == "conv1" else 1, kernel // 2)
+            layers[f"{name}_bn"] = nn.BatchNorm2d(cout, eps=1e-3)
+            cin = cout
+        super().__init__(layers)
+        self.channels = cin
+
+    def forward(self, x, kept):
+        for name in list(self)[::2]:
+            x = F.relu(self[f"{name}_bn"](self[name](x)))
+            kept[f"cnn/{name}_relu/activation"] = channels_last(x)[None]
+            if name == "conv1":
+                x = F.max_pool2d(F.pad(x, (1, 1, 1, 1)), 3, 2)
+                kept["cnn/pool1_pool/pool3d"] = channels_last(x)[None]
+            elif name in ("conv2_2", "conv3_2"):
+                # SAME: a last window of an odd length hangs over.
+                x = F.max_pool2d(x, 2, 2, ceil_mode=True)
+        return x
+
+
+class Tcc(nn.Module):
+    """BaseModel and ConvEmbedder of google-research/tcc's models.py, fewer channels; frames lie along the batch."""
+
+    def __init__(self, cnn, convolutions=(12, 10), linear=(14, 9), embedding=6):
+        super().__init__()
+        self.cnn, self.emb = cnn, nn.Module()
+        cs = [cnn.channels, *convolutions]
+        self.emb.conv_layers = nn.ModuleList(nn.Conv3d(a, b, 3, padding=1) for a, b in zip(cs, cs[1:]))
+        self.emb.bn_layers = nn.ModuleList(nn.BatchNorm3d(c, eps=1e-3) for c in convolutions)
+        cs = [cs[-1], *linear]
+        self.emb.fc_layers = nn.ModuleList(nn.Linear(a, b) for a, b in zip(cs, cs[1:]))
+        self.emb.embedding_layer = nn.Linear(cs[-1], embedding)
+
+    def forward(self, frames, kept):
+        """The embedding [1, C] of frames [T, 3, H, W]."""
+        x = self.cnn(frames, kept).movedim(1, 0)[None]
+        for i, (conv, norm) in enumerate(zip(self.emb.conv_layers, self.emb.bn_layers)):
+            x = F.relu(norm(conv(x)))
+            kept[f"emb/activations.{i}/activation"] = channels_last(x)
+        x = x.amax((2, 3, 4))
+        for layer in self.emb.fc_layers:
+            x = F.relu(layer(x))
+        return self.emb.embedding_layer(x)
+
+
+def tcc(base, variant, keep, seed):
+    def make(name):
+        model, frames, size = randomise(Tcc(base()), seed), 3, 38
+        clip = values(1, frames, size, size, 3, seed=seed + 1)
+        nodes = {}
+        with torch.no_grad():
+            features = model(clip[0].permute(0, 3, 1, 2), nodes)
+        nodes = {k: v for k, v in nodes.items() if any(part in k for part in keep)}
+        # Keras joins a block's name and a layer's.
+        state = {re.sub(r"(_block\d+)\.", r"\1_", k): v for k, v in model.state_dict().items()}
+        save(
+            name, state, {"clip": clip}, nodes, {"features": features}, network="tcc", convention="modules",
+            variant=variant, frames=frames, size=size,
+            oracle="PyTorch, a transcription of google-research/tcc and Keras' ResNet V2",
+        )
+
+    return make
+
+
 class Colorizer(nn.Module):
     """The layers of LapTQ/tracking-emerges-by-colorizing-videos, fewer channels; frames lie along the batch."""
 
@@ -319,6 +438,8 @@ GOLDENS = {
     "frame-order-resnet": order_of_resnet,
     "resnet-maps": resnet_maps,
     "shuffle-and-learn": shuffle_and_learn,
+    "tcc": tcc(lambda: ResNetV2(4, [2, 3, 2]), "resnet50", ["pool1", "conv2_block2", "conv3_block3", "activations.1"], seed=190),
+    "tcc-vgg-m": tcc(lambda: VggM(4), "vgg-m", ["pool1", "conv2_2", "conv4_2", "activations.0"], seed=195),
     "timecycle": timecycle,
 }
 

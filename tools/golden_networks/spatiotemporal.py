@@ -379,6 +379,109 @@ def s3d_g(space_to_depth, frames, size, seed):
     return make
 
 
+class Same(nn.Module):
+    """A convolution or pooling with TensorFlow's SAME padding."""
+
+    def __init__(self, layer, kernel, stride):
+        super().__init__()
+        self.layer, self.kernel, self.stride = layer, kernel, stride
+
+    def forward(self, x):
+        pads = []
+        for length, k, s in reversed(list(zip(x.shape[2:], self.kernel, self.stride))):
+            total = max((-(-length // s) - 1) * s + k - length, 0)
+            pads += [total // 2, total - total // 2]
+        # What is pooled is never negative.
+        return self.layer(F.pad(x, pads))
+
+
+class Unit(nn.Module):
+    """Convolution, batch normalisation, ReLU; longer than 1 factored into space and time, whose steps are of 1 frame."""
+
+    def __init__(self, cin, cout, k=1, stride=1):
+        super().__init__()
+        self.parts = [("spatial", (1, k, k), stride), ("temporal", (k, 1, 1), 1)] if k > 1 else [("", (1, 1, 1), 1)]
+        for part, kernel, s in self.parts:
+            half = nn.Module()
+            half.conv3d = nn.Conv3d(cin, cout, kernel, (1, s, s), bias=False)
+            half.bn = nn.BatchNorm3d(cout, eps=1e-3)
+            self.add_module(part or "whole", half)
+            cin = cout
+
+    def forward(self, x):
+        for part, kernel, s in self.parts:
+            half = self._modules[part or "whole"]
+            x = F.relu(half.bn(Same(half.conv3d, kernel, (1, s, s))(x)))
+        return x
+
+
+class GatedUnit(Unit):
+    def __init__(self, cin, cout, k=1):
+        super().__init__(cin, cout, k)
+        self.gate = nn.Linear(cout, cout)
+
+    def forward(self, x):
+        x = super().forward(x)
+        return torch.sigmoid(self.gate(x.mean((2, 3, 4))))[:, :, None, None, None] * x
+
+
+class SpeedModule(nn.Module):
+    def __init__(self, cin, w):
+        super().__init__()
+        self.b0, self.b3b = GatedUnit(cin, w[0]), GatedUnit(cin, w[5])
+        self.b1a, self.b1b = Unit(cin, w[1]), GatedUnit(w[1], w[2], 3)
+        self.b2a, self.b2b = Unit(cin, w[3]), GatedUnit(w[3], w[4], 3)
+
+    def forward(self, x):
+        pooled = F.max_pool3d(x, 3, 1, 1)
+        return torch.cat([self.b0(x), self.b1b(self.b1a(x)), self.b2b(self.b2a(x)), self.b3b(pooled)], 1)
+
+
+class SpeedNet(nn.Module):
+    """The paper's: an S3D-G whose steps in time are of 1 frame, largest of space, mean of time, one logit."""
+
+    POOLS = {"Mixed_4b": (3, 3, 3), "Mixed_5b": (2, 2, 2)}
+
+    def __init__(self):
+        super().__init__()
+        self.base = nn.ModuleDict({
+            "Conv3d_1a_7x7": Unit(3, STEM[0], 7, 2), "Conv3d_2b_1x1": Unit(STEM[0], STEM[1]),
+            "Conv3d_2c_3x3": GatedUnit(STEM[1], STEM[2], 3),
+        })  # fmt: skip
+        cin = STEM[2]
+        for name, widths in zip(NAMES, MODULES):
+            self.base[name] = SpeedModule(cin, widths)
+            cin = outputs_of(widths)
+        self.speed = nn.Linear(cin, 1)
+
+    def forward(self, x):
+        for name, module in self.base.items():
+            kernel = self.POOLS.get(name, (1, 3, 3))
+            if name in ("Conv3d_2b_1x1", "Mixed_3b", *self.POOLS):
+                x = Same(nn.MaxPool3d(kernel, (1, 2, 2)), kernel, (1, 2, 2))(x)
+            x = module(x)
+        x = x.amax((3, 4)).mean(2)
+        return x, self.speed(x)
+
+
+def speednet(name):
+    seed, frames, size = 185, 5, 38
+    model = randomise(SpeedNet(), seed)
+    for module in model.modules():
+        if isinstance(module, GatedUnit):
+            module.gate.bias.data += 2
+            module.gate.bias.data = module.gate.bias.half().double()
+    clip = values(1, frames, size, size, 3, seed=seed + 1)
+    kept = record(model, ["base.Conv3d_2c_3x3", "base.Mixed_3c", "base.Mixed_4f", "base.Mixed_5c"])
+    with torch.no_grad():
+        features, speed = model(clip.permute(0, 4, 1, 2, 3))
+    nodes = {f"base/{k[5:]}/concat": channels_last(v) for k, v in kept.items() if "Mixed" in k}
+    nodes["base/Conv3d_2c_3x3.gate/binary"] = channels_last(kept["base.Conv3d_2c_3x3"])
+    state = {k.replace(".whole.", "."): v for k, v in model.state_dict().items()}
+    save(name, state, {"clip": clip}, nodes, {"features": features, "speed": speed}, network="speednet",
+         convention="torch", frames=frames, size=size, oracle="PyTorch, a transcription of the paper's text on S3D-G")
+
+
 WHOLE, SPATIAL, FACTORED = resnet.Conv3DSimple, resnet.Conv3DNoTemporal, resnet.Conv2Plus1D
 
 GOLDENS = {
@@ -393,4 +496,5 @@ GOLDENS = {
     ),
     "s3d-g": s3d_g(True, 12, 36, seed=170),
     "s3d-g-whole": s3d_g(False, 12, 34, seed=180),
+    "speednet": speednet,
 }
