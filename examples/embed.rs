@@ -3,22 +3,24 @@
 //!
 //!     cargo run --release --example embed
 
-use kinetograph::demo::{self, Motion, Scene};
+use kinetograph::demo::{Motion, Scene, Trained};
 use kinetograph::{Engine, Error, Result, Tensor, wgpu};
 
 fn main() -> Result<()> {
+    let network = Trained::by_name("c3d")?;
+    let clip = network.clip(&Scene::from_seed(7))?;
     // What a host program has anyway.
     let Some((device, queue)) = host_device() else {
         println!("no GPU adapter here; the same graph runs on the processor:");
-        let plan = Engine::cpu().plan(&demo::network(1)?)?;
-        let outputs = plan.run(&[("clip", demo::clip(&Scene::from_seed(7))?)])?;
+        let plan = Engine::cpu().plan(&network.graph()?)?;
+        let outputs = plan.run(&[("clip", clip)])?;
         return report(&outputs["logits"]);
     };
     println!("host device: {}", device.adapter_info().name);
 
     // The engine shares it. Weights are uploaded and pipelines compiled here, once.
     let engine = Engine::from_wgpu(device.clone(), queue.clone());
-    let plan = engine.plan(&demo::network(1)?)?;
+    let plan = engine.plan(&network.graph()?)?;
     let plan = plan.as_gpu().ok_or_else(|| Error::internal("an engine on a GPU gives GPU plans"))?;
     let (input, input_offset, _) =
         plan.input_buffer("clip").ok_or_else(|| Error::usage("no input `clip`"))?;
@@ -26,7 +28,6 @@ fn main() -> Result<()> {
         plan.output_buffer("logits").ok_or_else(|| Error::usage("no output `logits`"))?;
 
     // One frame of the host program: fill the input, record the network, copy the result out.
-    let clip = demo::clip(&Scene::from_seed(7))?;
     queue.write_buffer(input, input_offset, clip.bytes());
     let staging = device.create_buffer(&wgpu::BufferDescriptor {
         label: Some("logits for the host"),

@@ -10,6 +10,7 @@
 // Lets the `params!` macro name this crate by the same path inside it and outside.
 extern crate self as kinetograph;
 
+pub mod bench;
 pub mod correspondence;
 pub mod demo;
 #[cfg(feature = "video")]

@@ -26,6 +26,7 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
     ("verify", &["error", "shape", "tensor", "gpu", "graph", "ops"]),
     ("nn", &["error", "shape", "tensor", "graph", "ops", "weights"]),
     ("models", &["error", "shape", "tensor", "graph", "ops", "nn", "weights"]),
+    ("bench", &["error", "shape", "tensor", "fs", "gpu", "graph", "ops", "models", "weights"]),
     ("correspondence", &["error", "shape", "tensor", "graph", "ops"]),
     ("flow", &["error", "shape", "tensor", "fs", "npy", "graph", "ops", "video"]),
     ("prepare", &["error", "shape", "tensor", "graph", "models", "flow", "video", "weights"]),
@@ -380,7 +381,7 @@ fn every_operator_has_its_four_doors() {
         .collect();
     let mut problems = Vec::new();
     for (folder, extension, without, wanted) in [
-        ("kernels", "wgsl", &["self_check"][..], &ops),
+        ("kernels", "wgsl", &["self_check", "peak"][..], &ops),
         ("ref/src", "rs", &["lib"], &ops),
         // Those made of others have cases, and neither kernel nor reference.
         ("src/verify/cases", "rs", &["mod"], &all),

@@ -88,9 +88,12 @@ fn demo_names_the_motion() {
 
 #[test]
 fn demo_is_right_about_unseen_clips() {
-    let json = json(&kinetograph(&["demo", "--evaluate", "16", "--json"]));
-    assert_eq!(json["clips"], 16);
-    assert!(json["accuracy"].as_f64().unwrap() > 0.9, "{json}");
+    for name in ["c3d", "gru-rcn", "mvit"] {
+        let json = json(&kinetograph(&["demo", "--model", name, "--evaluate", "16", "--json"]));
+        assert_eq!((&json["network"], &json["clips"]), (&name.into(), &16.into()));
+        assert!(json["accuracy"].as_f64().unwrap() > 0.9, "{json}");
+    }
+    fails(&["demo", "--model", "resnet"], 2, &["`resnet`", "c3d, gru-rcn, mvit"]);
 }
 
 #[test]
@@ -470,6 +473,35 @@ fn bench_says_what_it_can_measure() {
     for time in ["nan", "inf", "1e9"] {
         fails(&["bench", "fc8", "--time", time], 2, &["--time", "0 to 3600 seconds"]);
     }
+    fails(&["bench", "fc8", "--roofline", "a.png"], 2, &["a.png", ".svg or .html"]);
+    fails(&["bench", "fc8", "--compare", "none.json"], 4, &["none.json", "cannot be read"]);
+    fails(&["bench", "fc8", "--compare", "Cargo.toml"], 4, &["Cargo.toml", "no record"]);
+    let list = json(&kinetograph(&["bench", "conv3d/c3d", "--list", "--json"]));
+    assert_eq!(list.as_array().unwrap().len(), 8);
+    // Multiply-adds of every tap of every output, padding included, and the bias.
+    let (outputs, taps) = (2 * 7 * 7 * 512u64, 27 * 512);
+    assert_eq!(
+        (&list[7]["name"], &list[7]["flops"]),
+        (&"conv3d/c3d-conv5b".into(), &(outputs * (2 * taps + 1)).into())
+    );
+}
+
+#[test]
+fn bench_measures_keeps_and_compares() {
+    let folder = Folder::new();
+    let (before, now) = (folder.path("before.json"), folder.path("now.json"));
+    let entry = ["bench", "pool3d/i3d-branch", "--time", "0"];
+    assert!(kinetograph(&[&entry[..], &["--output", text(&before)]].concat()).status.success());
+    let flags = ["--json", "--output", text(&now), "--compare", text(&before)];
+    let printed = json(&kinetograph(&[&entry[..], &flags[..]].concat()));
+    let kept: Json = serde_json::from_str(&std::fs::read_to_string(&now).unwrap()).unwrap();
+    assert_eq!(printed, kept);
+    let one = &kept["entries"][0];
+    assert_eq!((kept["entries"].as_array().unwrap().len(), &one["name"]), (1, &"pool3d/i3d-branch".into()));
+    let earlier: Json = serde_json::from_str(&std::fs::read_to_string(&before).unwrap()).unwrap();
+    let seconds = |v: &Json| v["kernels"].as_f64().unwrap();
+    let ratio = seconds(&earlier["entries"][0]) / seconds(one);
+    assert!((one["ratio"].as_f64().unwrap() / ratio - 1.0).abs() < 1e-9, "{one}");
 }
 
 #[test]

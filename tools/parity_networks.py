@@ -25,6 +25,7 @@ from torchvision.models import video
 
 sys.path.insert(0, str(pathlib.Path(__file__).parent / "golden_networks"))
 from common import randomise  # noqa: E402
+from recurrent import GruRcn, mean_of_probabilities  # noqa: E402
 from spatiotemporal import InceptionI3d  # noqa: E402
 
 V = f"torchvision {torchvision.__version__}"
@@ -78,6 +79,43 @@ def i3d(channels):
     return lambda: InceptionI3d(channels, 400, [64, 64, 192], GOOGLENET)
 
 
+class Recurrent(nn.Module):
+    """LRCN: ResNet-50's features of each frame, an LSTM, a linear layer, the mean of the frames' probabilities."""
+
+    def __init__(self):
+        super().__init__()
+        self.cnn = torchvision.models.resnet50()
+        self.cnn.fc = nn.Identity()
+        self.lstm = nn.LSTM(2048, 512, batch_first=True)
+        self.fc = nn.Linear(512, 400)
+
+    def forward(self, x):
+        return mean_of_probabilities(self.fc(self.lstm(self.cnn(x)[None])[0]))
+
+
+class RecurrentMaps(GruRcn):
+    """GRU-RCN of the paper's measures, which gives the mean of the levels' probabilities."""
+
+    def __init__(self):
+        super().__init__(64, 4096, [64, 128, 256, 256, 512], 101)
+
+    def forward(self, x):
+        maps = []
+        for i, layer in enumerate(self.cnn.features):
+            x = layer(x)
+            if i in (9, 16, 23, 30):
+                maps.append(x)
+        x = self.cnn.classifier(self.cnn.avgpool(x).flatten(1))
+        levels = [getattr(self, f"level{i}") for i in range(5)]
+        states = [level.gru(x)[-1:].mean((2, 3)) for level, x in zip(levels, [*maps, x[:, :, None, None]])]
+        return mean_of_probabilities(torch.stack([level.fc(h) for level, h in zip(levels, states)], 1))
+
+
+def video_frames(x):
+    """[T, C, H, W] as the clip [1, T, H, W, C]."""
+    return x.permute(0, 2, 3, 1)[None]
+
+
 def frames(shape):
     """[N, C, H, W] of a 2D network as the clip [N, 1, H, W, C]."""
     n, c, h, w = shape
@@ -113,6 +151,10 @@ NETWORKS = {
     "i3d, flow": ("transcription of piergiaj's", i3d(2), (1, 2, 16, 224, 224), clip, None, None),
     "mvit-v1-b": (V, video.mvit_v1_b, (1, 3, 16, 224, 224), clip, None, None),
     "mvit-v2-s": (V, video.mvit_v2_s, (1, 3, 16, 224, 224), clip, None, None),
+    "lrcn": (f"{V} and torch.nn.LSTM", Recurrent, (16, 3, 224, 224), video_frames, None, None),
+    "gru-rcn": (f"{V}, transcription", RecurrentMaps, (10, 3, 224, 224), video_frames, None, None),
+    "swin3d-s": (V, video.swin3d_s, (1, 3, 16, 224, 224), clip, None, None),
+    "swin3d-b": (V, video.swin3d_b, (1, 3, 16, 224, 224), clip, None, None),
     "swin3d-t": (V, video.swin3d_t, (1, 3, 16, 224, 224), clip, None, None),
     "slow-r50": ("pytorchvideo 0.1.5", pytorchvideo("slow_r50"), (1, 3, 8, 256, 256), clip, None, None),
     "i3d-r50": ("pytorchvideo 0.1.5", pytorchvideo("i3d_r50"), (1, 3, 8, 256, 256), clip, None, None),
@@ -121,6 +163,11 @@ NETWORKS = {
     ),
     "timesformer": (
         "transformers", transformers("TimesformerForVideoClassification", "TimesformerConfig"),
+        (1, 8, 3, 224, 224), hf_clip, None, None,
+    ),
+    "timesformer, joint": (
+        "transformers",
+        transformers("TimesformerForVideoClassification", "TimesformerConfig", attention_type="joint_space_time"),
         (1, 8, 3, 224, 224), hf_clip, None, None,
     ),
     "vivit": (

@@ -2,27 +2,52 @@
 
 mod flow;
 
-use std::time::Instant;
+use std::path::PathBuf;
+use std::time::Duration;
 
 use clap::{Args, Subcommand};
-use kinetograph::models::c3d::C3d;
-use kinetograph::ops::{Conv3d, Pool3d};
-use kinetograph::weights::Weights;
-use kinetograph::{Engine, Error, Graph, PlanOptions, Result, Tensor};
+use kinetograph::bench::{Bench as Measure, Entry, Kind, Measured, Record, entries, picture};
+use kinetograph::{Engine, Error, ErrorKind, PlanOptions, Result};
 use serde_json::{Value as Json, json};
 
 use super::{Common, output};
 
+/// Measure kernels at the shapes that networks give them, and networks, on a device; each answer is compared with the
+/// processor's before it is timed.
+///
+/// The columns: milliseconds in kernels; billions of operations and of bytes a second in them; how much of what the
+/// device can do at best, as two kernels that do nothing else measure it, is reached; milliseconds of a whole run with
+/// its transfers, and of the first one, with its planning; the largest error against the processor.
+///
+/// Examples:
+///
+///   kinetograph bench conv3d/ --output before.json
+///   kinetograph bench conv3d/ --compare before.json --roofline conv.svg
 #[derive(Args)]
-#[command(args_conflicts_with_subcommands = true)]
+#[command(args_conflicts_with_subcommands = true, verbatim_doc_comment)]
 pub(crate) struct Bench {
     #[command(subcommand)]
     what: Option<What>,
-    /// Only entries whose name contains this, such as `conv3d/` or `network/c3d`
+    /// Only entries whose name contains this, such as `conv3d/`; a whole name such as `network/c3d` means that entry
     filter: Option<String>,
     /// Seconds to repeat each entry for; one run is always made
     #[arg(long, default_value_t = 1.0)]
     time: f64,
+    /// Name the entries, with their operations and bytes, and measure nothing
+    #[arg(long)]
+    list: bool,
+    /// Do not compare answers with the processor's first
+    #[arg(long)]
+    no_check: bool,
+    /// Write the results as JSON, to be compared with later
+    #[arg(long, value_name = "FILE.json")]
+    output: Option<PathBuf>,
+    /// Say how many times as fast each entry is as in the results of an earlier run
+    #[arg(long, value_name = "FILE.json")]
+    compare: Option<PathBuf>,
+    /// Draw operations a second over operations a byte, under what the device can do at best
+    #[arg(long, value_name = "FILE.svg or .html")]
+    roofline: Option<PathBuf>,
     #[command(flatten)]
     common: Common,
 }
@@ -35,84 +60,33 @@ enum What {
 /// The longest an entry is repeated for.
 const MOST_SECONDS: f64 = 3600.0;
 
-/// A graph with one input, to be timed.
-struct Entry {
-    name: String,
-    build: Box<dyn Fn() -> Result<Graph>>,
-    /// Time the whole run with its transfers, not the kernel alone.
-    whole: bool,
+/// What a processor measures unasked: seconds of work for one kernel, a minute for a network.
+const MOST_KERNEL: u64 = 20_000_000_000;
+const MOST_NETWORK: u64 = 100_000_000_000;
+
+fn most(kind: Kind) -> u64 {
+    match kind {
+        Kind::Kernel => MOST_KERNEL,
+        Kind::Network => MOST_NETWORK,
+    }
 }
 
-/// C3D's convolutions: name, channels in and out, frames, height and width.
-const CONVOLUTIONS: [(&str, usize, usize, usize, usize); 8] = [
-    ("conv1", 3, 64, 16, 112),
-    ("conv2", 64, 128, 16, 56),
-    ("conv3a", 128, 256, 8, 28),
-    ("conv3b", 256, 256, 8, 28),
-    ("conv4a", 256, 512, 4, 14),
-    ("conv4b", 512, 512, 4, 14),
-    ("conv5a", 512, 512, 2, 7),
-    ("conv5b", 512, 512, 2, 7),
-];
-
-/// Numbers between −1 and 1 that no kernel can take short cuts with.
-fn numbers(shape: &[usize]) -> Result<Tensor> {
-    Tensor::from_fn(shape, |i| (i.wrapping_mul(2_654_435_761) >> 7 & 1023) as f32 / 511.5 - 1.0)
-}
-
-fn entries() -> Vec<Entry> {
-    let mut list = Vec::new();
-    for (layer, cin, cout, t, h) in CONVOLUTIONS {
-        list.push(Entry {
-            name: format!("conv3d/c3d-{layer}"),
-            build: Box::new(move || {
-                let mut g = Graph::new();
-                let x = g.input("x", &[1, t, h, h, cin])?;
-                let w = g.constant("w", numbers(&[3, 3, 3, cin, cout])?);
-                let b = g.constant("b", numbers(&[cout])?);
-                let y = g.conv3d(x, w, Some(b), &Conv3d::padded([1; 3]))?;
-                let y = g.relu(y)?;
-                g.output("y", y)?;
-                Ok(g)
-            }),
-            whole: false,
-        });
+/// The entries that a filter means.
+fn chosen(filter: &str) -> Result<Vec<Entry>> {
+    let mut list = entries();
+    if list.iter().any(|e| e.name == filter) {
+        list.retain(|e| e.name == filter);
+        return Ok(list);
     }
-    for (layer, shape, kernel) in
-        [("pool1", [1, 16, 112, 112, 64], [1, 2, 2]), ("pool2", [1, 16, 56, 56, 128], [2, 2, 2])]
-    {
-        list.push(Entry {
-            name: format!("pool3d/c3d-{layer}"),
-            build: Box::new(move || {
-                let mut g = Graph::new();
-                let x = g.input("x", &shape)?;
-                let y = g.pool3d(x, &Pool3d::max(kernel))?;
-                g.output("y", y)?;
-                Ok(g)
-            }),
-            whole: false,
-        });
+    let names: Vec<String> = list.iter().map(|e| e.name.clone()).collect();
+    list.retain(|e| e.name.contains(filter));
+    if list.is_empty() {
+        return Err(Error::usage(format!(
+            "no entry's name contains `{filter}`; there are {}",
+            names.join(", ")
+        )));
     }
-    for (layer, inputs, outputs) in [("fc6", 8192, 4096), ("fc7", 4096, 4096), ("fc8", 4096, 487)] {
-        list.push(Entry {
-            name: format!("linear/c3d-{layer}"),
-            build: Box::new(move || {
-                let mut g = Graph::new();
-                let x = g.input("x", &[1, inputs])?;
-                let w = g.constant("w", numbers(&[inputs, outputs])?);
-                let y = g.linear(x, w, None)?;
-                g.output("y", y)?;
-                Ok(g)
-            }),
-            whole: false,
-        });
-    }
-    list.push(Entry {
-        name: "network/c3d".into(),
-        build: Box::new(|| C3d::sports1m().build(1, &Weights::random(0))),
-        whole: true,
-    });
-    list
+    Ok(list)
 }
 
 impl Bench {
@@ -120,89 +94,150 @@ impl Bench {
         if let Some(What::Flow(flow)) = &self.what {
             return flow.run();
         }
-        let wanted = self.filter.as_deref().unwrap_or("");
-        let list: Vec<Entry> = entries().into_iter().filter(|e| e.name.contains(wanted)).collect();
-        if list.is_empty() {
-            let names = entries().into_iter().map(|e| e.name).collect::<Vec<_>>().join(", ");
-            return Err(Error::usage(format!("no entry's name contains `{wanted}`; there are {names}")));
-        }
+        let list = chosen(self.filter.as_deref().unwrap_or(""))?;
         if !(0.0..=MOST_SECONDS).contains(&self.time) {
             return Err(Error::usage(format!(
                 "--time {}: 0 to {MOST_SECONDS} seconds are possible",
                 self.time
             )));
         }
+        if self.list {
+            return self.name(&list);
+        }
+        for path in self.output.iter().chain(&self.roofline) {
+            output::check_writable(path)?;
+        }
+        if let Some(path) = &self.roofline {
+            picture::format(path)?;
+        }
+        let before = self.compare.as_ref().map(Record::read).transpose()?;
         let engine = self.common.engine()?;
-        let options = self.common.options()?;
-        let mut results = Vec::new();
-        if !self.common.json {
-            output::print(&format!("{:<20} {:>11} {:>10} {:>9}", "name", "ms", "GFLOP/s", "GB/s"))?;
-        }
-        for entry in &list {
-            let (seconds, flops, bytes, memory) = self.measure(entry, &engine, &options)?;
-            let rate = |n: u64| n as f64 / seconds / 1e9;
-            if !self.common.json {
-                output::print(&format!(
-                    "{:<20} {:>11.3} {:>10.2} {:>9.2}{memory}",
-                    entry.name,
-                    seconds * 1e3,
-                    rate(flops),
-                    rate(bytes)
-                ))?;
-            }
-            results.push(json!({
-                "name": entry.name, "device": engine.describe(), "precision": options.precision.to_string(),
-                "ms": seconds * 1e3, "gflops": rate(flops), "gbs": rate(bytes),
-            }));
-        }
-        if self.common.json { output::json(&Json::Array(results)) } else { Ok(()) }
+        let mut bench = Measure::new(engine);
+        bench.options = PlanOptions { on_progress: None, ..self.common.options()? };
+        bench.time = Duration::from_secs_f64(self.time);
+        bench.check = !self.no_check;
+        self.measure(&bench, &list, before.as_ref())
     }
 
-    /// Median seconds of one run, its operations and bytes, and a word on memory.
-    fn measure(
-        &self,
-        entry: &Entry,
-        engine: &Engine,
-        options: &PlanOptions,
-    ) -> Result<(f64, u64, u64, String)> {
-        let graph = (entry.build)()?;
-        let (flops, bytes) = (graph.flops(), graph.bytes());
-        let (name, shape) = match graph.inputs().next() {
-            Some((name, ty)) => (name.to_owned(), ty.shape.clone()),
-            None => return Err(Error::internal("an entry without input")),
-        };
-        let input = [(name.as_str(), numbers(&shape)?)];
-        let plan = engine.plan_with(&graph, options)?;
-        drop(graph);
-        let mut seconds = Vec::new();
-        let start = Instant::now();
-        loop {
-            let s = if entry.whole {
-                let start = Instant::now();
-                plan.run(&input)?;
-                start.elapsed().as_secs_f64()
-            } else {
-                plan.profile(&input)?.iter().map(|t| t.seconds).sum()
-            };
-            seconds.push(s);
-            if start.elapsed().as_secs_f64() > self.time {
-                break;
+    fn name(&self, list: &[Entry]) -> Result<()> {
+        let mut rows = Vec::new();
+        for entry in list {
+            let graph = entry.outline()?;
+            let (flops, bytes) = (graph.flops(), graph.bytes());
+            rows.push(json!({"name": entry.name, "flops": flops, "bytes": bytes}));
+            if !self.common.json {
+                let (flops, bytes) = (flops as f64 / 1e9, bytes as f64 / 1e9);
+                output::print(&format!("{:<36} {flops:>10.3} GFLOP {bytes:>9.3} GB", entry.name))?;
             }
         }
-        // The first run warms up, unless it is the only one.
-        if seconds.len() > 1 {
-            seconds.remove(0);
-        }
-        seconds.sort_by(f64::total_cmp);
-        let memory = plan.as_gpu().filter(|_| entry.whole).map(|p| p.memory());
-        let memory = memory.map_or(String::new(), |m| {
-            format!(
-                "   weights {:.1} MiB, activations {:.1} MiB ({:.3} × the most alive at once)",
-                m.weights as f64 / 1048576.0,
-                m.activations as f64 / 1048576.0,
-                m.activations as f64 / m.alive as f64
-            )
-        });
-        Ok((seconds[seconds.len() / 2], flops, bytes, memory))
+        if self.common.json { output::json(&Json::Array(rows)) } else { Ok(()) }
     }
+
+    fn measure(&self, bench: &Measure, list: &[Entry], before: Option<&Record>) -> Result<()> {
+        let engine = bench.engine();
+        let peak = engine.gpu().map(|gpu| gpu.peak()).transpose()?;
+        if let Some(peak) = &peak {
+            let (flops, bytes) = (peak.flops / 1e9, peak.bytes / 1e9);
+            eprintln!("at best: {flops:.1} GFLOP/s of f32 multiply-adds, {bytes:.1} GB/s of copying");
+        }
+        let mut record = Record::new(engine.describe(), bench.options.precision.to_string(), peak);
+        if let Some(before) = before.filter(|b| b.device != record.device || b.precision != record.precision)
+        {
+            eprintln!("compared with another device or precision: {}, {}", before.device, before.precision);
+        }
+        if !self.common.json {
+            output::print(&header(before.is_some()))?;
+        }
+        let (mut left_out, mut failed) = (Vec::new(), Vec::<Error>::new());
+        for entry in list {
+            if self.too_much(entry, engine)? {
+                left_out.push(entry.name.as_str());
+                continue;
+            }
+            match bench.measure(entry) {
+                Ok(mut measured) => {
+                    record.entries.push(measured.clone());
+                    measured.ratio = before.and_then(|b| record.faster(b, &measured.name));
+                    if !self.common.json {
+                        output::print(&row(&measured, &record, before.is_some()))?;
+                    }
+                    if let Some(last) = record.entries.last_mut() {
+                        *last = measured;
+                    }
+                }
+                // Without its device nothing else can be measured.
+                Err(e) if e.kind() == ErrorKind::Device => return Err(e),
+                Err(e) => {
+                    eprintln!("error: {e}");
+                    failed.push(e);
+                }
+            }
+            // Hours of measuring are not lost to a fault that comes later.
+            self.write(&record)?;
+        }
+        if !left_out.is_empty() {
+            eprintln!(
+                "left out, for a processor takes long for them (name one to measure it): {}",
+                left_out.join(", ")
+            );
+        }
+        if self.common.json {
+            let text = serde_json::to_value(&record).map_err(|e| Error::internal(e.to_string()))?;
+            output::json(&text)?;
+        }
+        match failed.len() {
+            0 => Ok(()),
+            n => Err(Error::new(failed[0].kind(), format!("{n} of {} entries failed", list.len()))),
+        }
+    }
+
+    fn write(&self, record: &Record) -> Result<()> {
+        if let Some(path) = &self.output {
+            record.write(path)?;
+        }
+        match &self.roofline {
+            Some(path) if picture::drawable(record) => picture::write(record, path),
+            _ => Ok(()),
+        }
+    }
+
+    /// Whether an entry is left out: on a processor, unless it is asked for by its whole name.
+    fn too_much(&self, entry: &Entry, engine: &Engine) -> Result<bool> {
+        let slow = engine.gpu().is_none_or(kinetograph::gpu::Gpu::is_software);
+        let named = self.filter.as_deref() == Some(&entry.name);
+        Ok(slow && !named && entry.outline()?.flops() > most(entry.kind))
+    }
+}
+
+fn header(compared: bool) -> String {
+    let before = if compared { format!(" {:>8}", "before") } else { String::new() };
+    format!(
+        "{:<36} {:>10} {:>10} {:>9} {:>7} {:>10} {:>10} {:>8}{before}",
+        "name", "ms", "GFLOP/s", "GB/s", "of best", "run ms", "first ms", "error"
+    )
+}
+
+fn row(m: &Measured, record: &Record, compared: bool) -> String {
+    let share = record.peak().map_or("-".into(), |p| format!("{:.0} %", 100.0 * m.share(&p)));
+    let error = m.error.map_or("-".into(), |e| format!("{e:.0e}"));
+    let ratio = m.ratio.map_or("-".into(), |r| format!("{r:.2} ×"));
+    let before = if compared { format!(" {ratio:>8}") } else { String::new() };
+    let memory = m.memory.filter(|_| m.name.starts_with("network/")).map_or(String::new(), |m| {
+        let mib = |bytes: u64| bytes as f64 / 1048576.0;
+        format!(
+            "   weights {:.1} MiB, activations {:.1} MiB ({:.3} × the most alive at once)",
+            mib(m.weights),
+            mib(m.activations),
+            m.activations as f64 / m.alive as f64
+        )
+    });
+    format!(
+        "{:<36} {:>10.3} {:>10.2} {:>9.2} {share:>7} {:>10.3} {:>10.3} {error:>8}{before}{memory}",
+        m.name,
+        m.kernels * 1e3,
+        m.gflops(),
+        m.gbs(),
+        m.whole * 1e3,
+        m.first * 1e3,
+    )
 }

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
 use clap::{Args, Subcommand};
-use kinetograph::demo::{self, FRAMES, Motion, SIZE, Scene};
+use kinetograph::demo::{self, FRAMES, Motion, SIZE, Scene, Trained};
 use kinetograph::error::At;
 use kinetograph::video::{Frame, write};
 use kinetograph::{Error, Result, Tensor, npy};
@@ -24,6 +24,9 @@ const MOST_RENDERED: u64 = 20_000;
 pub(crate) struct Demo {
     #[command(subcommand)]
     other: Option<Other>,
+    /// The network to ask: c3d (convolutional), gru-rcn (recurrent) or mvit (a transformer)
+    #[arg(long, default_value = demo::NETWORKS[0].name, value_name = "NAME")]
+    model: String,
     /// The clip to render [default: a fresh one]
     #[arg(long)]
     seed: Option<u64>,
@@ -34,7 +37,7 @@ pub(crate) struct Demo {
     #[arg(long, value_name = "N")]
     evaluate: Option<u64>,
     /// Write clips.npy and labels.npy for training to this folder instead
-    #[arg(long, value_name = "DIR", conflicts_with_all = ["evaluate", "output"])]
+    #[arg(long, value_name = "DIR", conflicts_with_all = ["evaluate", "output", "model"])]
     render: Option<PathBuf>,
     /// How many clips --render makes, from --seed on
     #[arg(long, default_value_t = 400, requires = "render")]
@@ -64,8 +67,9 @@ impl Demo {
         if let Some(folder) = &self.render {
             return self.render(folder);
         }
+        let network = Trained::by_name(&self.model)?;
         if let Some(count) = self.evaluate {
-            return self.evaluate(count);
+            return self.evaluate(network, count);
         }
         let seed = self.seed.unwrap_or_else(fresh_seed);
         let scene = Scene::from_seed(seed);
@@ -74,9 +78,9 @@ impl Demo {
         let engine = self.common.engine()?;
         write::gif(&self.output, 10.0, &frames(&scene)?)?;
         eprintln!("clip: seed {seed}, {FRAMES} frames, to look at: {}", self.output.display());
-        let plan = engine.plan_with(&demo::network(1)?, &options)?;
+        let plan = engine.plan_with(&network.graph()?, &options)?;
         let start = Instant::now();
-        let outputs = plan.run(&[("clip", demo::clip(&scene)?)])?;
+        let outputs = plan.run(&[("clip", network.clip(&scene)?)])?;
         let seconds = start.elapsed().as_secs_f64();
         let probabilities = output::softmax(outputs["logits"].f32s()?);
         let top: Vec<(usize, String, f64)> = output::highest(&probabilities, Motion::ALL.len())
@@ -86,7 +90,7 @@ impl Demo {
         let truth = scene.motion().label();
         if self.common.json {
             return output::json(&json!({
-                "device": engine.describe(), "seed": seed, "truth": truth, "top": output::json_top(&top),
+                "device": engine.describe(), "network": network.name, "seed": seed, "truth": truth, "top": output::json_top(&top),
             }));
         }
         output::print(&output::ranking(&top))?;
@@ -94,20 +98,20 @@ impl Demo {
         output::print(&format!("truth: {truth}; the network is {verdict} ({seconds:.2} s)"))
     }
 
-    fn evaluate(&self, count: u64) -> Result<()> {
+    fn evaluate(&self, network: &Trained, count: u64) -> Result<()> {
         if count == 0 || count > demo::UNSEEN_SEEDS {
             return Err(Error::usage(format!("--evaluate {count}: 1 to {} clips", demo::UNSEEN_SEEDS)));
         }
         let engine = self.common.engine()?;
         let options = kinetograph::PlanOptions { on_progress: None, ..self.common.options()? };
-        let plan = engine.plan_with(&demo::network(1)?, &options)?;
+        let plan = engine.plan_with(&network.graph()?, &options)?;
         let bar = output::bar("evaluating", count as usize);
         let mut right = 0;
         let mut confusion = [[0usize; 8]; 8];
         let mut last = None;
         for seed in 0..count {
             let scene = Scene::from_seed(seed);
-            let outputs = plan.run(&[("clip", demo::clip(&scene)?)])?;
+            let outputs = plan.run(&[("clip", network.clip(&scene)?)])?;
             let probabilities = output::softmax(outputs["logits"].f32s()?);
             let top = output::highest(&probabilities, Motion::ALL.len());
             confusion[scene.motion().index()][top[0].0] += 1;
@@ -122,7 +126,7 @@ impl Demo {
             let top: Vec<_> =
                 top.into_iter().map(|(i, p)| (i, Motion::ALL[i].label().to_owned(), p)).collect();
             return output::json(&json!({
-                "device": engine.describe(), "accuracy": accuracy, "clips": count, "truth": truth.label(),
+                "device": engine.describe(), "network": network.name, "accuracy": accuracy, "clips": count, "truth": truth.label(),
                 "top": output::json_top(&top),
             }));
         }

@@ -7,7 +7,7 @@
 
 use std::num::NonZero;
 
-use super::{Motion, SIZE, Scene, load};
+use super::{Motion, SIZE, Scene};
 use crate::error::{Error, Result};
 use crate::flow::{DualTvl1, FlowPlan, FlowRecipe};
 use crate::graph::{Engine, Graph, Plan, PlanOptions};
@@ -15,7 +15,7 @@ use crate::models::resnet::{Block, CONVENTIONS, ResNet};
 use crate::ops::{Softmax, Tvl1};
 use crate::tensor::Tensor;
 use crate::video::{Frame, Recipe};
-use crate::weights::Checkpoint;
+use crate::weights::{Checkpoint, Weights};
 
 /// The trained weights, made by `tools/train_two_stream.py` from clips of seeds from 1,000,000 on.
 const RGB_WEIGHTS: &[u8] = include_bytes!("../../assets/two-stream-rgb.safetensors");
@@ -101,7 +101,12 @@ fn network(channels: usize, name: &str, weights: &'static [u8]) -> Result<Graph>
         size: SIZE,
         maps: None,
     };
-    let mut g = load(Checkpoint::from_bytes(name, weights)?, CONVENTIONS, |w| config.build(1, w))?;
+    let canonical = Weights::shapes();
+    config.build(1, &canonical)?;
+    let checkpoint = Checkpoint::from_bytes(name, weights)?;
+    let weights = Weights::detect(checkpoint, CONVENTIONS, &canonical.names())?;
+    let mut g = config.build(1, &weights)?;
+    weights.finish()?;
     let logits = g.outputs().find(|(name, _)| *name == "logits").map(|(_, v)| v);
     let logits = logits.ok_or_else(|| Error::internal("a stream without logits"))?;
     let probabilities = g.softmax(logits, &Softmax::default())?;

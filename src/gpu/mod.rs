@@ -7,6 +7,7 @@
 mod check;
 mod kernel;
 mod params;
+mod peak;
 mod pipeline;
 mod select;
 
@@ -21,6 +22,7 @@ use crate::error::{Error, Result};
 pub use check::SelfCheck;
 pub use kernel::{Expanded, Kernel, LIB, Tunes};
 pub use params::Params;
+pub use peak::Peak;
 pub(crate) use pipeline::PipelineKey;
 pub use select::{DEVICE_VARIABLE, DeviceRequest, adapters, install_hint};
 

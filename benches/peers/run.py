@@ -1,0 +1,215 @@
+#!/usr/bin/env python3
+"""kinetograph and other programs, by turns, on the same machine and adapter: milliseconds and ratios.
+
+    benches/peers/setup.sh                 # once: environments with pinned versions, and the crate that runs burn
+    cargo build --release
+    python3 benches/peers/run.py [--devices software,cpu] [--only conv3d/] [--rounds 2] [--time 1] [--output FILE.md]
+
+Devices: `cpu` beside PyTorch and faiss on the processor; `software` (Vulkan on the processor) beside onnxruntime's WebGPU
+provider and burn on the same adapter; `gpu` beside these and PyTorch on CUDA. A peer that is missing, cannot run an entry or
+fails is said to be so. Every program is started anew in every round; the smallest of the rounds' medians counts. A time is
+that of a whole run: inputs from the processor, outputs back (on `gpu`: ours in kernels, and PyTorch's with all on the device).
+A ratio is how many times as long the peer takes.
+
+`--prefix` is put before the programs that use Vulkan, such as a script that chooses a driver: onnxruntime needs Mesa 25.
+"""
+
+import argparse
+import datetime
+import json
+import math
+import os
+import pathlib
+import platform
+import shlex
+import subprocess
+import sys
+
+import shapes
+
+HERE = pathlib.Path(__file__).resolve().parent
+PEERS = HERE / ".peers"
+
+
+class Failed(Exception):
+    """Why a program gave no figure."""
+
+
+def launched(command, limit):
+    """The last line of JSON that a program prints."""
+    try:
+        run = subprocess.run([str(word) for word in command], capture_output=True, text=True, timeout=limit)
+    except FileNotFoundError:
+        raise Failed("missing") from None
+    except subprocess.TimeoutExpired:
+        raise Failed(f"more than {limit} s") from None
+    if run.returncode != 0:
+        lines = [line for line in run.stderr.strip().splitlines() if line.strip()] or [f"exit code {run.returncode}"]
+        raise Failed(lines[-1].strip()[:160])
+    return run.stdout
+
+
+class Kinetograph:
+    def __init__(self, options, device):
+        self.command = (options.prefix if device != "cpu" else []) + [options.binary, "bench"]
+        self.flags = ["--device", device, "--precision", options.precision, "--time", options.time]
+        self.kernels = device not in ("cpu", "software")
+        self.limit = options.limit
+        self.device = None
+
+    def measure(self, name):
+        record = json.loads(launched([*self.command, name, *self.flags, "--json", "--no-check"], self.limit))
+        self.device = record["device"]
+        entry = record["entries"][0]
+        return {"seconds": entry["kernels" if self.kernels else "whole"], "first": entry["first"]}
+
+
+class Python:
+    """A peer that is a script in an environment of its own."""
+
+    def __init__(self, title, options, script, environment, arguments=(), prefix=()):
+        self.title, self.limit = title, options.limit
+        python = PEERS / environment / "bin" / "python"
+        override = getattr(options, environment)
+        if override:
+            python = override
+        self.command = [*prefix, python, HERE / script]
+        self.arguments = [options.time, *arguments]
+
+    def measure(self, name):
+        return json.loads(launched([*self.command, name, *self.arguments], self.limit).strip().splitlines()[-1])
+
+
+class Burn:
+    title = "burn"
+
+    def __init__(self, options):
+        self.program = [*options.prefix, options.burn]
+        self.time, self.limit = options.time, options.limit
+
+    def measure(self, name):
+        if name in shapes.CONV3D:
+            words = ["conv3d", self.time, *shapes.CONV3D[name]]
+        elif name in shapes.MATMUL:
+            words = ["matmul", self.time, shapes.MATMUL[name]]
+        elif name in shapes.VQ:
+            words = ["vq", self.time, *shapes.VQ[name]]
+        else:
+            raise Failed("not run in burn")
+        return json.loads(launched([*self.program, *words], self.limit).strip().splitlines()[-1])
+
+
+class Single:
+    """A peer that has no other precision."""
+
+    def __init__(self, title):
+        self.title = title
+
+    def measure(self, name):
+        raise Failed("run in f32 only")
+
+
+def peers_of(device, options):
+    torch = lambda where: Python("torch", options, "torch_peer.py", "torch", (where, options.precision))
+    webgpu, burn = Single("onnxruntime-webgpu"), Single("burn")
+    if options.precision == "f32":
+        webgpu = Python("onnxruntime-webgpu", options, "webgpu_peer.py", "webgpu", prefix=options.prefix)
+        burn = Burn(options)
+    if device == "cpu":
+        return [torch("cpu"), Python("faiss", options, "faiss_peer.py", "torch")]
+    if device == "software":
+        return [webgpu, burn]
+    return [torch("cuda"), webgpu, burn]
+
+
+def check(options):
+    """Whether the shapes here are those of the command."""
+    ours = {e["name"]: e["flops"] for e in json.loads(launched([options.binary, "bench", "--list", "--json"], 60))}
+    for name in shapes.ENTRIES:
+        if name not in ours:
+            raise SystemExit(f"`kinetograph bench` has no entry {name}")
+        if shapes.flops(name) not in (None, ours[name]):
+            raise SystemExit(f"{name}: {shapes.flops(name)} operations here, {ours[name]} in `kinetograph bench`")
+
+
+def compare(device, names, options, say):
+    ours, peers = Kinetograph(options, device), peers_of(device, options)
+    results, titles, reasons = {}, {}, {}
+    for name in names:
+        best = {}
+        for _ in range(options.rounds):
+            for who in [ours, *peers]:
+                if (name, who) in reasons:
+                    continue
+                try:
+                    got = who.measure(name)
+                    best[who] = min(best.get(who, math.inf), got["seconds"])
+                    titles[who] = got.get("peer", "")
+                except Failed as reason:
+                    reasons[name, who] = str(reason)
+        results[name] = best
+        shown = ", ".join(f"{getattr(w, 'title', 'kinetograph')} {1e3 * t:.1f} ms" for w, t in best.items())
+        print(f"{device} {name}: {shown or 'nothing'}", file=sys.stderr, flush=True)
+    head = [titles.get(p) or p.title for p in peers]
+    say(f"\n## {ours.device or device}\n")
+    say("| entry | kinetograph, ms | " + " | ".join(f"{h}, ms | ratio" for h in head) + " |")
+    say("|---|---:|" + "---:|---:|" * len(peers))
+    for name, best in results.items():
+        mine = best.get(ours)
+        cells = [f"{1e3 * mine:.2f}" if mine else "-"]
+        for peer in peers:
+            theirs = best.get(peer)
+            cells += [f"{1e3 * theirs:.2f}" if theirs else "-", f"{theirs / mine:.2f}" if theirs and mine else "-"]
+        say(f"| {name} | " + " | ".join(cells) + " |")
+    for peer, title in zip(peers, head):
+        for label, group in [("C3D's convolutions", list(shapes.CONV3D))]:
+            ratios = [results[n][peer] / results[n][ours] for n in group if n in results and {peer, ours} <= results[n].keys()]
+            if ratios:
+                mean = math.exp(sum(map(math.log, ratios)) / len(ratios))
+                say(f"\n{label} beside {title}: geometric mean {mean:.2f} over {len(ratios)}, from {min(ratios):.2f} to {max(ratios):.2f}.")
+    grouped = {}
+    for (name, who), reason in reasons.items():
+        grouped.setdefault((getattr(who, "title", "kinetograph"), reason), []).append(name)
+    if grouped:
+        say("\nWithout a figure:\n")
+        for (who, reason), list in grouped.items():
+            say(f"- {who}: {reason} ({'all entries' if len(list) == len(names) else ', '.join(list)})")
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--binary", default="target/release/kinetograph", type=os.path.abspath)
+    parser.add_argument("--burn", default=HERE / "burn/target/release/burn-peer", type=os.path.abspath)
+    parser.add_argument("--torch", help="the Python that has torch, transformers and faiss [default: of setup.sh]")
+    parser.add_argument("--webgpu", help="the Python that has onnxruntime-webgpu and onnx [default: of setup.sh]")
+    parser.add_argument("--prefix", default="", type=shlex.split)
+    parser.add_argument("--devices", default="software,cpu")
+    parser.add_argument("--precision", default="f32", choices=["f32", "f16"])
+    parser.add_argument("--only", default="", help="only entries whose name contains one of these, comma between")
+    parser.add_argument("--rounds", type=int, default=2)
+    parser.add_argument("--time", type=float, default=1.0, help="seconds to repeat each entry for in a round")
+    parser.add_argument("--limit", type=float, default=600, help="seconds after which a program is stopped")
+    parser.add_argument("--output", help="a Markdown file for the tables")
+    options = parser.parse_args()
+    check(options)
+    names = [n for n in shapes.ENTRIES if any(part in n for part in options.only.split(","))]
+    if not names:
+        raise SystemExit(f"no entry's name contains {options.only}; there are {', '.join(shapes.ENTRIES)}")
+    version = launched([options.binary, "--version"], 60).strip()
+    lines = [
+        f"# {version} beside other programs\n",
+        f"{datetime.date.today()}, {platform.system()} {platform.machine()}, {os.cpu_count()} cores; {options.precision}; "
+        f"{options.rounds} rounds by turns, the least counts.\n",
+        "    python3 benches/peers/run.py "
+        + f"--devices {options.devices} --precision {options.precision} --rounds {options.rounds} --time {options.time:g}"
+        + (f" --only {options.only}" if options.only else ""),
+    ]
+    for device in options.devices.split(","):
+        compare(device, names, options, lines.append)
+        if options.output:
+            pathlib.Path(options.output).write_text("\n".join(lines) + "\n")
+    print("\n".join(lines))
+
+
+if __name__ == "__main__":
+    main()
