@@ -71,7 +71,7 @@ impl Bench {
         let plan = self.engine.plan_with(&graph, &self.options)?;
         let answer = plan.run(&inputs)?;
         let first = start.elapsed();
-        // The reference is not worth comparing with itself.
+        // The processor is not worth comparing with itself.
         let error = match self.check && self.engine.gpu().is_some() {
             true => Some(self.compare(entry, &graph, &inputs, &answer)?),
             false => None,

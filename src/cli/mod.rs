@@ -64,7 +64,7 @@ enum Command {
 /// Flags that every computing command takes.
 #[derive(Args, Clone, Default)]
 pub(crate) struct Common {
-    /// auto, cpu, gpu, discrete, integrated, software, a number of `devices`, or a part of a name [default:
+    /// auto, cpu, reference, gpu, discrete, integrated, software, a number of `devices`, or a part of a name [default:
     /// $KINETOGRAPH_DEVICE, else auto]
     #[arg(long, value_name = "DEVICE")]
     device: Option<String>,

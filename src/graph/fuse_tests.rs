@@ -27,7 +27,7 @@ fn check(g: &Graph, nodes: usize) {
         g.inputs().enumerate().map(|(i, (name, ty))| (name, numbers(&ty.shape, i))).collect();
     let run = |fuse| {
         let options = PlanOptions { fuse, ..PlanOptions::default() };
-        Engine::cpu().plan_with(g, &options).unwrap().run(&inputs).unwrap()
+        Engine::reference().plan_with(g, &options).unwrap().run(&inputs).unwrap()
     };
     let (fused, plain) = (run(true), run(false));
     for ((name, a), (_, b)) in fused.iter().zip(plain.iter()) {
