@@ -278,7 +278,7 @@ fn conv3d_tiled_sum(
     }
 }
 
-// 8 invocations, 32 positions × 16 channels of one group, in the same order.
+// 8 invocations, 8 · UNIFORM_ROWS positions × 16 channels of one group, in the same order.
 @compute @workgroup_size(8)
 fn conv3d_uniform(
     @builtin(workgroup_id) workgroup: vec3<u32>,
@@ -287,10 +287,10 @@ fn conv3d_uniform(
 ) {
     let group = linear_group(params.first_group, workgroup, workgroups);
     let rows = params.batch * params.out_t * params.out_h * params.out_w;
-    let row_tiles = (rows + 31u) / 32u;
+    let row_tiles = (rows + 8u * UNIFORM_ROWS - 1u) / (8u * UNIFORM_ROWS);
     let column_tiles = (params.group_out + 15u) / 16u;
     group_number = group / (row_tiles * column_tiles);
-    matmul_uniform(problem(), group % row_tiles * 32u, group / row_tiles % column_tiles * 4u, lane);
+    matmul_uniform(problem(), group % row_tiles * 8u * UNIFORM_ROWS, group / row_tiles % column_tiles * 4u, lane);
 }
 
 // 64 invocations, each WIDTH channels of a few positions side by side along W, which share the loads of weights. The

@@ -272,7 +272,7 @@ fn conv_transpose3d_tiled(
     matmul_tiled(problem(), group % row_tiles * TILE_ROWS, column % column_tiles * TILE_COLUMNS4, lane);
 }
 
-// 8 invocations, 32 positions of a phase × 16 channels of one group, in the same order.
+// 8 invocations, 8 · UNIFORM_ROWS positions of a phase × 16 channels of one group, in the same order.
 @compute @workgroup_size(8)
 fn conv_transpose3d_uniform(
     @builtin(workgroup_id) workgroup: vec3<u32>,
@@ -280,10 +280,10 @@ fn conv_transpose3d_uniform(
     @builtin(local_invocation_index) lane: u32,
 ) {
     let group = linear_group(params.first_group, workgroup, workgroups);
-    let row_tiles = (phase_rows() + 31u) / 32u;
+    let row_tiles = (phase_rows() + 8u * UNIFORM_ROWS - 1u) / (8u * UNIFORM_ROWS);
     let column_tiles = (params.group_out + 15u) / 16u;
     let column = group / (row_tiles * phases());
     phase = phase_of(group / row_tiles % phases());
     group_number = column / column_tiles;
-    matmul_uniform(problem(), group % row_tiles * 32u, column % column_tiles * 4u, lane);
+    matmul_uniform(problem(), group % row_tiles * 8u * UNIFORM_ROWS, column % column_tiles * 4u, lane);
 }

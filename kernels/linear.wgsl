@@ -178,7 +178,7 @@ fn linear_tiled_sum(
     }
 }
 
-// 8 invocations, 32 rows × 16 columns. Rows run fastest.
+// 8 invocations, 8 · UNIFORM_ROWS rows × 16 columns. Rows run fastest.
 @compute @workgroup_size(8)
 fn linear_uniform(
     @builtin(workgroup_id) workgroup: vec3<u32>,
@@ -186,8 +186,8 @@ fn linear_uniform(
     @builtin(local_invocation_index) lane: u32,
 ) {
     let group = linear_group(params.first_group, workgroup, workgroups);
-    let row_tiles = (params.rows + 31u) / 32u;
-    matmul_uniform(problem(), group % row_tiles * 32u, group / row_tiles * 4u, lane);
+    let row_tiles = (params.rows + 8u * UNIFORM_ROWS - 1u) / (8u * UNIFORM_ROWS);
+    matmul_uniform(problem(), group % row_tiles * 8u * UNIFORM_ROWS, group / row_tiles * 4u, lane);
 }
 
 // 256 invocations, one row × 128 columns: 32 vec4 columns, each summed in 8 interleaved parts that meet in

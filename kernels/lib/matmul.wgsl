@@ -31,11 +31,6 @@ struct Matmul {
     weight_at: u32,
 }
 
-fn element(at: u32, offset: u32) -> f32 {
-    let x = f32(input[select(at + offset, 0u, at == PADDING)]);
-    return select(x, 0.0, at == PADDING);
-}
-
 // a / b for a below 2²⁰, by way of floats: a + ½ is further from a multiple of b than the rounding errors are.
 fn quotient(a: u32, b: u32) -> u32 {
     return u32((f32(a) + 0.5) * (1.0 / f32(b)));
@@ -104,12 +99,21 @@ fn matmul_tiled(m: Matmul, row0: u32, column0: u32, lane: u32) {
     }
 }
 
-// Uniform: 8 invocations make 32 × 16 outputs, 4 rows × 16 columns each, with no workgroup memory. For adapters
-// that run on a processor: there a barrier is a switch of coroutines and a load at an address that differs
-// between invocations is a loop, but the weights' addresses here are the same for all eight.
+// Uniform: 8 invocations make 8 · UNIFORM_ROWS × 16 outputs, UNIFORM_ROWS rows × 16 columns each, with no workgroup
+// memory. For adapters that run on a processor: there a barrier is a switch of coroutines and a load at an address that
+// differs between invocations is a loop, but the weights' addresses here are the same for all eight.
+//
+// Measured with 3×3×3 taps, 64 → 64 channels, 4×14×14 positions, on two cores that others used too, runs of all forms in
+// turn, the least of 15 or more. Mesa 26.2 (llvmpipe, LLVM 22): four rows and four products a turn, the first form, 48 ms;
+// four rows and one product 28 ms, since more of them leave the compiler no registers; six rows, which share each weight,
+// 18 ms. In another round the first form took 45 ms, and eight rows with padding masked by an `and` instead of two
+// selects 16 ms; seven to eleven rows were alike, twelve took 37 ms. Mesa 22.3 (LLVM 15), which loads these weights lane
+// by lane all the same, took 415 ms for the first form and 272 ms for seven rows.
 
-const UNIFORM_ROWS: u32 = 4u;
-// How many elements of a segment one turn of the loop takes; must divide `length`.
+// Tiles of this many rows an invocation, at most eight, cover all rows with the least waste.
+const UNIFORM_ROWS: u32 = 8u; // tune: UNIFORM_ROWS
+// How many elements of a segment one turn of the loop takes; must divide `length`. More than one only where the number of
+// turns would be too large.
 const UNIFORM_STEP: u32 = 1u; // tune: UNIFORM_STEP
 
 fn matmul_uniform(m: Matmul, row0: u32, column0: u32, lane: u32) {
@@ -118,33 +122,36 @@ fn matmul_uniform(m: Matmul, row0: u32, column0: u32, lane: u32) {
     for (var i = 0u; i < UNIFORM_ROWS; i++) {
         rows[i] = row_of(min(row0 + lane + 8u * i, m.rows - 1u));
     }
-    let c1 = min(column0 + 1u, m.columns4 - 1u) - column0;
-    let c2 = min(column0 + 2u, m.columns4 - 1u) - column0;
-    let c3 = min(column0 + 3u, m.columns4 - 1u) - column0;
+    let last = m.columns4 - 1u - column0;
     var acc: array<vec4<f32>, UNIFORM_ROWS * 4u>;
     for (var s = 0u; s < m.segments; s++) {
         let tap = tap_of(s);
+        // Padding is read from the input's beginning, and all its bits masked out.
         var at: array<u32, UNIFORM_ROWS>;
+        var mask: array<u32, UNIFORM_ROWS>;
         // unroll
         for (var i = 0u; i < UNIFORM_ROWS; i++) {
-            at[i] = start(rows[i], tap);
+            let from_input = start(rows[i], tap);
+            at[i] = select(from_input, 0u, from_input == PADDING);
+            mask[i] = select(0xffffffffu, 0u, from_input == PADDING);
         }
         let w = s * m.length * m.weight_row + m.weight_at + column0;
         for (var c = 0u; c < m.length; c += UNIFORM_STEP) {
             // unroll
             for (var u = 0u; u < UNIFORM_STEP; u++) {
-                let wk = w + (c + u) * m.weight_row;
-                let w0 = vec4<f32>(weight[wk]);
-                let w1 = vec4<f32>(weight[wk + c1]);
-                let w2 = vec4<f32>(weight[wk + c2]);
-                let w3 = vec4<f32>(weight[wk + c3]);
+                var x: array<f32, UNIFORM_ROWS>;
                 // unroll
                 for (var i = 0u; i < UNIFORM_ROWS; i++) {
-                    let x = element(at[i], c + u);
-                    acc[i * 4u] += x * w0;
-                    acc[i * 4u + 1u] += x * w1;
-                    acc[i * 4u + 2u] += x * w2;
-                    acc[i * 4u + 3u] += x * w3;
+                    x[i] = bitcast<f32>(bitcast<u32>(f32(input[at[i] + c + u])) & mask[i]);
+                }
+                let wk = w + (c + u) * m.weight_row;
+                // unroll
+                for (var j = 0u; j < 4u; j++) {
+                    let weights = vec4<f32>(weight[wk + min(j, last)]);
+                    // unroll
+                    for (var i = 0u; i < UNIFORM_ROWS; i++) {
+                        acc[i * 4u + j] += x[i] * weights;
+                    }
                 }
             }
         }

@@ -8,7 +8,7 @@ use kinetograph_ref::conv3d as reference;
 use serde::Deserialize;
 
 use super::attributes::{PaddingRule, each, padding};
-use super::tiling::{Tiling, runs};
+use super::tiling::{Tiling, runs, uniform};
 use super::{Door, Layout, Padding, PaddingMode, Port};
 use crate::error::{At, Error, Result};
 use crate::gpu::Kernel;
@@ -419,7 +419,6 @@ impl Op for Conv3d {
         let (group_in, group_out) = (g.input[4] / self.groups, g.output[4] / self.groups);
         let (rows, depth) = (g.rows(), g.depth(self.groups));
         let taps: usize = g.kernel.iter().product();
-        let step = [4, 2, 1].into_iter().find(|s| group_in % s == 0).unwrap_or(1);
         let family = self.family(&g, r.traits().family, r.is_packed(1) || group_out % 4 == 0);
         let depthwise = g.depthwise(self.groups).filter(|_| r.traits().family != Family::Direct);
         let tiling = g.tiling(self.groups);
@@ -498,9 +497,7 @@ impl Op for Conv3d {
                 r.dispatch(tiling.sum(finishing("conv3d_tiled_sum", &[Operand::Scratch(0)])));
             }
             (Family::Uniform, _) => {
-                let tiles = rows.div_ceil(32) * group_out.div_ceil(16) * self.groups;
-                let dispatch = whole("conv3d_uniform").tune("UNIFORM_STEP", format!("{step}u"));
-                r.dispatch(dispatch.turns(taps * (group_in / step + 1)).groups(tiles as u64));
+                r.dispatch(uniform(whole("conv3d_uniform"), self.groups, rows, group_out, taps, group_in));
             }
             (Family::Direct, _) => {
                 let dispatch = whole("conv3d_direct").turns(depth + taps);

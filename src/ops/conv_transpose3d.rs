@@ -7,7 +7,7 @@ use kinetograph_ref::conv_transpose3d as reference;
 use serde::Deserialize;
 
 use super::attributes::{each, padding};
-use super::tiling::{Tiling, runs};
+use super::tiling::{Tiling, runs, uniform};
 use super::{Door, Layout, Padding, Port};
 use crate::error::{Error, Result};
 use crate::gpu::Kernel;
@@ -326,7 +326,6 @@ impl Op for ConvTranspose3d {
         let phases: usize = self.stride.iter().product();
         let rows: usize = n * (0..3).map(|a| output[a].div_ceil(self.stride[a])).product::<usize>();
         let taps = self.most_taps([kt, kh, kw]);
-        let step = [4, 2, 1].into_iter().find(|s| group_in.is_multiple_of(*s)).unwrap_or(1);
         let family = match r.traits().family {
             _ if !r.is_packed(1) => Family::Direct,
             // A few output channels leave most of a tile empty; even so the uniform one is faster, if it fits at all.
@@ -336,12 +335,9 @@ impl Op for ConvTranspose3d {
         };
         let tiling = Tiling::choose(phases * self.groups, rows, group_out, taps * group_in, false);
         let (entry, groups, turns) = match family {
-            // The tiling says them.
+            // Groups and turns of the first two are said below.
             Family::Tiled => ("conv_transpose3d_tiled", 0, 0),
-            Family::Uniform => {
-                let tiles = rows.div_ceil(32) * phases * group_out.div_ceil(16) * self.groups;
-                ("conv_transpose3d_uniform", tiles, taps * (group_in / step + 1))
-            }
+            Family::Uniform => ("conv_transpose3d_uniform", 0, 0),
             Family::Direct => {
                 ("conv_transpose3d_direct", r.output(0).elements().div_ceil(64), taps * (group_in + 1))
             }
@@ -392,7 +388,9 @@ impl Op for ConvTranspose3d {
             .groups(groups as u64);
         match family {
             Family::Tiled => dispatch = runs(tiling.tiles(dispatch), group_in),
-            Family::Uniform => dispatch = dispatch.tune("UNIFORM_STEP", format!("{step}u")),
+            Family::Uniform => {
+                dispatch = uniform(dispatch, phases * self.groups, rows, group_out, taps, group_in);
+            }
             Family::Direct => {}
         }
         r.dispatch(dispatch);

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use kinetograph_cpu::linear as fast;
 use kinetograph_ref::linear as reference;
 
-use super::tiling::{Tiling, runs};
+use super::tiling::{Tiling, runs, uniform};
 use super::{Door, Layout, Port};
 use crate::error::{Error, Result};
 use crate::gpu::Kernel;
@@ -233,12 +233,7 @@ impl Op for Linear {
                 r.dispatch(runs(tiling.tiles(slices), in_c));
                 r.dispatch(tiling.sum(finishing("linear_tiled_sum", &[Operand::Scratch(0)])));
             }
-            Family::Uniform => {
-                let step = [4, 2, 1].into_iter().find(|s| in_c % s == 0).unwrap_or(1);
-                let groups = rows.div_ceil(32) * out_c.div_ceil(16);
-                let dispatch = whole("linear_uniform").tune("UNIFORM_STEP", format!("{step}u"));
-                r.dispatch(dispatch.turns(in_c / step).groups(groups as u64));
-            }
+            Family::Uniform => r.dispatch(uniform(whole("linear_uniform"), 1, rows, out_c, 1, in_c)),
         }
         Ok(())
     }

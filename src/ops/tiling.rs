@@ -151,6 +151,32 @@ impl Tiling {
     }
 }
 
+/// Rows of an invocation of the uniform entry points, of eight invocations a workgroup, at most.
+const MOST_UNIFORM_ROWS: usize = 8;
+
+/// A dispatch of an entry point that stands on `matmul_uniform` of `kernels/lib/matmul.wgsl`, for `problems` products of
+/// `rows` sums of `segments` times `length` products.
+pub(super) fn uniform(
+    dispatch: Dispatch,
+    problems: usize,
+    rows: usize,
+    columns: usize,
+    segments: usize,
+    length: usize,
+) -> Dispatch {
+    let eights = rows.div_ceil(8);
+    let rows_each = eights.div_ceil(eights.div_ceil(MOST_UNIFORM_ROWS));
+    let turns = |step: usize| segments * (length / step + 1);
+    // One product a turn is fastest.
+    let steps = [1, 2, 4].into_iter().filter(|s| length.is_multiple_of(*s));
+    let step = steps.clone().find(|s| turns(*s) <= MOST_TURNS).or(steps.last()).unwrap_or(1);
+    dispatch
+        .tune("UNIFORM_ROWS", format!("{rows_each}u"))
+        .tune("UNIFORM_STEP", format!("{step}u"))
+        .turns(turns(step))
+        .groups((problems * eights.div_ceil(rows_each) * columns.div_ceil(16)) as u64)
+}
+
 /// The tune lines of `kernels/lib/matmul.wgsl` for segments of this length.
 pub(super) fn runs(dispatch: Dispatch, length: usize) -> Dispatch {
     if length.is_multiple_of(4) {
@@ -188,9 +214,19 @@ mod tests {
         assert_eq!(of(16 * 112 * 112, 64, 81).1, 64);
         let (_, _, slices) = of(2 * 7 * 7, 512, 13824);
         assert!(slices >= 8, "{slices}");
-        assert_eq!(of(8, 2048, 64).0, 32);
-        assert_eq!(of(100_000, 8, 64).1, 32);
         assert_eq!(shape(Tiling::choose(1, 98, 512, 13824, false)).2, 1);
+    }
+
+    /// The named cases of `linear` and `conv3d` that are there for this.
+    #[test]
+    fn cases_reach_every_shape() {
+        let of = |rows, columns, depth| shape(Tiling::choose(1, rows, columns, depth, true));
+        assert_eq!(of(1025, 1025, 12), (128, 128, 1));
+        assert_eq!(of(4 * 64 * 65, 60, 6), (128, 64, 1));
+        assert_eq!(of(60, 16_390, 4), (64, 128, 1));
+        assert_eq!(of(70, 36, 1000), (64, 64, 4));
+        assert_eq!(of(20, 17_000, 4), (32, 64, 1));
+        assert_eq!(of(17_000, 20, 4), (64, 32, 1));
     }
 
     #[test]

@@ -14,6 +14,8 @@ pub(super) fn cases() -> Vec<Case> {
         ("slices-odd", 9, 3001, 13),
         ("large-tiles", 1025, 12, 1025),
         ("wide-tiles", 60, 4, 16_390),
+        ("few-rows-tiles", 20, 4, 17_000),
+        ("few-columns-tiles", 17_000, 4, 20),
     ]
     .into_iter()
     .map(|(name, rows, i, o)| {
