@@ -334,7 +334,8 @@ impl Op for ConvTranspose3d {
             _ if group_out < 4 => Family::Direct,
             family => family,
         };
-        let tiling = Tiling::choose(phases * self.groups, rows, group_out, taps * group_in, false);
+        let tiling =
+            Tiling::choose(phases * self.groups, [rows, group_out, taps * group_in], false, r.traits().tile);
         let (entry, groups, turns) = match family {
             // The tiling says them.
             Family::Tiled => ("conv_transpose3d_tiled", 0, 0),

@@ -245,16 +245,17 @@ pub fn run(case: &Case, gpu: &Gpu) -> Vec<Report> {
     let mut reports = Vec::new();
     for precision in [Precision::F32, Precision::F16] {
         let mut seen = Vec::new();
-        for family in Family::ALL {
+        for traits in configurations(precision) {
             let mut report = |what: &str, verdict| {
-                let configuration = format!("{family:?} {precision}{what}").to_lowercase();
+                let tile = traits.tile.map_or(String::new(), |t| format!(" tile {t}"));
+                let configuration = format!("{:?}{tile} {precision}{what}", traits.family).to_lowercase();
                 reports.push(Report { case: case.name.clone(), configuration, verdict });
             };
             if precision == Precision::F16 && !gpu.has_f16() {
                 report("", Verdict::Skipped("the device has no 16-bit floats in shaders".into()));
                 break;
             }
-            let dispatches = match case.dispatches(Traits { family, precision }) {
+            let dispatches = match case.dispatches(traits) {
                 Ok(dispatches) => dispatches,
                 Err(e) => {
                     report("", Verdict::Fail(e.to_string()));
@@ -268,11 +269,10 @@ pub fn run(case: &Case, gpu: &Gpu) -> Vec<Report> {
             seen.push(keys);
             let narrow = narrow(dispatches.iter().map(|d| d.groups).max().unwrap_or(1));
             for &fill in &case.fills {
-                let verdict =
-                    check(case, gpu, family, precision, fill, narrow).unwrap_or_else(|e| match e.kind() {
-                        ErrorKind::OutOfMemory => Verdict::Skipped(e.to_string()),
-                        _ => Verdict::Fail(e.to_string()),
-                    });
+                let verdict = check(case, gpu, traits, fill, narrow).unwrap_or_else(|e| match e.kind() {
+                    ErrorKind::OutOfMemory => Verdict::Skipped(e.to_string()),
+                    _ => Verdict::Fail(e.to_string()),
+                });
                 report(&format!(" {fill}"), verdict);
             }
         }
@@ -280,18 +280,21 @@ pub fn run(case: &Case, gpu: &Gpu) -> Vec<Report> {
     reports
 }
 
+/// The choices of kernels that are compared: all families, and in f32 all tiles that [`crate::bench::tune`] chooses from.
+fn configurations(precision: Precision) -> Vec<Traits> {
+    let families = Family::ALL.map(|family| Traits::new(family, precision));
+    // The storage makes no difference to how a tile is cut.
+    let tiles = if precision == Precision::F32 { Traits::TILES } else { 0 };
+    let tiles = (0..tiles).map(|t| Traits { tile: Some(t), ..Traits::new(Family::Tiled, precision) });
+    families.into_iter().chain(tiles).collect()
+}
+
 /// Each node of the case is compared with its reference on the very inputs that the device gave it: a case of an
 /// operator made of others is as strict as one of a single kernel.
 ///
 /// The second run has at most `narrow` workgroups along a dimension of a dispatch.
-fn check(
-    case: &Case,
-    gpu: &Gpu,
-    family: Family,
-    precision: Precision,
-    fill: Fill,
-    narrow: u32,
-) -> Result<Verdict> {
+fn check(case: &Case, gpu: &Gpu, traits: Traits, fill: Fill, narrow: u32) -> Result<Verdict> {
+    let Traits { family, precision, tile } = traits;
     let tensors = case.tensors(fill, precision)?;
     let mut graph = case.graph(&tensors)?.fused();
     let results: Vec<Value> = graph.outputs.drain(..).map(|(_, v)| v).collect();
@@ -300,8 +303,14 @@ fn check(
         graph.output(&value.index().to_string(), *value)?;
     }
 
-    let options =
-        PlanOptions { precision, family: Some(family), poison: true, guard: GUARD, ..PlanOptions::default() };
+    let options = PlanOptions {
+        precision,
+        family: Some(family),
+        tile,
+        poison: true,
+        guard: GUARD,
+        ..PlanOptions::default()
+    };
     let plan = GpuPlan::new(gpu, &graph, &options)?;
     let names: Vec<String> = (0..tensors.len()).map(|i| i.to_string()).collect();
     let inputs: Vec<(&str, Tensor)> = names
@@ -565,8 +574,8 @@ mod tests {
     fn every_case_can_be_recorded_in_every_configuration() {
         for case in cases::all() {
             for precision in [Precision::F32, Precision::F16] {
-                for family in Family::ALL {
-                    let dispatches = case.dispatches(Traits { family, precision });
+                for traits in configurations(precision) {
+                    let dispatches = case.dispatches(traits);
                     assert!(!dispatches.unwrap().is_empty(), "{}", case.name);
                 }
             }

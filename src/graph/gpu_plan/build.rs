@@ -7,7 +7,7 @@ use super::{Launch, MemorySummary, Slot, default_work_limit, stored_bytes};
 use crate::error::{At, Error, Result};
 use crate::gpu::{Gpu, POISON};
 use crate::graph::arena::{self, Region};
-use crate::graph::{Dispatch, Graph, Operand, Origin, PlanOptions, Precision, Value, record_node};
+use crate::graph::{Dispatch, Graph, Operand, Origin, PlanOptions, Precision, Traits, Value, record_node};
 use crate::tensor::{DType, Tensor};
 
 /// Offsets of storage bindings: the largest alignment that any device asks for.
@@ -29,6 +29,7 @@ pub(super) fn build(gpu: &Gpu, graph: &Graph, options: &PlanOptions) -> Result<B
     let mut builder = Builder {
         gpu,
         roots: roots(graph),
+        traits: options.node_traits(gpu, graph),
         options,
         buffers: Vec::new(),
         slots: HashMap::new(),
@@ -59,6 +60,8 @@ fn element_size(dtype: DType, precision: Precision) -> u64 {
 struct Builder<'a> {
     gpu: &'a Gpu,
     roots: Vec<Value>,
+    /// What the choice of each node's kernels depends on.
+    traits: Vec<Traits>,
     options: &'a PlanOptions,
     buffers: Vec<wgpu::Buffer>,
     slots: HashMap<Value, Slot>,
@@ -115,11 +118,10 @@ impl Builder<'_> {
                 }
             }
         }
-        let traits = self.options.traits(self.gpu);
         let mut pieces: Vec<(usize, u64)> = Vec::new();
         for (i, node) in graph.nodes.iter().enumerate().filter(|(_, n)| !n.op.is_view()) {
             let first = regions.len();
-            for words in node.op.scratch(&graph.node_types(node).0, traits) {
+            for words in node.op.scratch(&graph.node_types(node).0, self.traits[i]) {
                 let values = node.inputs.iter().chain(&node.outputs).map(|v| self.roots[v.index()]);
                 let apart: Vec<usize> =
                     values.filter_map(|v| at.get(&v).copied()).chain(first..regions.len()).collect();
@@ -261,7 +263,6 @@ impl Builder<'_> {
     }
 
     fn launches(&mut self, graph: &Graph) -> Result<Vec<Vec<Launch>>> {
-        let traits = self.options.traits(self.gpu);
         let mut staged = 0;
         let mut shared: HashMap<Value, Slot> = HashMap::new();
         // Dispatches and the memory of the inputs of each node.
@@ -299,8 +300,11 @@ impl Builder<'_> {
                 };
                 slots.push(slot);
             }
-            let dispatches =
-                if node.op.is_view() { Vec::new() } else { record_node(graph, node, traits, &packed)? };
+            let dispatches = if node.op.is_view() {
+                Vec::new()
+            } else {
+                record_node(graph, node, self.traits[i], &packed)?
+            };
             recorded.push((dispatches, slots));
             self.options.progress("loading weights", i, graph.nodes.len());
         }
