@@ -1,7 +1,7 @@
 //! How long each named case takes: `cargo bench --bench cases -- conv3d/` runs a part, and the names are those of
 //! the tests.
 //!
-//! - `cpu/…` is the reference executor, a whole run.
+//! - `cpu/…` is the CPU executor, a whole run.
 //! - `gpu/…` is the device that `KINETOGRAPH_DEVICE` names (default `auto`: a hardware GPU if there is one;
 //!   `software` for Mesa's). Inputs are uploaded once; what is timed is recording, submission and the kernels.
 //!

@@ -147,7 +147,7 @@ fn main() -> Result<()> {
     for adapter in adapters() {
         let gpu = Gpu::from_adapter(&adapter)?;
         println!("{}", gpu.describe());
-        for report in verify::run(&case, &gpu) {
+        for report in verify::run(&case, &Engine::from_gpu(gpu.clone())) {
             println!("  {}: {:?}", report.configuration, report.verdict);
             if !matches!(report.verdict, Verdict::Pass | Verdict::Skipped(_)) {
                 return Err(Error::internal("the kernel is wrong"));

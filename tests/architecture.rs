@@ -42,6 +42,9 @@ const KERNEL_TYPES: &[&str] = &["Kernel", "Params", "Tunes"];
 /// Modules that may name the reference crate.
 const MAY_USE_REFERENCE: &[&str] = &["graph", "ops", "verify"];
 
+/// Modules that may name the crate of the fast kernels.
+const MAY_USE_FAST_KERNELS: &[&str] = &["graph", "ops"];
+
 /// Where `wgpu` may be named, besides src/gpu/.
 const MAY_NAME_WGPU: &[&str] = &["src/graph/engine.rs", "src/graph/gpu_plan/", "src/lib.rs"];
 
@@ -468,6 +471,33 @@ fn the_reference_stands_alone() {
     report(&problems);
 }
 
+/// The fast kernels know neither the engine nor the reference that they are compared with, and each has an operator's
+/// name.
+#[test]
+fn the_fast_kernels_stand_alone() {
+    let manifest = fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("cpu/Cargo.toml")).unwrap();
+    let mut problems = Vec::new();
+    if manifest.lines().any(|l| l.starts_with("kinetograph") || l.contains("path =")) {
+        problems.push("cpu/Cargo.toml: depends on us".into());
+    }
+    for file in sources("cpu/src") {
+        if file.tokens.iter().any(|t| matches!(t.word(), Some("kinetograph" | "kinetograph_ref"))) {
+            problems.push(format!("{}: names kinetograph", file.path));
+        }
+    }
+    let ops = stems("src/ops", "rs", NO_OPERATORS);
+    for stray in stems("cpu/src", "rs", &["lib", "math", "product"]).difference(&ops) {
+        problems.push(format!("cpu/src/{stray}.rs belongs to no operator"));
+    }
+    let library = Library::read();
+    for (module, file) in library.members().filter(|(m, _)| !MAY_USE_FAST_KERNELS.contains(m)) {
+        if file.tokens.iter().any(|t| t.word() == Some("kinetograph_cpu")) {
+            problems.push(format!("{}: `{module}` may not name the fast kernels", file.path));
+        }
+    }
+    report(&problems);
+}
+
 #[test]
 fn only_the_gpu_names_wgpu() {
     let mut problems = Vec::new();
@@ -512,7 +542,7 @@ fn the_command_has_no_module_of_the_library() {
 #[test]
 fn source_files_are_short_and_do_not_panic() {
     let mut problems = Vec::new();
-    for file in sources("src").into_iter().chain(sources("ref/src")) {
+    for file in sources("src").into_iter().chain(sources("ref/src")).chain(sources("cpu/src")) {
         if file.lines > MOST_LINES {
             problems.push(format!("{}: {} lines, more than {MOST_LINES}", file.path, file.lines));
         }

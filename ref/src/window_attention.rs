@@ -60,7 +60,7 @@ impl WindowAttention {
 
     /// The region of the rolled grid that a token lies in, as published: along each axis before the last window, in it
     /// before what the roll brought from the front, and that.
-    fn region(&self, token: usize) -> [usize; 3] {
+    pub fn region(&self, token: usize) -> [usize; 3] {
         let at = unravel(token, self.grid);
         std::array::from_fn(|a| {
             let (grid, shift) = (self.grid[a], self.shift[a]);

@@ -50,9 +50,10 @@ pub fn tune(
         Error::usage("the processor has one kernel for everything; there is nothing to tune (--device gpu)")
     })?;
     let usual = options.traits(gpu);
+    let fused = if options.fuse { graph.fused() } else { graph.clone() };
+    // One node is left as it is.
     let options =
         PlanOptions { fuse: false, tuning: None, family: None, on_progress: None, ..options.clone() };
-    let fused = if graph.nodes.is_empty() { graph.clone() } else { graph.fused() };
     for node in fused.nodes.iter().filter(|n| !n.op.is_view()) {
         let Some(key) = tuning_key(&fused, node, usual) else { continue };
         if tuning.knows(&key) {

@@ -37,7 +37,7 @@ impl Devices {
         if list.is_empty() {
             eprintln!("no GPU adapter; {}", install_hint());
         }
-        output::print("cpu: the reference executor on this machine's processor, always there")
+        output::print("cpu: this machine's processor, always there; `reference` is the same with naive loops")
     }
 }
 

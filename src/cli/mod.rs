@@ -13,6 +13,7 @@ mod op;
 mod output;
 mod propagate;
 mod run;
+mod tune;
 mod tvl1;
 mod two_stream;
 mod verify;
@@ -50,8 +51,9 @@ enum Command {
     Colorize(propagate::Colorize),
     /// Compare every kernel with its CPU reference on a device.
     Verify(verify::Verify),
-    /// Measure kernels and networks.
+    // Their text is that of the structs, which have examples.
     Bench(bench::Bench),
+    Tune(tune::Tune),
     /// List the networks, or the operators.
     Models(models::Models),
     Weights(weights::Weights),
@@ -64,13 +66,16 @@ enum Command {
 /// Flags that every computing command takes.
 #[derive(Args, Clone, Default)]
 pub(crate) struct Common {
-    /// auto, cpu, gpu, discrete, integrated, software, a number of `devices`, or a part of a name [default:
+    /// auto, cpu, reference, gpu, discrete, integrated, software, a number of `devices`, or a part of a name [default:
     /// $KINETOGRAPH_DEVICE, else auto]
     #[arg(long, value_name = "DEVICE")]
     device: Option<String>,
     /// Storage of tensors: f32 or f16
     #[arg(long, default_value = "f32")]
     precision: String,
+    /// Choose kernels by estimates, not by what `kinetograph tune` has measured on this device
+    #[arg(long)]
+    no_tune: bool,
     /// Print one JSON document on standard output
     #[arg(long)]
     json: bool,
@@ -99,7 +104,10 @@ impl Common {
         } else {
             eprintln!("device: {}", engine.describe());
         }
-        Ok(engine)
+        match engine.gpu().filter(|_| !self.no_tune).and_then(tune::measured) {
+            Some(tuning) => Ok(engine.tuned(tuning)),
+            None => Ok(engine),
+        }
     }
 
     fn precision(&self) -> Result<Precision> {
@@ -147,6 +155,7 @@ pub(crate) fn main() -> ExitCode {
         Command::Colorize(c) => c.run(),
         Command::Verify(c) => c.run(),
         Command::Bench(c) => c.run(),
+        Command::Tune(c) => c.run(),
         Command::Models(c) => c.run(),
         Command::Weights(c) => c.run(),
         Command::Devices(c) => c.run(),

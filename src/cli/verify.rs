@@ -1,4 +1,4 @@
-//! `kinetograph verify`: every kernel against its reference.
+//! `kinetograph verify`: every kernel of a device against its reference.
 
 use clap::Args;
 use kinetograph::verify::{self, Verdict, cases};
@@ -14,7 +14,7 @@ pub(crate) struct Verify {
     /// Show every configuration, not only what failed
     #[arg(long)]
     all: bool,
-    /// auto, gpu, discrete, integrated, software, a number of `devices`, or a part of a name
+    /// auto, cpu, gpu, discrete, integrated, software, a number of `devices`, or a part of a name
     #[arg(long, value_name = "DEVICE")]
     device: Option<String>,
     /// Print one JSON document on standard output
@@ -24,16 +24,19 @@ pub(crate) struct Verify {
 
 impl Verify {
     pub(crate) fn run(&self) -> Result<()> {
-        let common = Common { device: self.device.clone(), precision: "f32".into(), json: self.json };
+        let common =
+            Common { device: self.device.clone(), precision: "f32".into(), no_tune: true, json: self.json };
         let engine = common.engine()?;
-        let Some(gpu) = engine.gpu() else {
-            return Err(Error::device(
-                "verify compares a GPU's kernels with the CPU reference, and this is the CPU: choose an adapter, such \
-                 as --device software (see `kinetograph devices`)",
+        if engine.is_reference() {
+            return Err(Error::usage(
+                "verify compares a device with the CPU reference, and this is the reference: choose cpu or an adapter \
+                 (see `kinetograph devices`)",
             ));
-        };
-        let check = gpu.self_check()?;
-        if check.cuts_loops() {
+        }
+        if let Some(gpu) = engine.gpu()
+            && let check = gpu.self_check()?
+            && check.cuts_loops()
+        {
             eprintln!("note: this driver silently stops loops after {} turns", check.loop_iterations);
         }
         let wanted = self.filter.as_deref().unwrap_or("");
@@ -50,7 +53,7 @@ impl Verify {
             if operators.last().is_none_or(|(name, _)| name != operator) {
                 operators.push((operator.to_owned(), [0; 3]));
             }
-            for report in verify::run(case, gpu) {
+            for report in verify::run(case, &engine) {
                 let (column, text) = match &report.verdict {
                     Verdict::Pass => (0, "pass".to_owned()),
                     Verdict::Skipped(why) => (2, format!("skipped: {why}")),

@@ -10,8 +10,8 @@ pub const DEVICE_VARIABLE: &str = "KINETOGRAPH_DEVICE";
 
 /// Which device to compute on.
 ///
-/// As text (`--device`, `KINETOGRAPH_DEVICE`): `auto`, `cpu`, `gpu`, `discrete`, `integrated`, `software`,
-/// an adapter's number, or a part of its name.
+/// As text (`--device`, `KINETOGRAPH_DEVICE`): `auto`, `cpu`, `reference`, `gpu`, `discrete`, `integrated`,
+/// `software`, an adapter's number, or a part of its name.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 #[non_exhaustive]
 pub enum DeviceRequest {
@@ -20,6 +20,8 @@ pub enum DeviceRequest {
     Auto,
     /// The CPU executor.
     Cpu,
+    /// The CPU executor with the naive references that everything is compared with.
+    Reference,
     /// Any hardware adapter, or an error.
     Gpu,
     /// A discrete GPU.
@@ -52,6 +54,7 @@ impl FromStr for DeviceRequest {
         Ok(match text.to_ascii_lowercase().as_str() {
             "auto" | "" => DeviceRequest::Auto,
             "cpu" => DeviceRequest::Cpu,
+            "reference" => DeviceRequest::Reference,
             "gpu" => DeviceRequest::Gpu,
             "discrete" => DeviceRequest::Discrete,
             "integrated" => DeviceRequest::Integrated,
@@ -69,6 +72,7 @@ impl fmt::Display for DeviceRequest {
         match self {
             DeviceRequest::Auto => f.write_str("auto"),
             DeviceRequest::Cpu => f.write_str("cpu"),
+            DeviceRequest::Reference => f.write_str("reference"),
             DeviceRequest::Gpu => f.write_str("gpu"),
             DeviceRequest::Discrete => f.write_str("discrete"),
             DeviceRequest::Integrated => f.write_str("integrated"),
@@ -130,7 +134,7 @@ fn rank(kind: wgpu::DeviceType) -> u8 {
 /// # Errors
 /// [`crate::ErrorKind::Device`] when nothing fits: the text lists what there is.
 pub(crate) fn choose(request: &DeviceRequest) -> Result<Option<wgpu::Adapter>> {
-    if *request == DeviceRequest::Cpu {
+    if matches!(request, DeviceRequest::Cpu | DeviceRequest::Reference) {
         return Ok(None);
     }
     let wanted = std::env::var("WGPU_ADAPTER_NAME").ok().filter(|n| !n.is_empty());
@@ -153,7 +157,7 @@ pub(crate) fn choose(request: &DeviceRequest) -> Result<Option<wgpu::Adapter>> {
             DeviceRequest::Discrete => named && info.device_type == DiscreteGpu,
             DeviceRequest::Integrated => named && info.device_type == IntegratedGpu,
             DeviceRequest::Software => named && info.device_type == Cpu,
-            DeviceRequest::Cpu => false,
+            DeviceRequest::Cpu | DeviceRequest::Reference => false,
         }
     };
     let found = adapters.into_iter().enumerate().find(|(i, a)| fits(*i, &a.get_info()));
@@ -176,7 +180,8 @@ mod tests {
 
     #[test]
     fn requests_parse_and_print_alike() {
-        for text in ["auto", "cpu", "gpu", "discrete", "integrated", "software", "3", "llvmpipe"] {
+        for text in ["auto", "cpu", "reference", "gpu", "discrete", "integrated", "software", "3", "llvmpipe"]
+        {
             assert_eq!(text.parse::<DeviceRequest>().unwrap().to_string(), text);
         }
         assert_eq!("GPU".parse(), Ok(DeviceRequest::Gpu));

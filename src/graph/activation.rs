@@ -1,6 +1,8 @@
 //! The activations, alone or at the end of another operator.
 
+use kinetograph_cpu::activation as fast;
 use kinetograph_ref::activation as reference;
+use rayon::prelude::*;
 
 use crate::error::{Error, Result};
 
@@ -193,6 +195,42 @@ impl Activation {
             }
             Activation::LogSigmoid => reference::log_sigmoid(x),
             Activation::Mish => reference::mish(x),
+        }
+    }
+
+    /// The fast kernel of it, where there is one.
+    fn fast(self) -> Option<fast::Activation> {
+        Some(match self {
+            Activation::Identity => fast::Activation::Identity,
+            Activation::Relu => fast::Activation::Relu,
+            Activation::LeakyRelu { slope } => fast::Activation::LeakyRelu(slope),
+            Activation::Sigmoid => fast::Activation::Sigmoid,
+            Activation::Tanh => fast::Activation::Tanh,
+            Activation::Silu => fast::Activation::Silu,
+            Activation::Gelu => fast::Activation::Gelu,
+            Activation::GeluTanh => fast::Activation::GeluTanh,
+            Activation::QuickGelu => fast::Activation::QuickGelu,
+            Activation::Relu6 => fast::Activation::HardTanh(0.0, 6.0),
+            Activation::HardTanh { min, max } => fast::Activation::HardTanh(min, max),
+            Activation::HardSigmoid => fast::Activation::HardSigmoid,
+            Activation::HardSwish => fast::Activation::HardSwish,
+            _ => return None,
+        })
+    }
+
+    /// Applies it to each number, in f32 where it has a fast kernel.
+    pub(crate) fn apply_all(self, x: &mut [f32]) {
+        match self.fast() {
+            Some(fast) => fast.apply(x),
+            None => x.iter_mut().for_each(|x| *x = self.apply(f64::from(*x)) as f32),
+        }
+    }
+
+    /// It of each number, on all cores.
+    pub(crate) fn of_all(self, x: &[f32]) -> Vec<f32> {
+        match self.fast() {
+            Some(fast) => fast.of(x),
+            None => x.par_iter().map(|x| self.apply(f64::from(*x)) as f32).collect(),
         }
     }
 

@@ -1,4 +1,4 @@
-//! The CPU executor: every node by its reference.
+//! The CPU executor: every node by its fast kernel or by its reference.
 
 use std::time::Instant;
 
@@ -8,17 +8,27 @@ use crate::error::{At, Error, Result};
 use crate::gpu::system_memory;
 use crate::tensor::{DType, Tensor};
 
+/// What computes a node.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Kernels {
+    /// [`super::Op::compute`].
+    Fast,
+    /// [`super::Op::reference`].
+    Reference,
+}
+
 /// A graph ready to run on the processor.
 #[derive(Debug)]
 pub(crate) struct CpuPlan {
     graph: Graph,
+    kernels: Kernels,
     options: PlanOptions,
     /// For each node, the values that nobody reads after it.
     dead: Vec<Vec<Value>>,
 }
 
 impl CpuPlan {
-    pub(crate) fn new(graph: &Graph, options: &PlanOptions) -> Result<CpuPlan> {
+    pub(crate) fn new(graph: &Graph, kernels: Kernels, options: &PlanOptions) -> Result<CpuPlan> {
         let mut graph = if options.fuse { graph.fused() } else { graph.clone() };
         for node in &graph.nodes {
             for v in &node.inputs {
@@ -49,7 +59,7 @@ impl CpuPlan {
         let dead = (0..graph.nodes.len())
             .map(|i| (0..last.len()).filter(|&v| last[v] == i).map(|v| Value(v as u32)).collect())
             .collect();
-        Ok(CpuPlan { graph, options: options.clone(), dead })
+        Ok(CpuPlan { graph, kernels, options: options.clone(), dead })
     }
 
     pub(crate) fn run(&self, inputs: &[(&str, Tensor)]) -> Result<Outputs> {
@@ -107,7 +117,11 @@ impl CpuPlan {
     fn step(&self, i: usize, values: &mut [Option<Tensor>]) -> Result<()> {
         let node = &self.graph.nodes[i];
         let inputs: Vec<Tensor> = node.inputs.iter().map(|v| self.get(values, *v)).collect::<Result<_>>()?;
-        let outputs = node.op.reference(&inputs).at(&node.name)?;
+        let outputs = match self.kernels {
+            Kernels::Fast => node.op.compute(&inputs),
+            Kernels::Reference => node.op.reference(&inputs),
+        };
+        let outputs = outputs.at(&node.name)?;
         for (v, tensor) in node.outputs.iter().zip(outputs) {
             values[v.index()] = Some(stored(&tensor, self.options.precision));
         }

@@ -5,7 +5,7 @@ use std::ops::Index;
 use std::str::FromStr;
 use std::sync::Arc;
 
-use super::cpu::CpuPlan;
+use super::cpu::{CpuPlan, Kernels};
 use super::{Family, GpuPlan, Graph, Traits, Tuning};
 use crate::error::{Error, Result};
 use crate::gpu::{DeviceRequest, Gpu};
@@ -127,10 +127,17 @@ impl fmt::Debug for PlanOptions {
     }
 }
 
-/// A device that runs graphs: a GPU, or this machine's processor through the CPU reference. Cloning is cheap.
+/// A device that runs graphs: a GPU, or this machine's processor. Cloning is cheap.
 #[derive(Debug, Clone)]
 pub struct Engine {
-    gpu: Option<Gpu>,
+    device: Device,
+    tuning: Option<Arc<Tuning>>,
+}
+
+#[derive(Debug, Clone)]
+enum Device {
+    Gpu(Gpu),
+    Cpu(Kernels),
 }
 
 impl Engine {
@@ -139,35 +146,66 @@ impl Engine {
     /// # Errors
     /// [`crate::ErrorKind::Device`] when nothing fits.
     pub fn open(request: &DeviceRequest) -> Result<Engine> {
-        Ok(Engine { gpu: Gpu::open(request)? })
+        Ok(match Gpu::open(request)? {
+            Some(gpu) => Engine::from_gpu(gpu),
+            None if *request == DeviceRequest::Reference => Engine::reference(),
+            None => Engine::cpu(),
+        })
     }
 
     /// The CPU executor: same graphs, same answers, no driver.
     pub fn cpu() -> Engine {
-        Engine { gpu: None }
+        Engine { device: Device::Cpu(Kernels::Fast), tuning: None }
+    }
+
+    /// The CPU executor with the operators' references alone, naive loops with f64 sums: what all devices, and
+    /// [`Engine::cpu`], are compared with. Slow.
+    pub fn reference() -> Engine {
+        Engine { device: Device::Cpu(Kernels::Reference), tuning: None }
     }
 
     /// An engine on a device that the host program already has.
     pub fn from_wgpu(device: wgpu::Device, queue: wgpu::Queue) -> Engine {
-        Engine { gpu: Some(Gpu::from_wgpu(device, queue)) }
+        Engine::from_gpu(Gpu::from_wgpu(device, queue))
     }
 
     /// An engine on an opened GPU.
     pub fn from_gpu(gpu: Gpu) -> Engine {
-        Engine { gpu: Some(gpu) }
+        Engine { device: Device::Gpu(gpu), tuning: None }
+    }
+
+    /// The same engine, whose plans use choices measured on its device, where their options name no others.
+    #[must_use]
+    pub fn tuned(self, tuning: Tuning) -> Engine {
+        Engine { tuning: Some(Arc::new(tuning)), ..self }
+    }
+
+    /// The measured choices that plans use.
+    pub fn tuning(&self) -> Option<&Tuning> {
+        self.tuning.as_deref()
     }
 
     /// The GPU, unless this is the CPU executor.
     pub fn gpu(&self) -> Option<&Gpu> {
-        self.gpu.as_ref()
+        match &self.device {
+            Device::Gpu(gpu) => Some(gpu),
+            Device::Cpu(_) => None,
+        }
     }
 
-    /// One line for people: the adapter, or `cpu`.
+    /// Whether this is [`Engine::reference`].
+    pub fn is_reference(&self) -> bool {
+        matches!(self.device, Device::Cpu(Kernels::Reference))
+    }
+
+    /// One line for people: the adapter, `cpu` or `reference`.
     pub fn describe(&self) -> String {
-        match &self.gpu {
-            Some(gpu) => gpu.describe(),
-            None => format!("cpu (reference executor, {} threads)", rayon::current_num_threads()),
-        }
+        let name = match &self.device {
+            Device::Gpu(gpu) => return gpu.describe(),
+            Device::Cpu(Kernels::Fast) => "cpu",
+            Device::Cpu(Kernels::Reference) => "reference",
+        };
+        format!("{name} ({} threads)", rayon::current_num_threads())
     }
 
     /// Makes a graph ready to run.
@@ -183,9 +221,13 @@ impl Engine {
     /// # Errors
     /// As [`Engine::plan`].
     pub fn plan_with(&self, graph: &Graph, options: &PlanOptions) -> Result<Plan> {
-        match &self.gpu {
-            Some(gpu) => Ok(Plan::Gpu(GpuPlan::new(gpu, graph, options)?)),
-            None => Ok(Plan::Cpu(CpuPlan::new(graph, options)?)),
+        match &self.device {
+            Device::Gpu(gpu) if options.tuning.is_none() && self.tuning.is_some() => {
+                let options = PlanOptions { tuning: self.tuning.clone(), ..options.clone() };
+                Ok(Plan::Gpu(GpuPlan::new(gpu, graph, &options)?))
+            }
+            Device::Gpu(gpu) => Ok(Plan::Gpu(GpuPlan::new(gpu, graph, options)?)),
+            Device::Cpu(kernels) => Ok(Plan::Cpu(CpuPlan::new(graph, *kernels, options)?)),
         }
     }
 }

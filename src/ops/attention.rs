@@ -2,6 +2,7 @@
 
 use std::ops::RangeInclusive;
 
+use kinetograph_cpu::{all_finite, attention as fast};
 use kinetograph_ref::attention as reference;
 use serde::Deserialize;
 
@@ -143,6 +144,37 @@ impl Attention {
 
     fn scale(&self, width: usize) -> f32 {
         self.scale.unwrap_or((1.0 / (width as f64).sqrt()) as f32)
+    }
+
+    /// Adds the bias of a query to its products; what is −∞ there becomes −∞, whatever the product.
+    fn add_bias(&self, bias: &[f32], [n, head, position]: [usize; 3], s: &Sizes, scores: &mut [f32]) {
+        let Some([t, h, w]) = self.key_grid else {
+            let plane = s.queries * s.keys;
+            let at = (n * self.heads + head) % (bias.len() / plane) * plane + position * s.keys;
+            for (score, b) in scores.iter_mut().zip(&bias[at..]) {
+                *score = if *b == f32::NEG_INFINITY { *b } else { *score + b };
+            }
+            return;
+        };
+        let row = &bias[((n * s.queries + position) * self.heads + head) * (t + h + w)..];
+        let first = s.keys - t * h * w;
+        for (place, score) in scores[first..].iter_mut().enumerate() {
+            let b = row[place / (h * w)] + row[t + place / w % h] + row[t + h + place % w];
+            *score = if b == f32::NEG_INFINITY { b } else { *score + b };
+        }
+    }
+
+    /// Makes the scores of keys that a query does not see −∞.
+    fn mask(&self, position: usize, scores: &mut [f32]) {
+        let near = |j: usize| match self.window {
+            Some(reach) => position.abs_diff(j) <= reach || position < self.global || j < self.global,
+            None => true,
+        };
+        for (j, score) in scores.iter_mut().enumerate() {
+            if !near(j) || (self.causal && j > position) {
+                *score = f32::NEG_INFINITY;
+            }
+        }
     }
 
     /// Numbers of the inputs that query, key, value and bias are.
@@ -320,6 +352,47 @@ impl Op for Attention {
         let bias = inputs.get(bias).map(Tensor::f32s).transpose()?;
         let y = reference::attention(inputs[q].f32s()?, inputs[k].f32s()?, inputs[v].f32s()?, bias, &a);
         Ok(vec![Tensor::new(&[inputs[0].shape()[0], a.queries, a.heads * a.width], y)?])
+    }
+
+    fn compute(&self, inputs: &[Tensor]) -> Result<Vec<Tensor>> {
+        let [q, k, v, bias] = self.places();
+        let s = self.sizes(inputs[q].shape(), inputs[k].shape())?;
+        let bias = inputs.get(bias).map(Tensor::f32s).transpose()?;
+        let (q, k, v) = (inputs[q].f32s()?, inputs[k].f32s()?, inputs[v].f32s()?);
+        // A key that is masked brings nothing, but zero times infinity is NaN.
+        if !all_finite(v) {
+            return self.reference(inputs);
+        }
+        let width = s.channels / self.heads;
+        let (row, at) = if self.fused { (3 * s.channels, s.channels) } else { (s.channels, 0) };
+        let key_tokens = k.len() / row / s.batch;
+        let of = |sequence: usize, length: usize| -> Vec<usize> {
+            let (n, i) = (sequence / s.sequences, sequence % s.sequences);
+            match self.over {
+                Over::All => (n * length..(n + 1) * length).collect(),
+                Over::Space => (sequence * length..(sequence + 1) * length).collect(),
+                Over::Time => (0..length).map(|t| n * key_tokens + t * s.sequences + i).collect(),
+            }
+        };
+        let sequences = (0..s.batch * s.sequences).map(|i| [of(i, s.queries), of(i, s.keys)]).collect();
+        let a = fast::Attention {
+            sequences,
+            heads: self.heads,
+            width,
+            steps: [row; 3],
+            starts: [0, at, 2 * at],
+            scale: self.scale(width),
+        };
+        let y = fast::attention([q, k, v], &a, &|sequence, head, position, scores| {
+            let n = sequence / s.sequences;
+            if let Some(bias) = bias {
+                self.add_bias(bias, [n, head, position], &s, scores);
+            }
+            if self.causal || self.window.is_some() {
+                self.mask(position, scores);
+            }
+        });
+        Ok(vec![Tensor::new(&[s.batch, s.tokens, s.channels], y)?])
     }
 
     /// A score errs as its product does, whose magnitudes `|q|·|k|` bound, and by what is added.

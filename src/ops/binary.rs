@@ -3,6 +3,7 @@
 use std::ops::RangeInclusive;
 use std::sync::Arc;
 
+use kinetograph_cpu::binary as fast;
 use kinetograph_ref::binary as reference;
 use serde::Deserialize;
 
@@ -299,6 +300,25 @@ impl Op for BinaryOp {
             return Ok(vec![Tensor::new(&shape, y)?]);
         }
         Ok(vec![self.floats(inputs, |a, b| self.activation.apply(self.function.of_floats(a, b)))?])
+    }
+
+    fn compute(&self, inputs: &[Tensor]) -> Result<Vec<Tensor>> {
+        let (a, b) = (&inputs[0], &inputs[1]);
+        let function = match self.function {
+            Binary::Add => fast::Function::Add,
+            Binary::Sub => fast::Function::Subtract,
+            Binary::Mul => fast::Function::Multiply,
+            Binary::Div => fast::Function::Divide,
+            _ => return self.reference(inputs),
+        };
+        // Axes of length 1 in front repeat as missing ones do.
+        let own = b.shape().iter().position(|length| *length != 1).unwrap_or(b.shape().rank());
+        let repeats = a.shape().rank() >= b.shape().rank() && a.shape().ends_with(&b.shape()[own..]);
+        if a.dtype() == DType::I32 || !repeats {
+            return self.reference(inputs);
+        }
+        let y = fast::binary(a.f32s()?, b.f32s()?, function, &|y| self.activation.apply_all(y));
+        Ok(vec![Tensor::new(a.shape(), y)?])
     }
 
     fn bounds(&self, inputs: &[Tensor], reference: &[Tensor]) -> Result<Vec<Bound>> {

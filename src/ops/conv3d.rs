@@ -3,6 +3,7 @@
 use std::ops::RangeInclusive;
 use std::sync::Arc;
 
+use kinetograph_cpu::{all_finite, conv3d as fast};
 use kinetograph_ref::conv3d as reference;
 use serde::Deserialize;
 
@@ -324,6 +325,42 @@ impl Op for Conv3d {
         });
         let out: [usize; 3] = std::array::from_fn(|a| c.output_length(a, x[a + 1], w[a]));
         Ok(vec![Tensor::new(&[x[0], out[0], out[1], out[2], w[4]], y)?])
+    }
+
+    fn compute(&self, inputs: &[Tensor]) -> Result<Vec<Tensor>> {
+        let x: [usize; 5] = inputs[0].shape().dims("the input", "[N, T, H, W, C]")?;
+        let [kt, kh, kw, _, columns] =
+            inputs[1].shape().dims("the weight", "[kT, kH, kW, Cin/groups, Cout]")?;
+        let weight = inputs[1].f32s()?;
+        let padded = self.padding != Padding::default();
+        if padded && self.padding_mode == PaddingMode::Constant && !all_finite(weight) {
+            return self.reference(inputs);
+        }
+        let c = self.reference_attributes();
+        let kernel = [kt, kh, kw];
+        let [out_t, out_h, out_w]: [usize; 3] =
+            std::array::from_fn(|a| c.output_length(a, x[a + 1], kernel[a]));
+        let output = [x[0], out_t, out_h, out_w, columns];
+        let conv = fast::Conv3d {
+            input: x,
+            output,
+            kernel,
+            stride: self.stride,
+            before: self.padding.map(|p| p[0]),
+            outside: match self.padding_mode {
+                PaddingMode::Constant => fast::Outside::Zeros,
+                PaddingMode::Reflect => fast::Outside::Reflection,
+                PaddingMode::Replicate => fast::Outside::Ends,
+                PaddingMode::Circular => fast::Outside::Repetition,
+            },
+            dilation: self.dilation,
+            groups: self.groups,
+        };
+        let (own, addend) = inputs.split_at(self.own_inputs(inputs.len()));
+        let after =
+            [own.get(2).map(Tensor::f32s).transpose()?, addend.first().map(Tensor::f32s).transpose()?];
+        let y = fast::conv3d(inputs[0].f32s()?, weight, after, &conv, &|y| self.activation.apply_all(y));
+        Ok(vec![Tensor::new(&output, y)?])
     }
 
     fn bounds(&self, inputs: &[Tensor], reference: &[Tensor]) -> Result<Vec<Bound>> {

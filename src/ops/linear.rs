@@ -3,6 +3,7 @@
 use std::ops::RangeInclusive;
 use std::sync::Arc;
 
+use kinetograph_cpu::linear as fast;
 use kinetograph_ref::linear as reference;
 
 use super::tiling::{Tiling, runs};
@@ -38,6 +39,15 @@ impl Linear {
     fn own_inputs(&self, inputs: usize) -> usize {
         inputs - usize::from(self.addend)
     }
+}
+
+/// The elements in the shape of `x` with another last axis.
+fn with_columns(x: &Tensor, columns: usize, y: Vec<f32>) -> Result<Tensor> {
+    let mut shape = x.shape().to_vec();
+    if let Some(last) = shape.last_mut() {
+        *last = columns;
+    }
+    Tensor::new(&shape, y)
 }
 
 impl Graph {
@@ -118,11 +128,18 @@ impl Op for Linear {
         let y = reference::linear(inputs[0].f32s()?, inputs[1].f32s()?, after, [rows, columns], |s| {
             self.activation.apply(s)
         });
-        let mut shape = inputs[0].shape().to_vec();
-        if let Some(last) = shape.last_mut() {
-            *last = columns;
-        }
-        Ok(vec![Tensor::new(&shape, y)?])
+        Ok(vec![with_columns(&inputs[0], columns, y)?])
+    }
+
+    fn compute(&self, inputs: &[Tensor]) -> Result<Vec<Tensor>> {
+        let [rows, columns] = inputs[1].shape().dims("the weight", "[In, Out]")?;
+        let (own, addend) = inputs.split_at(self.own_inputs(inputs.len()));
+        let after =
+            [own.get(2).map(Tensor::f32s).transpose()?, addend.first().map(Tensor::f32s).transpose()?];
+        let y = fast::linear(inputs[0].f32s()?, inputs[1].f32s()?, after, [rows, columns], &|y| {
+            self.activation.apply_all(y);
+        });
+        Ok(vec![with_columns(&inputs[0], columns, y)?])
     }
 
     fn bounds(&self, inputs: &[Tensor], reference: &[Tensor]) -> Result<Vec<Bound>> {

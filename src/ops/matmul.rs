@@ -3,6 +3,7 @@
 use std::ops::RangeInclusive;
 use std::sync::Arc;
 
+use kinetograph_cpu::matmul as fast;
 use kinetograph_ref::matmul as reference;
 use serde::Deserialize;
 
@@ -296,6 +297,19 @@ impl Op for Matmul {
         let b = reference::Side { data: b.f32s()?, shape: b.shape(), order: &b_order };
         let (shape, y) = reference::matmul(a, b, self.scale.into(), &out_order, |s| self.activation.apply(s));
         Ok(vec![Tensor::new(&shape, y)?])
+    }
+
+    fn compute(&self, inputs: &[Tensor]) -> Result<Vec<Tensor>> {
+        let (a, b) = (&inputs[0], &inputs[1]);
+        let output = self.geometry(a.shape(), b.shape())?.output;
+        let g = self.geometry(a.shape(), b.shape())?.folded();
+        let axis = |x: &Axis| fast::Axis { length: x.length, a: x.a, b: x.b, out: x.out };
+        let batches: Vec<_> = g.batches.iter().map(axis).collect();
+        let axes = [axis(&g.rows), axis(&g.columns), axis(&g.depth)];
+        let y = fast::matmul([a.f32s()?, b.f32s()?], &batches, axes, self.scale, &|y| {
+            self.activation.apply_all(y);
+        });
+        Ok(vec![Tensor::new(&output, y)?])
     }
 
     fn bounds(&self, inputs: &[Tensor], reference: &[Tensor]) -> Result<Vec<Bound>> {

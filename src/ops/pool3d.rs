@@ -1,5 +1,6 @@
 //! 3D pooling.
 
+use kinetograph_cpu::pool3d as fast;
 use kinetograph_ref::pool3d as reference;
 use serde::Deserialize;
 
@@ -320,6 +321,30 @@ impl Op for Pool3d {
             outputs.push(Tensor::new(&out, places)?);
         }
         Ok(outputs)
+    }
+
+    fn compute(&self, inputs: &[Tensor]) -> Result<Vec<Tensor>> {
+        if self.return_indices {
+            return self.reference(inputs);
+        }
+        let input: [usize; 5] = inputs[0].shape().dims("the input", "[N, T, H, W, C]")?;
+        let [n, t, h, w, c] = input;
+        let p = self.reference_attributes([t, h, w]);
+        let out: [usize; 3] = std::array::from_fn(|a| p.output_length(a, [t, h, w][a]));
+        let output = [n, out[0], out[1], out[2], c];
+        let p = fast::Pool3d {
+            input,
+            output,
+            kernel: p.kernel,
+            stride: p.stride,
+            padding: p.padding,
+            dilation: p.dilation,
+            mode: match self.mode {
+                Pool::Max => fast::Mode::Max { zero: self.zero_pad },
+                Pool::Average => fast::Mode::Average { padding: self.count_include_pad },
+            },
+        };
+        Ok(vec![Tensor::new(&output, fast::pool3d(inputs[0].f32s()?, &p))?])
     }
 
     fn bounds(&self, inputs: &[Tensor], reference: &[Tensor]) -> Result<Vec<Bound>> {

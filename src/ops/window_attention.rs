@@ -2,6 +2,7 @@
 
 use std::ops::RangeInclusive;
 
+use kinetograph_cpu::{all_finite, attention as fast};
 use kinetograph_ref::window_attention as reference;
 use serde::Deserialize;
 
@@ -76,6 +77,19 @@ impl WindowAttention {
 
     fn scale(&self, width: usize) -> f32 {
         self.scale.unwrap_or((1.0 / (width as f64).sqrt()) as f32)
+    }
+
+    /// Of each query of a window and each key, the row of the table.
+    fn table_rows(&self) -> Vec<usize> {
+        let [t, h, w] = self.table_window.unwrap_or(self.window_size);
+        let place = |i: usize| [i / (h * w), i / w % h, i % w];
+        let tokens = self.window_size.iter().product::<usize>();
+        let row = |i: usize| {
+            let (q, k) = (place(i / tokens), place(i % tokens));
+            let [d_t, d_h, d_w] = [q[0] + t - 1 - k[0], q[1] + h - 1 - k[1], q[2] + w - 1 - k[2]];
+            (d_t * (2 * h - 1) + d_h) * (2 * w - 1) + d_w
+        };
+        (0..tokens * tokens).map(row).collect()
     }
 
     /// The rows of the table.
@@ -204,6 +218,53 @@ impl Op for WindowAttention {
         let y = reference::window_attention(inputs[0].f32s()?, table, &a);
         let [t, h, w] = a.grid;
         Ok(vec![Tensor::new(&[n, t, h, w, a.heads * a.width], y)?])
+    }
+
+    fn compute(&self, inputs: &[Tensor]) -> Result<Vec<Tensor>> {
+        let (n, a) = self.attributes(inputs[0].shape())?;
+        let qkv = inputs[0].f32s()?;
+        // A key of another region brings nothing, but zero times infinity is NaN.
+        if !all_finite(qkv) {
+            return self.reference(inputs);
+        }
+        let table = inputs.get(1).map(Tensor::f32s).transpose()?;
+        let (places, channels) = (a.grid.iter().product::<usize>(), a.heads * a.width);
+        let mut windows: Vec<Vec<usize>> = Vec::new();
+        let mut seen = vec![false; places];
+        for token in 0..places {
+            if !seen[token] {
+                let members = a.window_of(token).1;
+                members.iter().for_each(|&m| seen[m] = true);
+                windows.push(members);
+            }
+        }
+        let regions: Vec<[usize; 3]> = (0..places).map(|token| a.region(token)).collect();
+        let rows = self.table_rows();
+        let length = self.window_size.iter().product::<usize>();
+        let of_sample = |i: usize| windows.iter().map(move |w| w.iter().map(|m| i * places + m).collect());
+        let sequences = (0..n).flat_map(of_sample).map(|w: Vec<usize>| [w.clone(), w]).collect();
+        let attention = fast::Attention {
+            sequences,
+            heads: a.heads,
+            width: a.width,
+            steps: [3 * channels; 3],
+            starts: [0, channels, 2 * channels],
+            scale: self.scale(a.width),
+        };
+        let y = fast::attention([qkv; 3], &attention, &|sequence, head, position, scores| {
+            let members = &windows[sequence % windows.len()];
+            let own = regions[members[position]];
+            let rows = &rows[position * length..][..length];
+            for ((score, &row), &member) in scores.iter_mut().zip(rows).zip(members) {
+                if regions[member] != own {
+                    *score = f32::NEG_INFINITY;
+                } else if let Some(table) = table {
+                    *score += table[row * a.heads + head];
+                }
+            }
+        });
+        let [t, h, w] = a.grid;
+        Ok(vec![Tensor::new(&[n, t, h, w, channels], y)?])
     }
 
     /// A score errs as its product does, whose magnitudes `|q|·|k|` bound, and by what is added.

@@ -10,11 +10,14 @@
 //!   brings NaN;
 //! - twice, the second time in dispatches of a few workgroups each, as long rows are cut, and the bits must agree.
 //!
+//! The fast kernels of the CPU executor are compared in the same way, the second time on more threads.
+//!
 //! A reference that is mostly zeros or all the same would let a wrong kernel pass: that is reported as an error
 //! too.
 
 pub mod cases;
 mod fill;
+mod subject;
 
 use std::collections::HashMap;
 use std::fmt;
@@ -24,12 +27,13 @@ use std::sync::Arc;
 use crate::error::{Error, ErrorKind, Result};
 use crate::gpu::Gpu;
 use crate::graph::{
-    Bound, Dispatch, Engine, Family, GpuPlan, Graph, Node, Origin, Plan, PlanOptions, Precision, TensorType,
-    Traits, Value, record_node,
+    Bound, Dispatch, Engine, Family, Graph, Node, Origin, Plan, PlanOptions, Precision, TensorType, Traits,
+    Value, record_node,
 };
 use crate::tensor::{DType, Tensor};
 
 pub use fill::Fill;
+use subject::Subject;
 
 /// Poisoned bytes after every tensor.
 const GUARD: u64 = 4096;
@@ -239,9 +243,26 @@ pub struct Report {
     pub verdict: Verdict,
 }
 
-/// Runs a case on a GPU in every kernel family, precision and fill. Families that come to the same kernels run
-/// once.
-pub fn run(case: &Case, gpu: &Gpu) -> Vec<Report> {
+/// Runs a case on a device in every precision and fill, on a GPU in every kernel family.
+pub fn run(case: &Case, engine: &Engine) -> Vec<Report> {
+    if let Some(gpu) = engine.gpu() {
+        return run_on_gpu(case, gpu);
+    }
+    let mut reports = Vec::new();
+    for precision in [Precision::F32, Precision::F16] {
+        for &fill in &case.fills {
+            reports.push(Report {
+                case: case.name.clone(),
+                configuration: format!("cpu {precision} {fill}"),
+                verdict: verdict(case, Subject::Processor(engine), precision, fill),
+            });
+        }
+    }
+    reports
+}
+
+/// Families that come to the same kernels run once.
+fn run_on_gpu(case: &Case, gpu: &Gpu) -> Vec<Report> {
     let mut reports = Vec::new();
     for precision in [Precision::F32, Precision::F16] {
         let mut seen = Vec::new();
@@ -269,11 +290,8 @@ pub fn run(case: &Case, gpu: &Gpu) -> Vec<Report> {
             seen.push(keys);
             let narrow = narrow(dispatches.iter().map(|d| d.groups).max().unwrap_or(1));
             for &fill in &case.fills {
-                let verdict = check(case, gpu, traits, fill, narrow).unwrap_or_else(|e| match e.kind() {
-                    ErrorKind::OutOfMemory => Verdict::Skipped(e.to_string()),
-                    _ => Verdict::Fail(e.to_string()),
-                });
-                report(&format!(" {fill}"), verdict);
+                let subject = Subject::Gpu { gpu, family: traits.family, tile: traits.tile, narrow };
+                report(&format!(" {fill}"), verdict(case, subject, precision, fill));
             }
         }
     }
@@ -289,12 +307,16 @@ fn configurations(precision: Precision) -> Vec<Traits> {
     families.into_iter().chain(tiles).collect()
 }
 
+fn verdict(case: &Case, subject: Subject<'_>, precision: Precision, fill: Fill) -> Verdict {
+    check(case, subject, precision, fill).unwrap_or_else(|e| match e.kind() {
+        ErrorKind::OutOfMemory => Verdict::Skipped(e.to_string()),
+        _ => Verdict::Fail(e.to_string()),
+    })
+}
+
 /// Each node of the case is compared with its reference on the very inputs that the device gave it: a case of an
 /// operator made of others is as strict as one of a single kernel.
-///
-/// The second run has at most `narrow` workgroups along a dimension of a dispatch.
-fn check(case: &Case, gpu: &Gpu, traits: Traits, fill: Fill, narrow: u32) -> Result<Verdict> {
-    let Traits { family, precision, tile } = traits;
+fn check(case: &Case, subject: Subject<'_>, precision: Precision, fill: Fill) -> Result<Verdict> {
     let tensors = case.tensors(fill, precision)?;
     let mut graph = case.graph(&tensors)?.fused();
     let results: Vec<Value> = graph.outputs.drain(..).map(|(_, v)| v).collect();
@@ -303,15 +325,6 @@ fn check(case: &Case, gpu: &Gpu, traits: Traits, fill: Fill, narrow: u32) -> Res
         graph.output(&value.index().to_string(), *value)?;
     }
 
-    let options = PlanOptions {
-        precision,
-        family: Some(family),
-        tile,
-        poison: true,
-        guard: GUARD,
-        ..PlanOptions::default()
-    };
-    let plan = GpuPlan::new(gpu, &graph, &options)?;
     let names: Vec<String> = (0..tensors.len()).map(|i| i.to_string()).collect();
     let inputs: Vec<(&str, Tensor)> = names
         .iter()
@@ -320,13 +333,10 @@ fn check(case: &Case, gpu: &Gpu, traits: Traits, fill: Fill, narrow: u32) -> Res
         .filter(|(_, i)| !i.constant)
         .map(|((n, t), _)| (n.as_str(), t.clone()))
         .collect();
-    let first = plan.run(&inputs)?;
-    let broken = plan.broken_guards()?;
-    if !broken.is_empty() {
-        return Ok(Verdict::Fail(format!("wrote past the end of {}", broken.join(", "))));
-    }
-    let options = PlanOptions { widest: Some(narrow), ..options };
-    let second = GpuPlan::new(gpu, &graph, &options)?.run(&inputs)?;
+    let [first, second] = match subject.run(&graph, &inputs, precision)? {
+        Ok(both) => both,
+        Err(wrong) => return Ok(Verdict::Fail(wrong)),
+    };
 
     let mut known: HashMap<Value, Tensor> = HashMap::new();
     for (i, info) in graph.values.iter().enumerate() {
@@ -384,8 +394,9 @@ fn check(case: &Case, gpu: &Gpu, traits: Traits, fill: Fill, narrow: u32) -> Res
             }
             if second[node.outputs[i].index().to_string().as_str()].bytes() != got(i).bytes() {
                 return Ok(Verdict::Fail(format!(
-                    "{}: a second run, in smaller dispatches, gave other bits",
-                    place(i)
+                    "{}: a second run, {}, gave other bits",
+                    place(i),
+                    subject.difference()
                 )));
             }
             let tensor = if want.dtype() == DType::I32 { got(i).clone() } else { got(i).to_f32() };
@@ -490,7 +501,7 @@ pub fn compare(got: &Tensor, want: &Tensor, bound: &Bound, precision: Precision)
     }))
 }
 
-/// Checks a whole graph on a device against the CPU executor: the outputs' largest difference, relative to the
+/// Checks a whole graph on a device against the CPU reference: the outputs' largest difference, relative to the
 /// largest magnitude.
 ///
 /// # Errors
@@ -502,7 +513,7 @@ pub fn compare_graph(
     options: &PlanOptions,
 ) -> Result<f64> {
     let plan = |e: &Engine| -> Result<Plan> { e.plan_with(graph, options) };
-    let want = plan(&Engine::cpu())?.run(inputs)?;
+    let want = plan(&Engine::reference())?.run(inputs)?;
     let got = plan(engine)?.run(inputs)?;
     let mut worst = 0f64;
     for ((_, w), (_, g)) in want.iter().zip(got.iter()) {

@@ -103,7 +103,7 @@ fn profile_names_every_node(gpu: &Gpu) -> Result<(), Failed> {
 /// A weight that differs between two graphs shows up at the node that reads it.
 fn first_difference_is_found(gpu: &Gpu) -> Result<(), Failed> {
     let (g, inputs) = network()?;
-    let (cpu, gpu) = (Engine::cpu(), Engine::from_gpu(gpu.clone()));
+    let (cpu, gpu) = (Engine::reference(), Engine::from_gpu(gpu.clone()));
     let options = PlanOptions::default();
     if let Some(d) = first_difference(&g, &inputs, &cpu, &gpu, &options, 1e-6)? {
         return Err(format!("unexpected difference: {d:?}").into());

@@ -1,4 +1,4 @@
-//! Every case on every adapter of this machine: one test per adapter and case.
+//! Every case on every adapter of this machine and on its processor: one test per device and case.
 //!
 //! `cargo test --test gpu -- conv3d/` runs a part; `KINETOGRAPH_DEVICE` picks adapters, as it does for the command,
 //! except that `auto` means all, and fails when there is none such. `WGPU_VALIDATION=1` runs everything under the Vulkan validation layer, and a word of it fails the run.
@@ -8,10 +8,10 @@ mod graphs;
 mod layers;
 mod sabotage;
 
-use kinetograph::DeviceRequest;
 use kinetograph::gpu::{DEVICE_VARIABLE, Gpu, adapters, install_hint};
 use kinetograph::verify::{self, Verdict, cases};
 use kinetograph::wgpu::{AdapterInfo, DeviceType};
+use kinetograph::{DeviceRequest, Engine};
 use libtest_mimic::{Arguments, Failed, Trial};
 
 fn main() {
@@ -21,6 +21,10 @@ fn main() {
     let request = DeviceRequest::from_env();
     layers::listen();
     let mut trials = layers::trials();
+    if matches!(request, DeviceRequest::Auto | DeviceRequest::Cpu) {
+        trials.extend(of_cases("cpu", &Engine::cpu()));
+        trials.extend(sabotage::trials("cpu", &Engine::cpu()));
+    }
     let mut found = 0;
     for (index, adapter) in adapters().into_iter().enumerate() {
         let info = adapter.get_info();
@@ -37,7 +41,8 @@ fn main() {
             Err(e) => trials.push(Trial::test(format!("{prefix}/open"), move || Err(e.to_string().into()))),
         }
     }
-    if found == 0 && !matches!(request, DeviceRequest::Auto | DeviceRequest::Cpu) {
+    let processor = matches!(request, DeviceRequest::Auto | DeviceRequest::Cpu | DeviceRequest::Reference);
+    if found == 0 && !processor {
         eprintln!("{DEVICE_VARIABLE}={request}: no such adapter; {}", install_hint());
         std::process::exit(1);
     }
@@ -54,7 +59,7 @@ fn main() {
 
 fn fits(request: &DeviceRequest, index: usize, info: &AdapterInfo) -> bool {
     match request {
-        DeviceRequest::Cpu => false,
+        DeviceRequest::Cpu | DeviceRequest::Reference => false,
         DeviceRequest::Gpu => info.device_type != DeviceType::Cpu,
         DeviceRequest::Discrete => info.device_type == DeviceType::DiscreteGpu,
         DeviceRequest::Integrated => info.device_type == DeviceType::IntegratedGpu,
@@ -74,11 +79,19 @@ fn of_adapter(prefix: &str, gpu: &Gpu) -> Vec<Trial> {
     if !gpu.has_f16() {
         println!("SKIPPED on {prefix}: every f16 configuration, the device has no 16-bit floats in shaders");
     }
+    let mut trials = of_cases(prefix, &Engine::from_gpu(gpu.clone()));
+    trials.extend(sabotage::trials(prefix, &Engine::from_gpu(gpu.clone())));
+    trials.extend(graphs::trials(prefix, gpu));
+    trials.extend(adapter::trials(prefix, gpu));
+    trials
+}
+
+fn of_cases(prefix: &str, engine: &Engine) -> Vec<Trial> {
     let mut trials = Vec::new();
     for case in cases::all() {
-        let gpu = gpu.clone();
+        let engine = engine.clone();
         trials.push(Trial::test(format!("{prefix}/{}", case.name), move || {
-            let reports = verify::run(&case, &gpu);
+            let reports = verify::run(&case, &engine);
             let bad: Vec<String> = reports
                 .iter()
                 .filter(|r| !matches!(r.verdict, Verdict::Pass | Verdict::Skipped(_)))
@@ -92,8 +105,5 @@ fn of_adapter(prefix: &str, gpu: &Gpu) -> Vec<Trial> {
             }
         }));
     }
-    trials.extend(sabotage::trials(prefix, gpu));
-    trials.extend(graphs::trials(prefix, gpu));
-    trials.extend(adapter::trials(prefix, gpu));
     trials
 }

@@ -2,10 +2,10 @@
 //! pass, or the failures would show nothing.
 
 use kinetograph::error::Result;
-use kinetograph::gpu::{Gpu, Kernel};
-use kinetograph::graph::{Dispatch, Op, Operand, Recorder, TensorType};
+use kinetograph::gpu::Kernel;
+use kinetograph::graph::{Bound, Dispatch, Op, Operand, Recorder, TensorType};
 use kinetograph::verify::{self, Case, Verdict};
-use kinetograph::{Tensor, params};
+use kinetograph::{Engine, Tensor, params};
 use libtest_mimic::Trial;
 
 static KERNEL: Kernel = Kernel {
@@ -60,7 +60,7 @@ fn sabotage(
 ",
 };
 
-const FAULTS: [&str; 9] = [
+const FAULTS: [&str; 10] = [
     "nothing",
     "one element changed",
     "one write left out",
@@ -70,7 +70,12 @@ const FAULTS: [&str; 9] = [
     "a read at the wrong place",
     "a row taken for one dimension",
     "a part taken for the whole row",
+    "bits that depend on the threads",
 ];
+
+/// Faults of a GPU, and of a fast kernel on the processor.
+const OF_GPU: [u32; 9] = [0, 1, 2, 3, 4, 5, 6, 7, 8];
+const OF_CPU: [u32; 6] = [0, 1, 2, 3, 6, 9];
 
 params! {
     struct SabotageParams {
@@ -95,6 +100,25 @@ impl Op for Sabotage {
         Ok(vec![Tensor::new(inputs[0].shape(), y)?])
     }
 
+    fn compute(&self, inputs: &[Tensor]) -> Result<Vec<Tensor>> {
+        let x = inputs[0].f32s()?;
+        let mut y: Vec<f32> = x.iter().map(|x| 2.0 * x).collect();
+        match self.0 {
+            1 => y[17] += 1.0,
+            2 => y[17] = 0.0,
+            3 => y[17] = f32::NAN,
+            6 => y.rotate_left(1),
+            9 if rayon::current_num_threads() > 1 => y.iter_mut().for_each(|y| *y *= 1.002),
+            _ => {}
+        }
+        Ok(vec![Tensor::new(inputs[0].shape(), y)?])
+    }
+
+    /// The last fault is within the bound, and shows in 16 bits too.
+    fn bounds(&self, _: &[Tensor], reference: &[Tensor]) -> Result<Vec<Bound>> {
+        Ok(vec![Bound::relative(&reference[0], 0.004, 0.0)?])
+    }
+
     fn flops(&self, _: &[TensorType], outputs: &[TensorType]) -> u64 {
         outputs[0].shape.elements() as u64
     }
@@ -115,17 +139,18 @@ impl Op for Sabotage {
     }
 }
 
-pub(crate) fn trials(prefix: &str, gpu: &Gpu) -> Vec<Trial> {
-    let faults = FAULTS.into_iter().enumerate();
+pub(crate) fn trials(prefix: &str, engine: &Engine) -> Vec<Trial> {
+    let faults = if engine.gpu().is_some() { &OF_GPU[..] } else { &OF_CPU };
     faults
-        .map(|(fault, name)| {
-            let gpu = gpu.clone();
+        .iter()
+        .map(|&fault| {
+            let (engine, name) = (engine.clone(), FAULTS[fault as usize]);
             let case = Case::new(format!("sabotage/{name}"), &[&[5, 80]], move |g, v| {
-                g.push(Sabotage(fault as u32), &[v[0]])
+                g.push(Sabotage(fault), &[v[0]])
             })
             .exact_on_integers();
             Trial::test(format!("{prefix}/{}", case.name), move || {
-                for report in verify::run(&case, &gpu) {
+                for report in verify::run(&case, &engine) {
                     let right = match report.verdict {
                         Verdict::Skipped(_) => true,
                         Verdict::Pass => fault == 0,

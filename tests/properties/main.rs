@@ -13,6 +13,7 @@ mod recurrent;
 mod reduction;
 mod sampling;
 
+use kinetograph::Engine;
 use kinetograph::gpu::{Gpu, adapters, install_hint};
 use kinetograph::verify::{self, Case, Verdict};
 use proptest::prelude::*;
@@ -29,9 +30,9 @@ fn first_adapter() -> Option<Gpu> {
     adapter.map(|a| Gpu::from_adapter(&a).unwrap())
 }
 
-fn fails(case: &Case, gpu: &Gpu) -> Vec<String> {
+fn fails(case: &Case, engine: &Engine) -> Vec<String> {
     let failed = |v: &Verdict| matches!(v, Verdict::Fail(_));
-    let reports = verify::run(case, gpu);
+    let reports = verify::run(case, engine);
     assert!(!reports.is_empty());
     reports
         .iter()
@@ -40,12 +41,14 @@ fn fails(case: &Case, gpu: &Gpu) -> Vec<String> {
         .collect()
 }
 
-/// Draws cases and runs each in every kernel family, on the first adapter.
+/// Draws cases and runs each on the processor and in every kernel family on the first adapter.
 fn hold<S: Strategy>(strategy: &S, case: impl Fn(S::Value) -> Case) {
-    let Some(gpu) = first_adapter() else { return };
+    let engines: Vec<Engine> =
+        [Engine::cpu()].into_iter().chain(first_adapter().map(Engine::from_gpu)).collect();
     let mut runner = TestRunner::new(Config { cases: CASES, failure_persistence: None, ..Config::default() });
     let result = runner.run(strategy, |drawn| {
-        let wrong = fails(&case(drawn), &gpu);
+        let case = case(drawn);
+        let wrong: Vec<String> = engines.iter().flat_map(|engine| fails(&case, engine)).collect();
         prop_assert!(wrong.is_empty(), "{}", wrong.join("\n"));
         Ok(())
     });
