@@ -52,6 +52,7 @@ pub struct Case {
     inputs: Vec<Input>,
     build: Build,
     exact: bool,
+    every_tile: bool,
     trusted: bool,
     fills: Vec<Fill>,
 }
@@ -98,6 +99,7 @@ impl Case {
             inputs: inputs.collect(),
             build: Arc::new(build),
             exact: false,
+            every_tile: false,
             trusted: false,
             fills: vec![Fill::Integers, Fill::Normal],
         }
@@ -109,6 +111,13 @@ impl Case {
         for input in &mut self.inputs[first..] {
             input.constant = true;
         }
+        self
+    }
+
+    /// Compares every shape of tile that [`crate::bench::tune`] chooses from, not only the one that lengths suggest.
+    #[must_use]
+    pub fn in_every_tile(mut self) -> Self {
+        self.every_tile = true;
         self
     }
 
@@ -189,6 +198,14 @@ impl Case {
         shapes.map(tensor).collect()
     }
 
+    /// The choices of kernels that are compared.
+    pub fn configurations(&self, precision: Precision) -> Vec<Traits> {
+        let families = Family::ALL.map(|family| Traits::new(family, precision));
+        let tiles = if self.every_tile { Traits::TILES } else { 0 };
+        let tiles = (0..tiles).map(|t| Traits { tile: Some(t), ..Traits::new(Family::Tiled, precision) });
+        families.into_iter().chain(tiles).collect()
+    }
+
     /// The kernel launches of this case for a device of the given traits, with every graph input free or
     /// constant as in a run. For tests that look at kernels without a device.
     ///
@@ -266,7 +283,7 @@ fn run_on_gpu(case: &Case, gpu: &Gpu) -> Vec<Report> {
     let mut reports = Vec::new();
     for precision in [Precision::F32, Precision::F16] {
         let mut seen = Vec::new();
-        for traits in configurations(precision) {
+        for traits in case.configurations(precision) {
             let mut report = |what: &str, verdict| {
                 let tile = traits.tile.map_or(String::new(), |t| format!(" tile {t}"));
                 let configuration = format!("{:?}{tile} {precision}{what}", traits.family).to_lowercase();
@@ -296,15 +313,6 @@ fn run_on_gpu(case: &Case, gpu: &Gpu) -> Vec<Report> {
         }
     }
     reports
-}
-
-/// The choices of kernels that are compared: all families, and in f32 all tiles that [`crate::bench::tune`] chooses from.
-fn configurations(precision: Precision) -> Vec<Traits> {
-    let families = Family::ALL.map(|family| Traits::new(family, precision));
-    // The storage makes no difference to how a tile is cut.
-    let tiles = if precision == Precision::F32 { Traits::TILES } else { 0 };
-    let tiles = (0..tiles).map(|t| Traits { tile: Some(t), ..Traits::new(Family::Tiled, precision) });
-    families.into_iter().chain(tiles).collect()
 }
 
 fn verdict(case: &Case, subject: Subject<'_>, precision: Precision, fill: Fill) -> Verdict {
@@ -585,7 +593,7 @@ mod tests {
     fn every_case_can_be_recorded_in_every_configuration() {
         for case in cases::all() {
             for precision in [Precision::F32, Precision::F16] {
-                for traits in configurations(precision) {
+                for traits in case.configurations(precision) {
                     let dispatches = case.dispatches(traits);
                     assert!(!dispatches.unwrap().is_empty(), "{}", case.name);
                 }
