@@ -8,7 +8,7 @@ use std::path::Path;
 
 use kinetograph::Precision;
 use kinetograph::gpu::{Kernel, LIB, Tunes};
-use kinetograph::graph::{Dispatch, Family, Operand, Traits};
+use kinetograph::graph::{Dispatch, Operand};
 use kinetograph::verify::cases;
 use naga::{
     AddressSpace, Block, Function, GlobalVariable, Handle, Module, ShaderStage, Statement, StorageAccess,
@@ -258,8 +258,8 @@ fn pipelines() -> BTreeMap<String, (String, Pipeline)> {
     let mut all = BTreeMap::new();
     for case in cases::all() {
         for precision in [Precision::F32, Precision::F16] {
-            for family in Family::ALL {
-                for dispatch in case.dispatches(Traits { family, precision }).unwrap() {
+            for traits in case.configurations(precision) {
+                for dispatch in case.dispatches(traits).unwrap() {
                     let pipeline = Pipeline::of(&dispatch);
                     all.entry(pipeline.key()).or_insert_with(|| (case.name.clone(), pipeline));
                 }

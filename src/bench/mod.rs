@@ -18,6 +18,7 @@
 mod entries;
 pub mod picture;
 mod record;
+mod tune;
 
 use std::time::{Duration, Instant};
 
@@ -27,6 +28,7 @@ use crate::tensor::{DType, Tensor};
 
 pub use entries::{Entry, Kind, entries};
 pub use record::{Measured, Record};
+pub use tune::{Tuned, tune};
 
 /// How far an answer may be from the processor's, relative to its largest magnitude.
 fn tolerance(precision: Precision) -> f64 {

@@ -72,7 +72,7 @@ fn most(kind: Kind) -> u64 {
 }
 
 /// The entries that a filter means.
-fn chosen(filter: &str) -> Result<Vec<Entry>> {
+pub(super) fn chosen(filter: &str) -> Result<Vec<Entry>> {
     let mut list = entries();
     if list.iter().any(|e| e.name == filter) {
         list.retain(|e| e.name == filter);
@@ -150,7 +150,7 @@ impl Bench {
         }
         let (mut left_out, mut failed) = (Vec::new(), Vec::<Error>::new());
         for entry in list {
-            if self.too_much(entry, engine)? {
+            if too_much(entry, self.filter.as_deref(), engine)? {
                 left_out.push(entry.name.as_str());
                 continue;
             }
@@ -200,13 +200,12 @@ impl Bench {
             _ => Ok(()),
         }
     }
+}
 
-    /// Whether an entry is left out: on a processor, unless it is asked for by its whole name.
-    fn too_much(&self, entry: &Entry, engine: &Engine) -> Result<bool> {
-        let slow = engine.gpu().is_none_or(kinetograph::gpu::Gpu::is_software);
-        let named = self.filter.as_deref() == Some(&entry.name);
-        Ok(slow && !named && entry.outline()?.flops() > most(entry.kind))
-    }
+/// Whether an entry is left out: on a processor, unless it is asked for by its whole name.
+pub(super) fn too_much(entry: &Entry, filter: Option<&str>, engine: &Engine) -> Result<bool> {
+    let slow = engine.gpu().is_none_or(kinetograph::gpu::Gpu::is_software);
+    Ok(slow && filter != Some(&entry.name) && entry.outline()?.flops() > most(entry.kind))
 }
 
 fn header(compared: bool) -> String {

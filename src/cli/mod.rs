@@ -16,6 +16,7 @@ mod plot;
 mod propagate;
 mod run;
 mod speedup;
+mod tune;
 mod tvl1;
 mod two_stream;
 mod verify;
@@ -56,8 +57,9 @@ enum Command {
     Speedup(speedup::Speedup),
     /// Compare every kernel with its CPU reference on a device.
     Verify(verify::Verify),
-    /// Measure kernels and networks.
+    // Their text is that of the structs, which have examples.
     Bench(bench::Bench),
+    Tune(tune::Tune),
     /// List the networks, or the operators.
     Models(models::Models),
     Weights(weights::Weights),
@@ -77,6 +79,9 @@ pub(crate) struct Common {
     /// Storage of tensors: f32 or f16
     #[arg(long, default_value = "f32")]
     precision: String,
+    /// Choose kernels by estimates, not by what `kinetograph tune` has measured on this device
+    #[arg(long)]
+    no_tune: bool,
     /// Print one JSON document on standard output
     #[arg(long)]
     json: bool,
@@ -105,7 +110,10 @@ impl Common {
         } else {
             eprintln!("device: {}", engine.describe());
         }
-        Ok(engine)
+        match engine.gpu().filter(|_| !self.no_tune).and_then(tune::measured) {
+            Some(tuning) => Ok(engine.tuned(tuning)),
+            None => Ok(engine),
+        }
     }
 
     fn precision(&self) -> Result<Precision> {
@@ -155,6 +163,7 @@ pub(crate) fn main() -> ExitCode {
         Command::Speedup(c) => c.run(),
         Command::Verify(c) => c.run(),
         Command::Bench(c) => c.run(),
+        Command::Tune(c) => c.run(),
         Command::Models(c) => c.run(),
         Command::Weights(c) => c.run(),
         Command::Devices(c) => c.run(),

@@ -125,7 +125,7 @@ fn table() -> Result<String> {
         for case in own {
             count += 1;
             for family in Family::ALL {
-                let dispatches = case.dispatches(Traits { family, precision: Precision::F32 })?;
+                let dispatches = case.dispatches(Traits::new(family, Precision::F32))?;
                 kernels.extend(dispatches.iter().map(|d| format!("`{}`", d.entry())));
             }
         }

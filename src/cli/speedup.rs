@@ -153,7 +153,7 @@ impl Speedup {
             let end = total.saturating_sub(span(rate) + 1);
             let mut starts: Vec<usize> = (0..=end).step_by(step).collect();
             // The clip's end is looked at, too.
-            starts.extend((end % step > 0).then_some(end));
+            starts.extend((!end.is_multiple_of(step)).then_some(end));
             starts
         };
         let count: usize = rates.iter().map(|rate| starts(*rate).len()).sum();

@@ -24,7 +24,8 @@ pub(crate) struct Verify {
 
 impl Verify {
     pub(crate) fn run(&self) -> Result<()> {
-        let common = Common { device: self.device.clone(), precision: "f32".into(), json: self.json };
+        let common =
+            Common { device: self.device.clone(), precision: "f32".into(), no_tune: true, json: self.json };
         let engine = common.engine()?;
         if engine.is_reference() {
             return Err(Error::usage(

@@ -6,7 +6,7 @@ use std::str::FromStr;
 use std::sync::Arc;
 
 use super::cpu::{CpuPlan, Kernels};
-use super::{Family, GpuPlan, Graph, Traits};
+use super::{Family, GpuPlan, Graph, Traits, Tuning};
 use crate::error::{Error, Result};
 use crate::gpu::{DeviceRequest, Gpu};
 use crate::tensor::Tensor;
@@ -56,10 +56,14 @@ pub struct PlanOptions {
     pub work_limit: Option<u64>,
     /// The kernels to use, if not those that suit the device.
     pub family: Option<Family>,
+    /// Choices that were measured on the device, for the nodes that are in it; nothing where `family` is given.
+    pub tuning: Option<Arc<Tuning>>,
     /// Told how far planning and running are.
     pub on_progress: Option<Progress>,
     /// Keep every node's outputs until the end of a run, for looking at them.
     pub keep_all: bool,
+    /// Which of [`Traits::TILES`] shapes of tile all matrix products take, if not the estimated ones.
+    pub tile: Option<u8>,
     /// For testing kernels: fill all memory that nodes write with NaN before each run.
     pub poison: bool,
     /// For testing kernels: this many workgroups along a dimension of a dispatch, if not as many as the device takes.
@@ -76,8 +80,10 @@ impl Default for PlanOptions {
             memory_limit: None,
             work_limit: None,
             family: None,
+            tuning: None,
             on_progress: None,
             keep_all: false,
+            tile: None,
             poison: false,
             widest: None,
             guard: 0,
@@ -99,7 +105,15 @@ impl PlanOptions {
 
     pub(crate) fn traits(&self, gpu: &Gpu) -> Traits {
         let traits = Traits::of(gpu, self.precision);
-        Traits { family: self.family.unwrap_or(traits.family), ..traits }
+        Traits { family: self.family.unwrap_or(traits.family), tile: self.tile, ..traits }
+    }
+
+    /// What the choice of kernels for each node may depend on.
+    pub(crate) fn node_traits(&self, gpu: &Gpu, graph: &Graph) -> Vec<Traits> {
+        let usual = self.traits(gpu);
+        let tuning = self.tuning.as_deref().filter(|_| self.family.is_none());
+        let of = |node| tuning.and_then(|t| t.choice(graph, node, usual)).unwrap_or(usual);
+        graph.nodes.iter().map(of).collect()
     }
 }
 
@@ -117,6 +131,7 @@ impl fmt::Debug for PlanOptions {
 #[derive(Debug, Clone)]
 pub struct Engine {
     device: Device,
+    tuning: Option<Arc<Tuning>>,
 }
 
 #[derive(Debug, Clone)]
@@ -140,13 +155,13 @@ impl Engine {
 
     /// The CPU executor: same graphs, same answers, no driver.
     pub fn cpu() -> Engine {
-        Engine { device: Device::Cpu(Kernels::Fast) }
+        Engine { device: Device::Cpu(Kernels::Fast), tuning: None }
     }
 
     /// The CPU executor with the operators' references alone, naive loops with f64 sums: what all devices, and
     /// [`Engine::cpu`], are compared with. Slow.
     pub fn reference() -> Engine {
-        Engine { device: Device::Cpu(Kernels::Reference) }
+        Engine { device: Device::Cpu(Kernels::Reference), tuning: None }
     }
 
     /// An engine on a device that the host program already has.
@@ -156,7 +171,18 @@ impl Engine {
 
     /// An engine on an opened GPU.
     pub fn from_gpu(gpu: Gpu) -> Engine {
-        Engine { device: Device::Gpu(gpu) }
+        Engine { device: Device::Gpu(gpu), tuning: None }
+    }
+
+    /// The same engine, whose plans use choices measured on its device, where their options name no others.
+    #[must_use]
+    pub fn tuned(self, tuning: Tuning) -> Engine {
+        Engine { tuning: Some(Arc::new(tuning)), ..self }
+    }
+
+    /// The measured choices that plans use.
+    pub fn tuning(&self) -> Option<&Tuning> {
+        self.tuning.as_deref()
     }
 
     /// The GPU, unless this is the CPU executor.
@@ -196,6 +222,10 @@ impl Engine {
     /// As [`Engine::plan`].
     pub fn plan_with(&self, graph: &Graph, options: &PlanOptions) -> Result<Plan> {
         match &self.device {
+            Device::Gpu(gpu) if options.tuning.is_none() && self.tuning.is_some() => {
+                let options = PlanOptions { tuning: self.tuning.clone(), ..options.clone() };
+                Ok(Plan::Gpu(GpuPlan::new(gpu, graph, &options)?))
+            }
             Device::Gpu(gpu) => Ok(Plan::Gpu(GpuPlan::new(gpu, graph, options)?)),
             Device::Cpu(kernels) => Ok(Plan::Cpu(CpuPlan::new(graph, *kernels, options)?)),
         }

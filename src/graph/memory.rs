@@ -84,8 +84,10 @@ impl Graph {
     ) -> Result<MemorySummary> {
         let fused = options.fuse.then(|| self.fused());
         let graph = fused.as_ref().unwrap_or(self);
-        let traits = Traits { family: options.family.unwrap_or(family), precision: options.precision };
-        Ok(Layout::new(graph, options, traits, limits)?.summary)
+        let family = options.family.unwrap_or(family);
+        let traits =
+            vec![Traits { tile: options.tile, ..Traits::new(family, options.precision) }; graph.nodes.len()];
+        Ok(Layout::new(graph, options, &traits, limits)?.summary)
     }
 }
 
@@ -114,7 +116,7 @@ impl Layout {
     pub(super) fn new(
         graph: &Graph,
         options: &PlanOptions,
-        traits: Traits,
+        traits: &[Traits],
         limits: &MemoryLimits<'_>,
     ) -> Result<Layout> {
         let roots = roots(graph);
@@ -157,7 +159,7 @@ impl Layout {
         let mut pieces: Vec<(usize, u64)> = Vec::new();
         for (i, node) in graph.nodes.iter().enumerate().filter(|(_, n)| !n.op.is_view()) {
             let first = regions.len();
-            for words in node.op.scratch(&graph.node_types(node).0, traits) {
+            for words in node.op.scratch(&graph.node_types(node).0, traits[i]) {
                 let values = node.inputs.iter().chain(&node.outputs).map(|v| roots[v.index()]);
                 let apart: Vec<usize> =
                     values.filter_map(|v| at.get(&v).copied()).chain(first..regions.len()).collect();

@@ -33,6 +33,7 @@ mod op;
 mod record;
 mod resident;
 mod summary;
+mod tuning;
 
 use std::sync::Arc;
 
@@ -50,6 +51,8 @@ pub use op::{Bound, Op, TensorType, UNIT_ROUNDOFF};
 pub(crate) use record::record_node;
 pub use record::{Dispatch, Family, MOST_TURNS, Operand, Recorder, Traits};
 pub(crate) use resident::Resident;
+pub use tuning::Tuning;
+pub(crate) use tuning::{key as tuning_key, signature as tuning_signature};
 
 /// A tensor of a [`Graph`]: an input, a constant, or what a node gives. Only valid for the graph that made it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]

@@ -3,6 +3,8 @@
 use std::borrow::Cow;
 use std::collections::BTreeMap;
 
+use serde::{Deserialize, Serialize};
+
 use super::{Activation, Graph, Node, Precision};
 use crate::error::{At, Error, Result};
 use crate::gpu::{Gpu, Kernel, Params, PipelineKey, Tunes};
@@ -10,7 +12,8 @@ use crate::shape::{MAX_RANK, Shape};
 use crate::tensor::DType;
 
 /// Which of an operator's kernels to use.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
 #[non_exhaustive]
 pub enum Family {
     /// One invocation per output element, no tricks: the kernel that the others are checked by eye against.
@@ -27,19 +30,29 @@ impl Family {
 }
 
 /// What a choice of kernel may depend on.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Traits {
     /// The kernels that suit the device.
     pub family: Family,
     /// Storage of float tensors.
     pub precision: Precision,
+    /// Which of [`Traits::TILES`] shapes of tile matrix products take in [`Family::Tiled`]; none leaves it to an estimate.
+    pub tile: Option<u8>,
 }
 
 impl Traits {
+    /// How many shapes of tile there are.
+    pub const TILES: u8 = 6;
+
+    /// A family and a storage, tiles by estimate.
+    pub const fn new(family: Family, precision: Precision) -> Traits {
+        Traits { family, precision, tile: None }
+    }
+
     /// The traits of a device.
     pub fn of(gpu: &Gpu, precision: Precision) -> Traits {
         let family = if gpu.is_software() { Family::Uniform } else { Family::Tiled };
-        Traits { family, precision }
+        Traits::new(family, precision)
     }
 }
 

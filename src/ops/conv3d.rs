@@ -234,8 +234,8 @@ impl Geometry {
         self.kernel.iter().product::<usize>() * self.input[4] / groups
     }
 
-    fn tiling(&self, groups: usize) -> Tiling {
-        Tiling::choose(groups, self.rows(), self.output[4] / groups, self.depth(groups), true)
+    fn tiling(&self, groups: usize, tile: Option<u8>) -> Tiling {
+        Tiling::choose(groups, [self.rows(), self.output[4] / groups, self.depth(groups)], true, tile)
     }
 
     /// How many channels `conv3d_depthwise` computes at a time, if it can.
@@ -407,7 +407,7 @@ impl Op for Conv3d {
         };
         match geometry() {
             Some(g) if g.depthwise(self.groups).is_none() => match self.family(&g, traits.family, true) {
-                Family::Tiled => g.tiling(self.groups).scratch(),
+                Family::Tiled => g.tiling(self.groups, traits.tile).scratch(),
                 _ => Vec::new(),
             },
             _ => Vec::new(),
@@ -421,7 +421,7 @@ impl Op for Conv3d {
         let taps: usize = g.kernel.iter().product();
         let family = self.family(&g, r.traits().family, r.is_packed(1) || group_out % 4 == 0);
         let depthwise = g.depthwise(self.groups).filter(|_| r.traits().family != Family::Direct);
-        let tiling = g.tiling(self.groups);
+        let tiling = g.tiling(self.groups, r.traits().tile);
         // One group's columns as they lie in memory, in elements or, for vec4 entry points, in vec4s.
         let padded = if r.is_packed(1) { group_out.next_multiple_of(4) } else { group_out };
         let columns = if family == Family::Direct { padded } else { padded / 4 };

@@ -333,7 +333,8 @@ impl Op for ConvTranspose3d {
             _ if group_out < 4 => Family::Direct,
             family => family,
         };
-        let tiling = Tiling::choose(phases * self.groups, rows, group_out, taps * group_in, false);
+        let tiling =
+            Tiling::choose(phases * self.groups, [rows, group_out, taps * group_in], false, r.traits().tile);
         let (entry, groups, turns) = match family {
             // Groups and turns of the first two are said below.
             Family::Tiled => ("conv_transpose3d_tiled", 0, 0),

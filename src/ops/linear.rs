@@ -182,7 +182,9 @@ impl Op for Linear {
         let [in_c, out_c] = [inputs[1].shape[0], inputs[1].shape[1]];
         let rows = inputs[0].shape.elements() / in_c;
         match traits.family {
-            Family::Tiled if rows > FEW_ROWS => Tiling::choose(1, rows, out_c, in_c, true).scratch(),
+            Family::Tiled if rows > FEW_ROWS => {
+                Tiling::choose(1, [rows, out_c, in_c], true, traits.tile).scratch()
+            }
             _ => Vec::new(),
         }
     }
@@ -192,7 +194,7 @@ impl Op for Linear {
         let rows = r.input(0).elements() / in_c;
         let vectors = r.is_packed(1) || out_c % 4 == 0;
         let family = if vectors { r.traits().family } else { Family::Direct };
-        let tiling = Tiling::choose(1, rows, out_c, in_c, true);
+        let tiling = Tiling::choose(1, [rows, out_c, in_c], true, r.traits().tile);
         let row = if r.is_packed(1) { out_c.next_multiple_of(4) } else { out_c };
         let params = LinearParams {
             rows: r.u32("rows", rows)?,

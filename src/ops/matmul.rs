@@ -132,8 +132,9 @@ impl Geometry {
         self.rows.length < FEW || self.columns.length < FEW
     }
 
-    fn tiling(&self) -> Tiling {
-        Tiling::choose(self.batch(), self.rows.length, self.columns.length, self.depth.length, true)
+    fn tiling(&self, tile: Option<u8>) -> Tiling {
+        let lengths = [self.rows.length, self.columns.length, self.depth.length];
+        Tiling::choose(self.batch(), lengths, true, tile)
     }
 
     /// Whether `inner` of a side is contiguous and all other steps, and its length, are multiples of four, so that
@@ -332,7 +333,7 @@ impl Op for Matmul {
     fn scratch(&self, inputs: &[TensorType], traits: Traits) -> Vec<u64> {
         let geometry = self.geometry(&inputs[0].shape, &inputs[1].shape).map(Geometry::folded);
         match (traits.family, geometry) {
-            (Family::Tiled, Ok(g)) if !g.few() => g.tiling().scratch(),
+            (Family::Tiled, Ok(g)) if !g.few() => g.tiling(traits.tile).scratch(),
             _ => Vec::new(),
         }
     }
@@ -340,7 +341,7 @@ impl Op for Matmul {
     fn record(&self, r: &mut Recorder<'_>) -> Result<()> {
         let g = self.geometry(r.input(0), r.input(1))?.folded();
         let Geometry { batches, rows, columns, depth, .. } = &g;
-        let tiling = g.tiling();
+        let tiling = g.tiling(r.traits().tile);
         let steps = |of: fn(&Axis) -> usize, fill| {
             r.innermost_first(&batches.iter().map(of).collect::<Vec<_>>(), fill)
         };

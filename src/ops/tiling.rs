@@ -1,6 +1,6 @@
 //! How a matrix product is cut into tiles of workgroup memory: the host's side of `kernels/lib/tiles.wgsl`.
 
-use crate::graph::{Dispatch, MOST_TURNS};
+use crate::graph::{Dispatch, MOST_TURNS, Traits};
 
 /// Products along the sum that one step of a tile makes, as the kernel has it.
 const TILE_DEPTH: usize = 8;
@@ -37,7 +37,7 @@ impl Tile {
 
 /// From large to small. In each, invocations fetch equal shares of both sides, and the two halves of both tiles fit the
 /// 16 KiB of workgroup memory that WebGPU grants.
-const TILES: [Tile; 6] = [
+const TILES: [Tile; Traits::TILES as usize] = [
     Tile::new(16, 16, 8, 2, 1000),
     Tile::new(8, 16, 8, 2, 950),
     Tile::new(16, 8, 8, 2, 950),
@@ -76,17 +76,18 @@ pub(super) struct Tiling {
 
 impl Tiling {
     /// Chooses by an estimate of how long the busiest unit takes, for `problems` products of `rows × depth` by
-    /// `depth × columns`; in slices only if `may_slice`. The same answer on every device.
+    /// `depth × columns`; in slices only if `may_slice`. The same answer on every device, and only the slices are chosen
+    /// if a `tile` is given.
     pub(super) fn choose(
         problems: usize,
-        rows: usize,
-        columns: usize,
-        depth: usize,
+        [rows, columns, depth]: [usize; 3],
         may_slice: bool,
+        tile: Option<u8>,
     ) -> Tiling {
         let most = if may_slice { (depth / LEAST_SLICE).clamp(1, MOST_SLICES) } else { 1 };
         let mut best: Option<(u128, Tiling)> = None;
-        for tile in TILES {
+        let given = tile.and_then(|t| TILES.get(usize::from(t)));
+        for tile in given.map_or(&TILES[..], std::slice::from_ref).iter().copied() {
             let tiles = problems * rows.div_ceil(tile.rows()) * columns.div_ceil(tile.columns());
             let mut wanted = 1;
             while wanted <= most {
@@ -168,8 +169,8 @@ pub(super) fn uniform(
     let rows_each = eights.div_ceil(eights.div_ceil(MOST_UNIFORM_ROWS));
     let turns = |step: usize| segments * (length / step + 1);
     // One product a turn is fastest.
-    let steps = [1, 2, 4].into_iter().filter(|s| length.is_multiple_of(*s));
-    let step = steps.clone().find(|s| turns(*s) <= MOST_TURNS).or(steps.last()).unwrap_or(1);
+    let mut steps = [1, 2, 4].into_iter().filter(|s| length.is_multiple_of(*s));
+    let step = steps.clone().find(|s| turns(*s) <= MOST_TURNS).or(steps.next_back()).unwrap_or(1);
     dispatch
         .tune("UNIFORM_ROWS", format!("{rows_each}u"))
         .tune("UNIFORM_STEP", format!("{step}u"))
@@ -192,6 +193,10 @@ const _: () = assert!((MOST_TURNS + 2) * TILE_DEPTH < 1 << 20);
 mod tests {
     use super::*;
 
+    fn choose(problems: usize, lengths: [usize; 3], may_slice: bool) -> Tiling {
+        Tiling::choose(problems, lengths, may_slice, None)
+    }
+
     fn shape(t: Tiling) -> (usize, usize, usize) {
         (t.tile.rows(), t.tile.columns(), t.slices)
     }
@@ -208,19 +213,29 @@ mod tests {
 
     #[test]
     fn large_products_take_large_tiles_and_small_ones_slices() {
-        let of = |rows, columns, depth| shape(Tiling::choose(1, rows, columns, depth, true));
+        let of = |rows, columns, depth| shape(choose(1, [rows, columns, depth], true));
         assert_eq!(of(4096, 4096, 4096), (128, 128, 1));
         // C3D's first and last convolutions.
         assert_eq!(of(16 * 112 * 112, 64, 81).1, 64);
         let (_, _, slices) = of(2 * 7 * 7, 512, 13824);
         assert!(slices >= 8, "{slices}");
-        assert_eq!(shape(Tiling::choose(1, 98, 512, 13824, false)).2, 1);
+        assert_eq!(shape(choose(1, [98, 512, 13824], false)).2, 1);
+    }
+
+    #[test]
+    fn a_given_tile_is_taken() {
+        for (i, tile) in TILES.iter().enumerate() {
+            let t = Tiling::choose(1, [98, 512, 13824], true, Some(i as u8));
+            assert_eq!(t.tile, *tile);
+        }
+        // A cache of another version may name what is not there.
+        assert_eq!(Tiling::choose(1, [98, 512, 99], true, Some(200)), choose(1, [98, 512, 99], true));
     }
 
     /// The named cases of `linear` and `conv3d` that are there for this.
     #[test]
     fn cases_reach_every_shape() {
-        let of = |rows, columns, depth| shape(Tiling::choose(1, rows, columns, depth, true));
+        let of = |rows, columns, depth| shape(choose(1, [rows, columns, depth], true));
         assert_eq!(of(1025, 1025, 12), (128, 128, 1));
         assert_eq!(of(4 * 64 * 65, 60, 6), (128, 64, 1));
         assert_eq!(of(60, 16_390, 4), (64, 128, 1));
@@ -233,7 +248,7 @@ mod tests {
     fn slices_cover_the_depth() {
         for depth in [1, 7, 128, 129, 1000, 1027, 13824, 479_999] {
             for rows in [1, 33, 98, 5000] {
-                let t = Tiling::choose(2, rows, 96, depth, true);
+                let t = choose(2, [rows, 96, depth], true);
                 assert!(t.slices * t.slice_depth >= depth && (t.slices - 1) * t.slice_depth < depth, "{t:?}");
                 assert!(t.slices == 1 || t.slice_depth.is_multiple_of(TILE_DEPTH), "{t:?}");
                 assert_eq!(t.scratch().is_empty(), t.slices == 1);

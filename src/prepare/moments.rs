@@ -37,7 +37,9 @@ impl Moments {
         let model = models::load(path, choices)?;
         let recipe = match &model.inputs[..] {
             [input] => match input.source {
-                Source::Frames(own) => Prepare::default().recipe(input, own, model.preprocessing.as_ref())?,
+                Source::Frames(own) => {
+                    Prepare::default().recipe_for(input, own, model.preprocessing.as_ref())?
+                }
                 _ => return Err(Error::bad_input("takes no frames but optical flow").at(path.display())),
             },
             _ => {

@@ -52,6 +52,7 @@ pub struct Case {
     inputs: Vec<Input>,
     build: Build,
     exact: bool,
+    every_tile: bool,
     trusted: bool,
     fills: Vec<Fill>,
 }
@@ -98,6 +99,7 @@ impl Case {
             inputs: inputs.collect(),
             build: Arc::new(build),
             exact: false,
+            every_tile: false,
             trusted: false,
             fills: vec![Fill::Integers, Fill::Normal],
         }
@@ -109,6 +111,13 @@ impl Case {
         for input in &mut self.inputs[first..] {
             input.constant = true;
         }
+        self
+    }
+
+    /// Compares every shape of tile that [`crate::bench::tune`] chooses from, not only the one that lengths suggest.
+    #[must_use]
+    pub fn in_every_tile(mut self) -> Self {
+        self.every_tile = true;
         self
     }
 
@@ -189,6 +198,14 @@ impl Case {
         shapes.map(tensor).collect()
     }
 
+    /// The choices of kernels that are compared.
+    pub fn configurations(&self, precision: Precision) -> Vec<Traits> {
+        let families = Family::ALL.map(|family| Traits::new(family, precision));
+        let tiles = if self.every_tile { Traits::TILES } else { 0 };
+        let tiles = (0..tiles).map(|t| Traits { tile: Some(t), ..Traits::new(Family::Tiled, precision) });
+        families.into_iter().chain(tiles).collect()
+    }
+
     /// The kernel launches of this case for a device of the given traits, with every graph input free or
     /// constant as in a run. For tests that look at kernels without a device.
     ///
@@ -266,16 +283,17 @@ fn run_on_gpu(case: &Case, gpu: &Gpu) -> Vec<Report> {
     let mut reports = Vec::new();
     for precision in [Precision::F32, Precision::F16] {
         let mut seen = Vec::new();
-        for family in Family::ALL {
+        for traits in case.configurations(precision) {
             let mut report = |what: &str, verdict| {
-                let configuration = format!("{family:?} {precision}{what}").to_lowercase();
+                let tile = traits.tile.map_or(String::new(), |t| format!(" tile {t}"));
+                let configuration = format!("{:?}{tile} {precision}{what}", traits.family).to_lowercase();
                 reports.push(Report { case: case.name.clone(), configuration, verdict });
             };
             if precision == Precision::F16 && !gpu.has_f16() {
                 report("", Verdict::Skipped("the device has no 16-bit floats in shaders".into()));
                 break;
             }
-            let dispatches = match case.dispatches(Traits { family, precision }) {
+            let dispatches = match case.dispatches(traits) {
                 Ok(dispatches) => dispatches,
                 Err(e) => {
                     report("", Verdict::Fail(e.to_string()));
@@ -289,7 +307,7 @@ fn run_on_gpu(case: &Case, gpu: &Gpu) -> Vec<Report> {
             seen.push(keys);
             let narrow = narrow(dispatches.iter().map(|d| d.groups).max().unwrap_or(1));
             for &fill in &case.fills {
-                let subject = Subject::Gpu { gpu, family, narrow };
+                let subject = Subject::Gpu { gpu, family: traits.family, tile: traits.tile, narrow };
                 report(&format!(" {fill}"), verdict(case, subject, precision, fill));
             }
         }
@@ -575,8 +593,8 @@ mod tests {
     fn every_case_can_be_recorded_in_every_configuration() {
         for case in cases::all() {
             for precision in [Precision::F32, Precision::F16] {
-                for family in Family::ALL {
-                    let dispatches = case.dispatches(Traits { family, precision });
+                for traits in case.configurations(precision) {
+                    let dispatches = case.dispatches(traits);
                     assert!(!dispatches.unwrap().is_empty(), "{}", case.name);
                 }
             }

@@ -14,8 +14,8 @@ const THREADS: [usize; 2] = [1, 3];
 /// A device with what is to be tried of it.
 #[derive(Debug, Clone, Copy)]
 pub(super) enum Subject<'a> {
-    /// A family of kernels on a GPU. The second run has at most `narrow` workgroups along a dimension of a dispatch.
-    Gpu { gpu: &'a Gpu, family: Family, narrow: u32 },
+    /// A family of kernels on a GPU, and a tile of it. The second run has at most `narrow` workgroups along a dimension of a dispatch.
+    Gpu { gpu: &'a Gpu, family: Family, tile: Option<u8>, narrow: u32 },
     /// The processor. The second run has another number of threads.
     Processor(&'a Engine),
 }
@@ -27,8 +27,9 @@ impl Subject<'_> {
     pub(super) fn run(self, graph: &Graph, inputs: &[(&str, Tensor)], precision: Precision) -> Result<Twice> {
         let options = PlanOptions::with_precision(precision);
         match self {
-            Subject::Gpu { gpu, family, narrow } => {
-                let options = PlanOptions { family: Some(family), poison: true, guard: GUARD, ..options };
+            Subject::Gpu { gpu, family, tile, narrow } => {
+                let options =
+                    PlanOptions { family: Some(family), tile, poison: true, guard: GUARD, ..options };
                 let plan = GpuPlan::new(gpu, graph, &options)?;
                 let first = plan.run(inputs)?;
                 let broken = plan.broken_guards()?;

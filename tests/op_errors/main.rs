@@ -240,7 +240,7 @@ fn loops_without_end_are_refused() {
         }),
     ] {
         for family in Family::ALL {
-            let e = case.dispatches(Traits { family, precision: Precision::F32 }).unwrap_err();
+            let e = case.dispatches(Traits::new(family, Precision::F32)).unwrap_err();
             assert!(e.to_string().contains("loop turns"), "{e}");
         }
     }

@@ -8,7 +8,7 @@ use crate::error::{At, Error, Result};
 use crate::gpu::{Gpu, POISON};
 use crate::graph::memory::{self, Layout};
 use crate::graph::{
-    Dispatch, Graph, MemoryLimits, MemorySummary, Operand, Origin, PlanOptions, Value, record_node,
+    Dispatch, Graph, MemoryLimits, MemorySummary, Operand, Origin, PlanOptions, Traits, Value, record_node,
 };
 use crate::tensor::Tensor;
 
@@ -28,6 +28,7 @@ pub(super) fn build(gpu: &Gpu, graph: &Graph, options: &PlanOptions) -> Result<B
     let mut builder = Builder {
         gpu,
         roots: Vec::new(),
+        traits: options.node_traits(gpu, graph),
         options,
         buffers: Vec::new(),
         slots: HashMap::new(),
@@ -45,6 +46,8 @@ struct Builder<'a> {
     gpu: &'a Gpu,
     /// A value's memory: itself, or for a view what it looks at.
     roots: Vec<Value>,
+    /// What the choice of each node's kernels depends on.
+    traits: Vec<Traits>,
     options: &'a PlanOptions,
     buffers: Vec<wgpu::Buffer>,
     slots: HashMap<Value, Slot>,
@@ -71,9 +74,8 @@ impl Builder<'_> {
             buffer: self.gpu.limits().max_buffer_size,
             total: self.gpu.memory_limit(),
         };
-        let traits = self.options.traits(self.gpu);
         let Layout { roots, arena, inner, own, pieces, made_by, summary } =
-            Layout::new(graph, self.options, traits, &limits)?;
+            Layout::new(graph, self.options, &self.traits, &limits)?;
         (self.roots, self.memory) = (roots, summary);
 
         let usage = wgpu::BufferUsages::STORAGE | wgpu::BufferUsages::COPY_SRC | wgpu::BufferUsages::COPY_DST;
@@ -137,7 +139,6 @@ impl Builder<'_> {
     }
 
     fn launches(&mut self, graph: &Graph) -> Result<Vec<Vec<Launch>>> {
-        let traits = self.options.traits(self.gpu);
         let mut staged = 0;
         let mut shared: HashMap<Value, Slot> = HashMap::new();
         // Dispatches and the memory of the inputs of each node.
@@ -175,8 +176,11 @@ impl Builder<'_> {
                 };
                 slots.push(slot);
             }
-            let dispatches =
-                if node.op.is_view() { Vec::new() } else { record_node(graph, node, traits, &packed)? };
+            let dispatches = if node.op.is_view() {
+                Vec::new()
+            } else {
+                record_node(graph, node, self.traits[i], &packed)?
+            };
             recorded.push((dispatches, slots));
             self.options.progress("loading weights", i, graph.nodes.len());
         }

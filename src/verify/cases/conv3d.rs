@@ -90,7 +90,8 @@ pub(super) fn cases() -> Vec<Case> {
         // Few positions and long sums, which are made in slices.
         case("slices", [1, 2, 5, 5, 64], [3, 3, 3], 38, same.clone()),
         case("slices-odd", [2, 2, 3, 4, 31], [3, 3, 3], 20, same.clone()),
-        case("slices-groups", [1, 2, 4, 5, 40], [3, 3, 3], 24, Conv3d { groups: 2, ..same.clone() }),
+        case("slices-groups", [1, 2, 4, 5, 40], [3, 3, 3], 24, Conv3d { groups: 2, ..same.clone() })
+            .in_every_tile(),
         case("tall-tiles", [1, 4, 64, 65, 3], [1, 1, 2], 60, padded([[0, 0], [0, 0], [1, 0]])),
     ];
     for (name, padding_mode) in [
