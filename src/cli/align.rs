@@ -40,7 +40,7 @@ pub(crate) struct Align {
     #[arg(long, value_name = "N", default_value_t = 1)]
     every: usize,
     /// What distances are divided by, for each channel, before the softmax of the cycle and of --method soft
-    #[arg(long, default_value_t = 0.1)]
+    #[arg(long, default_value_t = 0.1, allow_negative_numbers = true)]
     temperature: f32,
     /// Height and width of the frames that the network sees [default: what the publisher evaluates with]
     #[arg(long, value_name = "PIXELS")]

@@ -28,16 +28,16 @@ pub(crate) struct Speedup {
     #[arg(long)]
     weights: PathBuf,
     /// How many times shorter the clip becomes
-    #[arg(long, default_value_t = 2.0)]
+    #[arg(long, default_value_t = 2.0, allow_negative_numbers = true)]
     rate: f64,
     /// The fastest rate that is looked at; the others are powers of 1.25
-    #[arg(long, value_name = "RATE", default_value_t = 4.0)]
+    #[arg(long, value_name = "RATE", default_value_t = 4.0, allow_negative_numbers = true)]
     fastest: f64,
     /// The least probability that what is shown at a rate is of natural speed
-    #[arg(long, default_value_t = 0.5)]
+    #[arg(long, default_value_t = 0.5, allow_negative_numbers = true)]
     threshold: f64,
     /// What a change of the rate costs: rates even out over about its root in frames
-    #[arg(long, default_value_t = 100.0)]
+    #[arg(long, default_value_t = 100.0, allow_negative_numbers = true)]
     smoothness: f64,
     /// Frames of a window that the network sees [default: 64]
     #[arg(long)]

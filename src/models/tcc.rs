@@ -262,7 +262,7 @@ mod tests {
         let embedder = 27 * 512 * (1024 + 512) + 2 * 3 * 512 + 2 * (512 * 512 + 512) + 513 * 128;
         assert_eq!(weights.parameters(), (base + embedder) as u64);
         assert_eq!(g.outputs().map(|(_, v)| g.shape(v).to_vec()).collect::<Vec<_>>(), [[2, 128]]);
-        let last = g.value("cnn/conv4_block3_out/add").unwrap();
+        let last = g.value("cnn/conv4_block3_out/binary").unwrap();
         assert_eq!(g.shape(last).to_vec(), [2, 2, 14, 14, 1024]);
         let g = Tcc::vgg_m().build(1, &Weights::shapes()).unwrap();
         let last = g.value("cnn/conv4_2_relu/activation").unwrap();

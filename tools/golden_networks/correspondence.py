@@ -263,7 +263,7 @@ class ResNetV2(nn.ModuleDict):
         kept["cnn/pool1_pool/pool3d"] = channels_last(x)[None]
         for name, block in list(self.items())[1:]:
             x = block(x)
-            kept[f"cnn/{name}_out/add"] = channels_last(x)[None]
+            kept[f"cnn/{name}_out/binary"] = channels_last(x)[None]
         return x
 
 
