@@ -426,7 +426,7 @@ impl Op for Attention {
         let Ok(Sizes { queries, keys, .. }) = sizes else { return 0 };
         let seen = |q: usize| match self.window {
             Some(reach) if q >= self.global => {
-                let near = q.saturating_sub(reach)..q.saturating_add(reach + 1).min(keys);
+                let near = q.saturating_sub(reach)..q.saturating_add(reach).saturating_add(1).min(keys);
                 near.len() + self.global.min(near.start)
             }
             _ => keys,
