@@ -195,14 +195,17 @@ impl Recipe {
     /// How many frames of a video of `fps` frames a second one clip spans; a shorter video repeats its last frame. One where a
     /// clip is spread over the video, however short.
     pub fn span(&self, fps: Option<f64>) -> usize {
-        let step = match (self.rate, fps) {
-            (Rate::Segments, _) => return 1,
-            (Rate::Stride(stride), _) => stride.max(1) as f64,
-            (Rate::Fps(target), Some(fps)) if fps > 0.0 && target > 0.0 => fps / target,
-            (Rate::Fps(_), _) => 1.0,
-        };
-        // As `sample::by_fps` rounds.
-        (self.frames.saturating_sub(1) as f64 * step + 1e-9) as usize + 1
+        match (self.rate, fps) {
+            (Rate::Segments, _) => 1,
+            (Rate::Stride(stride), _) => {
+                self.frames.saturating_sub(1).saturating_mul(stride.max(1)).saturating_add(1)
+            }
+            // `sample::by_fps` has a frame for each whole step.
+            (Rate::Fps(target), Some(fps)) if fps > 0.0 && target > 0.0 => {
+                (self.frames as f64 * fps / target - 1e-9).ceil() as usize
+            }
+            (Rate::Fps(_), _) => self.frames,
+        }
     }
 
     /// The frames of each clip, as indices into a video of `frames` frames at `fps` frames a second.
@@ -404,7 +407,7 @@ mod tests {
         assert_eq!(segments.indices(1, None, 1), [[0, 0, 0]]);
         assert_eq!(segments.span(Some(30.0)), 1);
         let spans = ["vivit", "kinetics-112", "c3d-davidea"].map(|name| Recipe::by_name(name).unwrap());
-        for (recipe, frames) in spans.iter().zip([63, 31, 16]) {
+        for (recipe, frames) in spans.iter().zip([63, 32, 16]) {
             assert_eq!(recipe.span(Some(30.0)), frames);
             // One frame less, and the last step is cut short.
             let even = |count| {
