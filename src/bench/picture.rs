@@ -91,7 +91,7 @@ fn has_place(m: &Measured) -> bool {
 /// Draws a record to a file; on any error the file stays as it was.
 ///
 /// # Errors
-/// As [`format`] and [`roofline`]; [`crate::ErrorKind::Usage`] when the file cannot be written.
+/// As [`format()`] and [`roofline`]; [`crate::ErrorKind::Usage`] when the file cannot be written.
 pub fn write(record: &Record, path: &Path) -> Result<()> {
     let text = match format(path)? {
         Format::Svg => roofline(record)?,
