@@ -33,9 +33,21 @@ widths=("$@")
 if [ $# -eq 0 ]; then
     widths=(128 256 512)
 fi
+# Most of a run is compiling of kernels, on one core: all widths go at a time.
+cargo test --quiet --test gpu --no-run
+outputs=$(mktemp -d)
+trap 'rm -rf "$outputs"' EXIT
+running=()
 for width in "${widths[@]}"; do
-    LP_NATIVE_VECTOR_WIDTH=$width timed "vectors of $width bits" gpu
+    LP_NATIVE_VECTOR_WIDTH=$width timed "vectors of $width bits" gpu >"$outputs/$width" 2>&1 &
+    running+=($!)
 done
+failed=0
+for i in "${!widths[@]}"; do
+    wait "${running[$i]}" || failed=1
+    cat "$outputs/${widths[$i]}"
+done
+[ $failed -eq 0 ] || exit 1
 [ $# -eq 0 ] || exit 0
 
 for threads in 0 2; do
