@@ -172,8 +172,8 @@ def compare(device, names, options, say):
         grouped.setdefault((getattr(who, "title", "kinetograph"), reason), []).append(name)
     if grouped:
         say("\nWithout a figure:\n")
-        for (who, reason), list in grouped.items():
-            say(f"- {who}: {reason} ({'all entries' if len(list) == len(names) else ', '.join(list)})")
+        for (who, reason), where in grouped.items():
+            say(f"- {who}: {reason} ({'all entries' if len(where) == len(names) else ', '.join(where)})")
 
 
 def main():

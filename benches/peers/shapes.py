@@ -48,7 +48,7 @@ def flops(name):
         return t * h * w * cout * (2 * 27 * cin + 1)
     if name in LINEAR:
         rows, inputs, outputs = LINEAR[name]
-        return rows * outputs * (2 * inputs + 1)
+        return 2 * rows * outputs * inputs
     if name in MATMUL:
         return 2 * MATMUL[name] ** 3
     return None
