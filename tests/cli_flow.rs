@@ -1,9 +1,11 @@
 //! The command `flow` as a user meets it: every output once, and errors that leave nothing behind. On the CPU, with small
 //! pictures made here.
 
-use std::path::{Path, PathBuf};
-use std::process::{Command, Output};
+mod command;
 
+use std::path::Path;
+
+use command::Folder;
 use image::{DynamicImage, GrayImage, ImageBuffer, Luma, Rgba};
 use kinetograph::video::{self, Frame, write};
 use kinetograph::{Tensor, flow, npy};
@@ -22,55 +24,13 @@ fn frame(shift: f32) -> Frame {
     Frame::new(W, H, (0..W * H).flat_map(|i| [level(i, shift) as u8; 3]).collect()).unwrap()
 }
 
-struct Folder(tempfile::TempDir);
-
-impl Folder {
-    /// With `a.png`, `b.png` (moved by a pixel) and `clip.gif` of four frames.
-    fn new() -> Folder {
-        let folder = Folder(tempfile::tempdir().unwrap());
-        write::png(folder.path("a.png"), &frame(0.0)).unwrap();
-        write::png(folder.path("b.png"), &frame(1.0)).unwrap();
-        write::gif(folder.path("clip.gif"), 10.0, (0..4).map(|t| frame(t as f32))).unwrap();
-        folder
-    }
-
-    fn path(&self, name: &str) -> PathBuf {
-        self.0.path().join(name)
-    }
-
-    fn command(&self, words: &str) -> Command {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_kinetograph"));
-        command.current_dir(self.0.path()).env("KINETOGRAPH_DEVICE", "cpu").env_remove("RUST_LOG");
-        command.arg("flow").args(words.split_whitespace());
-        command
-    }
-
-    fn run(&self, words: &str) -> Output {
-        let output = self.command(words).output().unwrap();
-        assert!(output.status.success(), "{words}: {}", String::from_utf8_lossy(&output.stderr));
-        output
-    }
-
-    fn names(&self) -> Vec<String> {
-        let entries = std::fs::read_dir(self.0.path()).unwrap();
-        let mut names: Vec<String> = entries.map(|e| e.unwrap().file_name().into_string().unwrap()).collect();
-        names.sort();
-        names
-    }
-
-    /// Fails with this exit code and one error that has all the parts, and leaves no file.
-    fn fails(&self, words: &str, code: i32, parts: &[&str]) {
-        let before = self.names();
-        let output = self.command(words).output().unwrap();
-        let stderr = String::from_utf8_lossy(&output.stderr);
-        assert_eq!(output.status.code(), Some(code), "{words}: {stderr}");
-        assert!(output.stdout.is_empty(), "{words}");
-        assert_eq!(stderr.lines().filter(|l| l.starts_with("error")).count(), 1, "{words}: {stderr}");
-        for part in parts {
-            assert!(stderr.contains(part), "{words}: `{part}` is not in `{stderr}`");
-        }
-        assert_eq!(self.names(), before, "{words} left something");
-    }
+/// With `a.png`, `b.png` (moved by a pixel) and `clip.gif` of four frames.
+fn folder() -> Folder {
+    let folder = Folder::new(&["flow"]);
+    write::png(folder.path("a.png"), &frame(0.0)).unwrap();
+    write::png(folder.path("b.png"), &frame(1.0)).unwrap();
+    write::gif(folder.path("clip.gif"), 10.0, (0..4).map(|t| frame(t as f32))).unwrap();
+    folder
 }
 
 /// The mean flow inside the border.
@@ -92,7 +52,7 @@ fn moves_right(path: &Path, by: f32) {
 
 #[test]
 fn two_pictures_give_every_output() {
-    let folder = Folder::new();
+    let folder = folder();
     let truth = Tensor::from_fn(&[H, W, 2], |i| if i % 2 == 0 { 1.0 } else { 0.0 }).unwrap();
     flow::write(folder.path("truth.flo"), &truth).unwrap();
     let output = folder.run(
@@ -121,7 +81,7 @@ fn two_pictures_give_every_output() {
 
 #[test]
 fn a_difference_is_no_flow() {
-    let folder = Folder::new();
+    let folder = folder();
     folder.run("a.png b.png --method difference -o signed.npy --picture difference.png");
     folder
         .run("a.png b.png --method difference --absolute -o absolute.npy --longest 60 --picture scaled.png");
@@ -145,7 +105,7 @@ fn a_difference_is_no_flow() {
 
 #[test]
 fn a_clip_gives_flows_and_videos() {
-    let folder = Folder::new();
+    let folder = folder();
     let output =
         folder.run("clip.gif --method farneback --winsize 9 --batch 2 -o flows --video flow.gif --json");
     let report: Json = serde_json::from_slice(&output.stdout).unwrap();
@@ -182,7 +142,7 @@ fn a_clip_gives_flows_and_videos() {
 
 #[test]
 fn all_kinds_of_pictures_are_taken() {
-    let folder = Folder::new();
+    let folder = folder();
     let gray = |shift| {
         GrayImage::from_fn(W as u32, H as u32, |x, y| Luma([level(y as usize * W + x as usize, shift) as u8]))
     };
@@ -229,7 +189,7 @@ fn all_kinds_of_pictures_are_taken() {
 
 #[test]
 fn small_pictures_have_a_flow() {
-    let folder = Folder::new();
+    let folder = folder();
     for (w, h) in [(1, 1), (2, 1), (1, 5), (3, 7), (15, 15)] {
         for (name, shift) in [("s.png", 0), ("t.png", 1)] {
             let rgb = (0..w * h).flat_map(|i| [((i + shift) * 40 % 256) as u8; 3]).collect();
@@ -246,7 +206,7 @@ fn small_pictures_have_a_flow() {
 
 #[test]
 fn what_cannot_be_done_is_an_error_and_leaves_nothing() {
-    let folder = Folder::new();
+    let folder = folder();
     write::png(folder.path("wide.png"), &Frame::new(5, 4, vec![9; 60]).unwrap()).unwrap();
     write::gif(folder.path("one.gif"), 10.0, [frame(0.0)]).unwrap();
     let flo = |name: &str, bytes: &[u8]| std::fs::write(folder.path(name), bytes).unwrap();

@@ -2,9 +2,9 @@
 //! again and its colours come back, and errors that leave nothing behind. The networks are small ones with random weights,
 //! whose features tell colours and textures apart.
 
-use std::path::PathBuf;
-use std::process::{Command, Output};
+mod command;
 
+use command::Folder;
 use kinetograph::demo::{Motion, Scene};
 use kinetograph::video::{self, Frame, Indexed, lab, write};
 use serde_json::Value as Json;
@@ -39,62 +39,12 @@ fn iou(a: &Indexed, b: &Indexed) -> f64 {
     both as f64 / pairs().filter(|(a, b)| **a == 2 || **b == 2).count() as f64
 }
 
-struct Folder(tempfile::TempDir);
-
-impl Folder {
-    /// With the frames of a scene in `clip/`, and `first.png`, the mask of the first one.
-    fn new(scene: &Scene) -> Folder {
-        let folder = Folder(tempfile::tempdir().unwrap());
-        write::pngs(folder.path("clip"), (0..FRAMES).map(|i| frame(scene, i))).unwrap();
-        mask(scene, 0).write(folder.path("first.png")).unwrap();
-        folder
-    }
-
-    fn path(&self, name: &str) -> PathBuf {
-        self.0.path().join(name)
-    }
-
-    /// `{crw}` and other names of goldens stand for their weights.
-    fn command(&self, words: &str) -> Command {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_kinetograph"));
-        command.current_dir(self.0.path()).env("KINETOGRAPH_DEVICE", "cpu").env_remove("RUST_LOG");
-        for word in words.split_whitespace() {
-            match word.strip_prefix('{').and_then(|w| w.strip_suffix('}')) {
-                Some(name) => command.arg(format!(
-                    "{}/tests/golden/networks/{name}/weights.safetensors",
-                    env!("CARGO_MANIFEST_DIR")
-                )),
-                None => command.arg(word),
-            };
-        }
-        command
-    }
-
-    fn run(&self, words: &str) -> Output {
-        let output = self.command(words).output().unwrap();
-        assert!(output.status.success(), "{words}: {}", String::from_utf8_lossy(&output.stderr));
-        output
-    }
-
-    fn names(&self) -> Vec<String> {
-        let entries = std::fs::read_dir(self.0.path()).unwrap();
-        let mut names: Vec<String> = entries.map(|e| e.unwrap().file_name().into_string().unwrap()).collect();
-        names.sort();
-        names
-    }
-
-    /// Fails with this exit code and one error that has all the parts, and leaves no file.
-    fn fails(&self, words: &str, code: i32, parts: &[&str]) {
-        let before = self.names();
-        let output = self.command(words).output().unwrap();
-        let stderr = String::from_utf8_lossy(&output.stderr);
-        assert_eq!(output.status.code(), Some(code), "{words}: {stderr}");
-        assert_eq!(stderr.lines().filter(|l| l.starts_with("error")).count(), 1, "{words}: {stderr}");
-        for part in parts {
-            assert!(stderr.contains(part), "{words}: `{part}` is not in `{stderr}`");
-        }
-        assert_eq!(self.names(), before, "{words} left something");
-    }
+/// With the frames of a scene in `clip/`, and `first.png`, the mask of the first one.
+fn folder(scene: &Scene) -> Folder {
+    let folder = Folder::new(&[]);
+    write::pngs(folder.path("clip"), (0..FRAMES).map(|i| frame(scene, i))).unwrap();
+    mask(scene, 0).write(folder.path("first.png")).unwrap();
+    folder
 }
 
 const CARRY: &str = "--context 2 --radius 4 --top-k 4 --temperature 0.01 --size 128";
@@ -112,7 +62,7 @@ fn a_moving_shape_is_found_again() {
         [("crw", 0, Motion::Left, 0.7), ("crw", 2, Motion::Down, 0.7), ("resnet-basic", 2, Motion::Left, 0.7)]
     {
         let scene = scene(seed, motion);
-        let folder = Folder::new(&scene);
+        let folder = folder(&scene);
         let words = format!("propagate --input clip {CARRY} --mask first.png --output masks");
         folder.run(&format!("{words} --weights {{{network}}}"));
         let (mut found, mut still) = (0.0, 0.0);
@@ -131,7 +81,7 @@ fn a_moving_shape_is_found_again() {
 
 #[test]
 fn masks_and_video_are_written() {
-    let folder = Folder::new(&scene(1, Motion::Right));
+    let folder = folder(&scene(1, Motion::Right));
     let output = folder.run(&format!(
         "propagate --input clip {CARRY_SMALL} --weights {{crw}} --mask first.png --output masks --video drawn.gif --json"
     ));
@@ -166,7 +116,7 @@ fn masks_and_video_are_written() {
 #[test]
 fn colors_follow_the_shape() {
     let scene = scene(1, Motion::Left);
-    let folder = Folder::new(&scene);
+    let folder = folder(&scene);
     write::pngs(folder.path("gray"), (0..FRAMES).map(|i| frame(&scene, i).uncolored())).unwrap();
     let words = format!("colorize --input gray {CARRY} --reference clip/frame_00000.png");
     folder.run(&format!("{words} --weights {{crw}} --output colored.gif"));
@@ -198,7 +148,7 @@ fn colors_follow_the_shape() {
 /// The network made for it; what random weights of it copy is worth nothing.
 #[test]
 fn the_colorizer_sees_several_frames_at_once() {
-    let folder = Folder::new(&scene(1, Motion::Left));
+    let folder = folder(&scene(1, Motion::Left));
     let words =
         "colorize --input clip --context 2 --size 64 --reference clip/frame_00000.png --output colored.gif";
     let output = folder.run(&format!("{words} --weights {{colorizer}} --json"));
@@ -211,7 +161,7 @@ fn the_colorizer_sees_several_frames_at_once() {
 
 #[test]
 fn wrong_use_is_told() {
-    let folder = Folder::new(&scene(0, Motion::Right));
+    let folder = folder(&scene(0, Motion::Right));
     let with = |rest: &str| format!("propagate --input clip {CARRY} {rest}");
     let mask = "--weights {crw} --output x --mask";
     let small = Frame::new(W / 2, H, [[0; 3], [9; 3]].concat().repeat(W / 2 * H / 2)).unwrap();

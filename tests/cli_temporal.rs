@@ -2,9 +2,9 @@
 //! pace is matched with the original, whether a clip becomes as short as asked and faster where it may, and errors that leave
 //! nothing behind. The networks are small ones with random weights.
 
-use std::path::{Path, PathBuf};
-use std::process::{Command, Output};
+mod command;
 
+use command::{Folder, weights};
 use kinetograph::demo::{Motion, Scene};
 use kinetograph::models::Choices;
 use kinetograph::prepare::Moments;
@@ -15,70 +15,14 @@ use serde_json::Value as Json;
 const W: usize = 64;
 const H: usize = 48;
 
-fn weights(network: &str) -> PathBuf {
-    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
-    root.join(format!("tests/golden/networks/{network}/weights.safetensors"))
+/// A clip of a scene at these moments.
+fn clip(folder: &Folder, name: &str, scene: &Scene, times: &[f32]) {
+    let frame = |time: &f32| Frame::new(W, H, scene.at(*time, W, H)).unwrap();
+    write::pngs(folder.path(name), times.iter().map(frame)).unwrap();
 }
 
-struct Folder(tempfile::TempDir);
-
-impl Folder {
-    fn new() -> Folder {
-        Folder(tempfile::tempdir().unwrap())
-    }
-
-    fn path(&self, name: &str) -> PathBuf {
-        self.0.path().join(name)
-    }
-
-    /// A clip of a scene at these moments.
-    fn clip(&self, name: &str, scene: &Scene, times: &[f32]) {
-        let frame = |time: &f32| Frame::new(W, H, scene.at(*time, W, H)).unwrap();
-        write::pngs(self.path(name), times.iter().map(frame)).unwrap();
-    }
-
-    /// `{tcc}` and other names of goldens stand for their weights.
-    fn command(&self, words: &str) -> Command {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_kinetograph"));
-        command.current_dir(self.0.path()).env("KINETOGRAPH_DEVICE", "cpu").env_remove("RUST_LOG");
-        for word in words.split_whitespace() {
-            match word.strip_prefix('{').and_then(|w| w.strip_suffix('}')) {
-                Some(name) => command.arg(weights(name)),
-                None => command.arg(word),
-            };
-        }
-        command
-    }
-
-    fn run(&self, words: &str) -> Output {
-        let output = self.command(words).output().unwrap();
-        assert!(output.status.success(), "{words}: {}", String::from_utf8_lossy(&output.stderr));
-        output
-    }
-
-    fn json(&self, words: &str) -> Json {
-        serde_json::from_slice(&self.run(&format!("{words} --json")).stdout).unwrap()
-    }
-
-    fn names(&self) -> Vec<String> {
-        let entries = std::fs::read_dir(self.0.path()).unwrap();
-        let mut names: Vec<String> = entries.map(|e| e.unwrap().file_name().into_string().unwrap()).collect();
-        names.sort();
-        names
-    }
-
-    /// Fails with this exit code and one error that has all the parts, and leaves no file.
-    fn fails(&self, words: &str, code: i32, parts: &[&str]) {
-        let before = self.names();
-        let output = self.command(words).output().unwrap();
-        let stderr = String::from_utf8_lossy(&output.stderr);
-        assert_eq!(output.status.code(), Some(code), "{words}: {stderr}");
-        assert_eq!(stderr.lines().filter(|l| l.starts_with("error")).count(), 1, "{words}: {stderr}");
-        for part in parts {
-            assert!(stderr.contains(part), "{words}: `{part}` is not in `{stderr}`");
-        }
-        assert_eq!(self.names(), before, "{words} left something");
-    }
+fn json(folder: &Folder, words: &str) -> Json {
+    serde_json::from_slice(&folder.run(&format!("{words} --json")).stdout).unwrap()
 }
 
 fn numbers(json: &Json) -> Vec<f64> {
@@ -98,12 +42,12 @@ fn astray(report: &Json, first: &[f32], second: &[f32]) -> f32 {
 /// 1.2 apart on average.
 #[test]
 fn clips_of_different_pace_are_aligned() {
-    let folder = Folder::new();
+    let folder = Folder::new(&[]);
     let scene = Scene::from_seed(2).with_motion(Motion::Left);
     let first: Vec<f32> = (0..12).map(|i| i as f32 * 7.5 / 11.0).collect();
     let second: Vec<f32> = (0..16).map(|i| 7.5 * (i as f32 / 15.0).powi(2)).collect();
-    folder.clip("first", &scene, &first);
-    folder.clip("second", &scene, &second);
+    clip(&folder, "first", &scene, &first);
+    clip(&folder, "second", &scene, &second);
     // All weights are random, and the first network's largest of all places hardly tells where the shape is: most pairs of
     // frames keep their order, not all.
     for (network, method, most, tau) in [
@@ -113,7 +57,7 @@ fn clips_of_different_pace_are_aligned() {
         ("resnet-basic", "soft", 1.0, 0.7),
     ] {
         let words = format!("align first second --weights {{{network}}} --method {method} --size 64");
-        let report = folder.json(&format!("{words} --temperature 0.001"));
+        let report = json(&folder, &format!("{words} --temperature 0.001"));
         let error = astray(&report, &first, &second);
         println!("{network} {method}: {error:.3}, tau {}", report["kendalls_tau"]);
         assert!(error < most, "{network} {method}: {error}");
@@ -127,10 +71,10 @@ fn clips_of_different_pace_are_aligned() {
 
 #[test]
 fn an_alignment_is_drawn() {
-    let folder = Folder::new();
+    let folder = Folder::new(&[]);
     let scene = Scene::from_seed(1).with_motion(Motion::Down);
     let times: Vec<f32> = (0..6).map(|i| i as f32).collect();
-    folder.clip("clip", &scene, &times);
+    clip(&folder, "clip", &scene, &times);
     let words = "align clip clip --weights {tcc-vgg-m} --size 48 --every 2";
     let output = folder.run(&format!("{words} --picture table.png --video both.gif"));
     let lines = String::from_utf8(output.stdout).unwrap();
@@ -147,9 +91,9 @@ fn an_alignment_is_drawn() {
 /// Rows are those that windows give one by one, and temporal cycle consistency sees a frame with those before it.
 #[test]
 fn windows_of_a_video() {
-    let folder = Folder::new();
+    let folder = Folder::new(&[]);
     let times: Vec<f32> = (0..9).map(|i| i as f32).collect();
-    folder.clip("clip", &Scene::from_seed(4), &times);
+    clip(&folder, "clip", &Scene::from_seed(4), &times);
     let choices = Choices { size: Some(40), ..Choices::default() };
     let options = PlanOptions::default();
     let engine = Engine::cpu();
@@ -178,12 +122,12 @@ const SPEEDUP: &str =
 
 #[test]
 fn a_clip_becomes_shorter_where_it_may() {
-    let folder = Folder::new();
+    let folder = Folder::new(&[]);
     let scene = Scene::from_seed(3).with_motion(Motion::Right);
     let times: Vec<f32> =
         (0..24).map(|i| if i < 12 { 0.1 * i as f32 } else { 1.5 * (i - 12) as f32 }).collect();
-    folder.clip("clip", &scene, &times);
-    let report = folder.json(SPEEDUP);
+    clip(&folder, "clip", &scene, &times);
+    let report = json(&folder, SPEEDUP);
     let curves = report["curves"].as_array().unwrap();
     let tried: Vec<f64> = curves.iter().map(|c| c["rate"].as_f64().unwrap()).collect();
     assert_eq!(tried, [1.0, 1.25, 1.5625, 1.953125]);
@@ -197,7 +141,7 @@ fn a_clip_becomes_shorter_where_it_may() {
     let threshold = 0.5 * (said[said.len() / 2 - 1] + said[said.len() / 2]);
     assert!(said[0] < threshold && threshold < said[said.len() - 1], "{said:?}");
     let words = format!("{SPEEDUP} --rate 1.5 --threshold {threshold}");
-    let report = folder.json(&format!("{words} --output short.gif --curve rates.png"));
+    let report = json(&folder, &format!("{words} --output short.gif --curve rates.png"));
     let (natural, rates) = (numbers(&report["natural_rates"]), numbers(&report["rates"]));
     let shown = numbers(&report["shown"]);
     assert!(natural.contains(&1.953125) && natural.iter().any(|r| *r < 1.9), "{natural:?}");
@@ -225,8 +169,8 @@ fn a_clip_becomes_shorter_where_it_may() {
 
 #[test]
 fn a_clip_shorter_than_a_window() {
-    let folder = Folder::new();
-    folder.clip("clip", &Scene::from_seed(5), &[0.0, 1.0, 2.0, 3.0]);
+    let folder = Folder::new(&[]);
+    clip(&folder, "clip", &Scene::from_seed(5), &[0.0, 1.0, 2.0, 3.0]);
     let words = "speedup clip --weights {speednet} --frames 6 --size 32 --rate 2";
     let output = folder.run(&format!("{words} --output short.gif"));
     assert!(String::from_utf8_lossy(&output.stderr).contains("4 frames, too few for a window of 6"));
@@ -235,9 +179,9 @@ fn a_clip_shorter_than_a_window() {
 
 #[test]
 fn what_cannot_be_done() {
-    let folder = Folder::new();
-    folder.clip("clip", &Scene::from_seed(6), &[0.0, 1.0, 2.0]);
-    folder.clip("one", &Scene::from_seed(6), &[0.0]);
+    let folder = Folder::new(&[]);
+    clip(&folder, "clip", &Scene::from_seed(6), &[0.0, 1.0, 2.0]);
+    clip(&folder, "one", &Scene::from_seed(6), &[0.0]);
     let align = "align clip clip --weights {tcc} --size 48";
     folder.fails(&format!("{align} --every 0"), 2, &["--every"]);
     folder.fails(&format!("{align} --temperature -1"), 2, &["--temperature -1"]);

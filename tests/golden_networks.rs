@@ -3,8 +3,7 @@
 //! Each holds a checkpoint as its publisher names it, which must be recognised, and the inputs, intermediate values and
 //! outputs of the other implementation, for the CPU executor and every adapter of this machine.
 
-use std::collections::HashMap;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::OnceLock;
 
 use kinetograph::flow::FlowRecipe;
@@ -13,10 +12,13 @@ use kinetograph::models::{self, Choices, NETWORKS, Source, recognise};
 use kinetograph::video::Recipe;
 use kinetograph::weights::Checkpoint;
 use kinetograph::{Engine, Graph, PlanOptions, Precision, Tensor};
-use safetensors::SafeTensors;
 
+#[path = "networks/files.rs"]
+mod files;
 #[path = "networks/table.rs"]
 mod table;
+
+use files::{about, choices, folders, weights};
 
 struct Golden {
     name: String,
@@ -27,41 +29,16 @@ struct Golden {
     network: &'static str,
 }
 
-fn folders() -> Vec<PathBuf> {
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden/networks");
-    let mut all: Vec<PathBuf> = std::fs::read_dir(folder).unwrap().map(|e| e.unwrap().path()).collect();
-    all.sort();
-    all
-}
-
-/// What a golden says of itself.
-fn about(folder: &Path) -> HashMap<String, String> {
-    let bytes = std::fs::read(folder.join("values.safetensors")).unwrap();
-    SafeTensors::read_metadata(&bytes).unwrap().1.metadata().clone().unwrap()
-}
-
 fn golden(folder: &Path) -> Golden {
     let name = folder.file_name().unwrap().to_string_lossy().into_owned();
     let path = folder.join("values.safetensors");
     let about = about(folder);
-    let number = |key: &str| about.get(key).map(|n| n.parse().unwrap());
-
-    let file = folder.join("weights.safetensors");
-    // Without it the folder is as Hugging Face lays it out.
-    let checkpoint = Checkpoint::open(if file.exists() { &file } else { folder }).unwrap();
+    let checkpoint = Checkpoint::open(weights(folder)).unwrap();
     let found = recognise(&checkpoint).unwrap_or_else(|e| panic!("{name}: {e}"));
     assert_eq!(found.network.name, about["network"], "{name}");
     assert_eq!(found.naming.convention.name, about["convention"], "{name}");
     let network = found.network;
-    let choices = Choices {
-        variant: about.get("variant").cloned(),
-        frames: number("frames"),
-        size: number("size"),
-        boxes: number("boxes"),
-        width: number("width"),
-        maps: number("maps_height").zip(number("maps_width")).map(|(h, w)| [h, w]),
-        ..Choices::default()
-    };
+    let choices = choices(&about);
     let loaded = match choices.variant {
         Some(_) => network.load(checkpoint, &choices),
         None => found.load(checkpoint, &choices),

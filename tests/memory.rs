@@ -1,37 +1,25 @@
 //! What plans hold on a device: no network needs much more memory than its tensors that are alive at once. No device is
 //! asked: the plan's own arithmetic is.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use kinetograph::graph::{Family, MemoryLimits, MemorySummary};
-use kinetograph::models::{self, Choices};
+use kinetograph::models;
 use kinetograph::ops::{NonLocal, Weighting};
 use kinetograph::{ErrorKind, Graph, PlanOptions};
-use safetensors::SafeTensors;
+
+#[path = "networks/files.rs"]
+mod files;
+
+use files::{about, choices, folders, weights};
 
 /// The small networks of the golden files, with their names.
 fn small() -> Vec<(String, &'static str, Graph)> {
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden/networks");
-    let mut all: Vec<PathBuf> = std::fs::read_dir(folder).unwrap().map(|e| e.unwrap().path()).collect();
-    all.sort();
     let graph = |folder: &PathBuf| {
-        let bytes = std::fs::read(folder.join("values.safetensors")).unwrap();
-        let about = SafeTensors::read_metadata(&bytes).unwrap().1.metadata().clone().unwrap();
-        let number = |key: &str| about.get(key).map(|n| n.parse().unwrap());
-        let choices = Choices {
-            variant: about.get("variant").cloned(),
-            frames: number("frames"),
-            size: number("size"),
-            boxes: number("boxes"),
-            width: number("width"),
-            maps: number("maps_height").zip(number("maps_width")).map(|(h, w)| [h, w]),
-            ..Choices::default()
-        };
-        let file = folder.join("weights.safetensors");
-        let model = models::load(if file.exists() { &file } else { folder }, &choices).unwrap();
+        let model = models::load(weights(folder), &choices(&about(folder))).unwrap();
         (folder.file_name().unwrap().to_string_lossy().into_owned(), model.network, model.graph)
     };
-    all.iter().map(graph).collect()
+    folders().iter().map(graph).collect()
 }
 
 fn plans(graph: &Graph) -> Vec<MemorySummary> {

@@ -23,7 +23,7 @@ mod tune;
 use std::time::{Duration, Instant};
 
 use crate::error::{Error, ErrorKind, Result};
-use crate::graph::{Engine, Graph, MemorySummary, Outputs, Plan, PlanOptions, Precision};
+use crate::graph::{Engine, Graph, MemorySummary, Outputs, Plan, PlanOptions, Precision, largest_difference};
 use crate::tensor::{DType, Tensor};
 
 pub use entries::{Entry, Kind, entries};
@@ -134,19 +134,10 @@ impl Bench {
 
 /// The largest difference relative to the largest magnitude wanted; infinite where only one is NaN.
 fn relative_error(wanted: &Tensor, got: &Tensor) -> Result<f64> {
-    let (wanted, got) = (wanted.to_f32(), got.to_f32());
-    let (wanted, got) = (wanted.f32s()?, got.f32s()?);
-    if wanted.len() != got.len() {
+    if wanted.shape() != got.shape() {
         return Ok(f64::INFINITY);
     }
-    let largest = wanted.iter().fold(0.0f64, |m, x| m.max(f64::from(x.abs())));
-    let gaps = wanted.iter().zip(got).map(|(a, b)| match (a.is_nan(), b.is_nan()) {
-        (false, false) => (f64::from(*a) - f64::from(*b)).abs(),
-        (true, true) => 0.0,
-        _ => f64::INFINITY,
-    });
-    let gap = gaps.fold(0.0, f64::max);
-    Ok(if gap == 0.0 { 0.0 } else { gap / largest })
+    Ok(largest_difference("", wanted, got)?.map_or(0.0, |d| d.relative))
 }
 
 /// The median of what `run` says, repeated for some time. Its first answer warms up, unless there is no time for more.

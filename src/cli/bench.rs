@@ -175,12 +175,7 @@ impl Bench {
             // Hours of measuring are not lost to a fault that comes later.
             self.write(&record)?;
         }
-        if !left_out.is_empty() {
-            eprintln!(
-                "left out, for a processor takes long for them (name one to measure it): {}",
-                left_out.join(", ")
-            );
-        }
+        say_left_out(&left_out);
         if self.common.json {
             let text = serde_json::to_value(&record).map_err(|e| Error::internal(e.to_string()))?;
             output::json(&text)?;
@@ -206,6 +201,16 @@ impl Bench {
 pub(super) fn too_much(entry: &Entry, filter: Option<&str>, engine: &Engine) -> Result<bool> {
     let slow = engine.gpu().is_none_or(kinetograph::gpu::Gpu::is_software);
     Ok(slow && filter != Some(&entry.name) && entry.outline()?.flops() > most(entry.kind))
+}
+
+/// Names what was left out.
+pub(super) fn say_left_out(names: &[&str]) {
+    if !names.is_empty() {
+        eprintln!(
+            "left out, for a processor takes long for them (name one to measure it): {}",
+            names.join(", ")
+        );
+    }
 }
 
 fn header(compared: bool) -> String {

@@ -9,7 +9,7 @@ use kinetograph::graph::Tuning;
 use kinetograph::{Error, PlanOptions, Result};
 use serde_json::{Value as Json, json};
 
-use super::bench::{chosen, too_much};
+use super::bench::{chosen, say_left_out, too_much};
 use super::{Common, output};
 
 /// The folder of what is measured once, if not the user's cache folder.
@@ -109,12 +109,7 @@ impl Tune {
             tuning.write(&path)?;
             done?;
         }
-        if !left_out.is_empty() {
-            eprintln!(
-                "left out, for a processor takes long for them (name one to measure it): {}",
-                left_out.join(", ")
-            );
-        }
+        say_left_out(&left_out);
         eprintln!("{} choices are kept in {}", tuning.len(), path.display());
         if self.common.json { output::json(&Json::Array(rows)) } else { Ok(()) }
     }

@@ -37,7 +37,7 @@ pub fn first_difference(
     let b = right.plan_with(graph, &options)?.run_all(inputs)?;
     for ((node, a), (_, b)) in a.iter().zip(&b) {
         for (a, b) in a.iter().zip(b) {
-            if let Some(d) = compare(node, a, b)?
+            if let Some(d) = largest_difference(node, a, b)?
                 && (d.relative > tolerance || d.relative.is_nan())
             {
                 return Ok(Some(d));
@@ -47,7 +47,8 @@ pub fn first_difference(
     Ok(None)
 }
 
-fn compare(node: &str, a: &Tensor, b: &Tensor) -> Result<Option<Difference>> {
+/// The element of two tensors of a shape that differs most, if any does.
+pub(crate) fn largest_difference(node: &str, a: &Tensor, b: &Tensor) -> Result<Option<Difference>> {
     let tolerance_free = a.dtype() == DType::I32;
     let (a, b) = (a.to_f32(), b.to_f32());
     let (a, b) = (a.f32s()?, b.f32s()?);
@@ -75,8 +76,8 @@ mod tests {
     fn nan_is_a_difference() {
         let a = Tensor::new(&[2], vec![1.0f32, 2.0]).unwrap();
         let b = Tensor::new(&[2], vec![1.0f32, f32::NAN]).unwrap();
-        let d = compare("n", &a, &b).unwrap().unwrap();
+        let d = largest_difference("n", &a, &b).unwrap().unwrap();
         assert_eq!((d.index, d.relative), (1, f64::INFINITY));
-        assert!(compare("n", &b, &b).unwrap().is_none());
+        assert!(largest_difference("n", &b, &b).unwrap().is_none());
     }
 }

@@ -43,6 +43,7 @@ use crate::tensor::{DType, Tensor};
 
 pub use activation::Activation;
 pub use affine::ChannelAffine;
+pub(crate) use diff::largest_difference;
 pub use diff::{Difference, first_difference};
 pub use engine::{Engine, Outputs, Plan, PlanOptions, Precision, Progress, Timing};
 pub use gpu_plan::GpuPlan;

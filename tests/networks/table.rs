@@ -10,7 +10,8 @@ use kinetograph::prepare::PublishedViews;
 use kinetograph::weights::{Checkpoint, Naming, Weights};
 use kinetograph::{Engine, Tensor};
 
-use super::{about, cpu_errors, error, folders};
+use super::files::{about, folders};
+use super::{cpu_errors, error};
 
 /// A row of README's table: what it is, its golden files, and how it is run. Weights are called as their publishers call
 /// them. Golden files in no row get one by themselves.
