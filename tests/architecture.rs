@@ -30,7 +30,7 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
     ("correspondence", &["error", "shape", "tensor", "graph", "ops"]),
     ("flow", &["error", "shape", "tensor", "fs", "npy", "graph", "ops", "video"]),
     ("prepare", &["error", "shape", "tensor", "graph", "models", "flow", "video", "weights"]),
-    ("detection", &["error", "shape", "tensor", "npy", "graph", "video"]),
+    ("detection", &["error", "shape", "tensor", "npy", "graph", "video", "weights"]),
     ("demo", &["error", "shape", "tensor", "graph", "ops", "nn", "models", "weights", "video", "flow"]),
 ];
 

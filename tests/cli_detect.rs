@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 use std::process::Command;
 
-use kinetograph::detection::{self, PersonBox};
+use kinetograph::detection::{self, FeatureBank, PersonBox};
 use kinetograph::models::slowfast_ava;
 use kinetograph::video::{Frame, write};
 use kinetograph::weights::{Checkpoint, Weights, save_safetensors};
@@ -22,6 +22,27 @@ impl Folder {
 
     fn path(&self, name: &str) -> PathBuf {
         self.0.path().join(name)
+    }
+
+    /// What `detect` on the clip writes as JSON, for the boxes of `p.json`; `@` stands for a golden file's weights.
+    fn tubes(&self, words: &str) -> serde_json::Value {
+        let output = self.detect(words);
+        assert!(output.status.success(), "{words}: {}", String::from_utf8_lossy(&output.stderr));
+        serde_json::from_slice::<serde_json::Value>(&output.stdout).unwrap()["tubes"].clone()
+    }
+
+    fn detect(&self, words: &str) -> std::process::Output {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_kinetograph"));
+        command.current_dir(self.0.path()).env("KINETOGRAPH_DEVICE", "cpu").env_remove("RUST_LOG");
+        command.args("detect --input clip.gif --size 32 --threshold 0 --boxes p.json --json".split(' '));
+        command.args(words.split_whitespace().map(|word| match word.strip_prefix('@') {
+            Some(golden) => {
+                let root = env!("CARGO_MANIFEST_DIR");
+                format!("{root}/tests/golden/networks/{golden}/weights.safetensors")
+            }
+            None => word.to_owned(),
+        }));
+        command.output().unwrap()
     }
 
     fn refusal(&self, words: &str) -> String {
@@ -126,17 +147,44 @@ fn checkpoints_of_two_publishers() {
         r#"{"frames": [{"frame": 2, "boxes": [[4, 2, 30, 18], [0, 0, 20, 20]]}, {"frame": 4, "boxes": []}]}"#,
     )
     .unwrap();
-    let tubes = |weights: &str| {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_kinetograph"));
-        command.current_dir(folder.0.path()).env("KINETOGRAPH_DEVICE", "cpu").env_remove("RUST_LOG");
-        command.args(
-            "detect --input clip.gif --size 32 --threshold 0 --boxes p.json --json --weights".split(' '),
-        );
-        let output = command.arg(weights).output().unwrap();
-        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
-        serde_json::from_slice::<serde_json::Value>(&output.stdout).unwrap()["tubes"].clone()
-    };
-    let (theirs, ours) = (tubes(&golden), tubes("renamed.safetensors"));
+    let (theirs, ours) =
+        (folder.tubes("--weights @slowfast-ava"), folder.tubes("--weights renamed.safetensors"));
     assert_eq!(theirs.as_array().unwrap().len(), 2);
     assert_eq!(theirs, ours);
+}
+
+const PEOPLE: &str = r#"{"frames": [{"frame": 1, "boxes": [[4, 2, 30, 18, 0.9], [0, 0, 20, 20, 0.5]]},
+    {"frame": 6, "boxes": [[5, 2, 31, 18]]}]}"#;
+
+/// A bank is made on the way or read, of the weights that the network was trained with or of others.
+#[test]
+fn a_feature_bank_is_made_kept_and_asked() {
+    let folder = Folder::new();
+    std::fs::write(folder.path("p.json"), PEOPLE).unwrap();
+    let other = folder.tubes("--weights @slow-ava-lfb --bank-weights @slow-ava --save-bank once.safetensors");
+    assert_eq!(other.as_array().unwrap().len(), 2);
+    folder.tubes("--weights @slow-ava --save-bank bank.safetensors");
+    let bank = |name: &str| FeatureBank::read(&folder.path(name)).unwrap();
+    assert_eq!(bank("once.safetensors"), bank("bank.safetensors"));
+    assert_eq!((bank("bank.safetensors").len(), bank("bank.safetensors").channels()), (3, 128));
+    assert_eq!(folder.tubes("--weights @slow-ava-lfb --bank bank.safetensors"), other);
+    assert_ne!(folder.tubes("--weights @slow-ava-lfb"), other);
+    // The maximum and the mean of it differ, and have the same weights.
+    let pooled = |variant: &str| {
+        folder.tubes(&format!("--weights @slow-ava-lfb-max --bank bank.safetensors --variant {variant}"))
+    };
+    assert_ne!(pooled("lfb-max"), pooled("lfb-avg"));
+
+    for (words, want) in [
+        ("--weights @slow-ava --bank bank.safetensors", "has no feature bank to ask"),
+        ("--weights @slow-ava-lfb --bank-weights @slowfast-ava-mmaction", "features of 192 channels"),
+        ("--weights @slow-ava-lfb --bank none.safetensors", "none.safetensors"),
+        ("--weights @slow-ava-lfb --bank @slow-ava", "no feature bank"),
+        ("--weights @slow-r50", "takes no boxes: use `kinetograph run`"),
+        ("--weights @slow-ava --variant r99", "no variant `r99`"),
+    ] {
+        let output = folder.detect(words);
+        let text = String::from_utf8(output.stderr).unwrap();
+        assert!(!output.status.success() && text.contains(want), "{words}: {text}");
+    }
 }

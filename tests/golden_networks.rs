@@ -205,6 +205,7 @@ fn every_recipe_is_known() {
                     Source::Frames(recipe) => drop(Recipe::by_name(recipe).unwrap()),
                     Source::Flow(recipe) => drop(FlowRecipe::by_name(recipe).unwrap()),
                     Source::Boxes(count) => assert!(count > 0),
+                    Source::Bank { seconds, persons } => assert!(seconds * persons > 0),
                 }
             }
         }

@@ -30,11 +30,16 @@ fn plans(graph: &Graph) -> Vec<MemorySummary> {
 
 /// Golden files whose networks take more than a tenth above what is alive, and how much they may. A buffer that a dispatch
 /// reads is not one that it writes, so that three tensors that follow each other need three buffers, each as large as the
-/// largest that it ever holds.
+/// largest that it ever holds. For crw, resnet-maps and slow-ava a search through all ways to share out their tensors among
+/// buffers found none that takes less.
 const MORE: &[(&str, f64)] = &[
     ("crw", 1.17),
     ("crw-padded", 1.17),
     ("resnet-maps", 1.19),
+    ("slow-ava", 1.22),
+    ("slow-ava-lfb", 1.17),
+    ("slow-ava-lfb-avg", 1.17),
+    ("slow-ava-lfb-max", 1.17),
     ("slowfast-ava", 1.14),
     ("timesformer-original", 1.14),
 ];

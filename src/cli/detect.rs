@@ -1,13 +1,14 @@
 //! `kinetograph detect`: what the persons in given boxes do, along a clip.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use clap::Args;
-use kinetograph::detection::{self, KeyFrame, Linking, Tube};
+use kinetograph::detection::{self, FeatureBank, KeyFrame, Linking, RATE, Tube, Watcher};
 use kinetograph::labels::Labels;
-use kinetograph::models::{self, Choices, Source};
-use kinetograph::video::{self, Recipe, Video, write};
-use kinetograph::{Error, Result};
+use kinetograph::models::{self, Choices, Input, Source};
+use kinetograph::video::{self, Rate, Recipe, Video, write};
+use kinetograph::weights::Checkpoint;
+use kinetograph::{Engine, Error, Plan, Result};
 use serde_json::json;
 
 use super::run::read_labels;
@@ -20,6 +21,10 @@ use super::{Common, output};
 /// x2, y2 and perhaps a score, in pixels. What reaches beyond the frame is cut off.
 ///
 /// kinetograph detect --input clip.mp4 --weights SLOWFAST_8x8_R50_DETECTION.pyth --boxes people.json --output tubes.mp4
+///
+/// A network with a long-term feature bank looks at the whole clip first, with the weights that its bank was made with:
+///
+/// kinetograph detect --input clip.mp4 --weights slowonly-lfb-nl.pth --bank-weights slowonly-ava.pth --boxes people.json
 #[derive(Args)]
 pub(crate) struct Detect {
     /// A video file, an animated GIF or a folder of pictures
@@ -43,9 +48,21 @@ pub(crate) struct Detect {
     /// Seconds between key frames, without --boxes
     #[arg(long, default_value_t = 1.0)]
     every: f64,
-    /// The shorter side of the frames that the network sees
-    #[arg(long, default_value_t = 256)]
-    size: usize,
+    /// The shorter side of the frames that the network sees [default: as its weights were tested, 256]
+    #[arg(long)]
+    size: Option<usize>,
+    /// The variant of the network, where its weights do not tell: see `kinetograph models`
+    #[arg(long)]
+    variant: Option<String>,
+    /// Weights of the network whose features a long-term feature bank is made of [default: those of --weights]
+    #[arg(long, value_name = "WEIGHTS")]
+    bank_weights: Option<PathBuf>,
+    /// A long-term feature bank that --save-bank wrote
+    #[arg(long, value_name = "BANK.safetensors", conflicts_with = "bank_weights")]
+    bank: Option<PathBuf>,
+    /// Write the features of the boxes as a long-term feature bank
+    #[arg(long, value_name = "OUT.safetensors")]
+    save_bank: Option<PathBuf>,
     /// The least intersection over union of successive boxes of a tube
     #[arg(long, default_value_t = Linking::default().iou)]
     iou: f32,
@@ -60,8 +77,24 @@ pub(crate) struct Detect {
     common: Common,
 }
 
-/// Frames a second where a video does not tell.
-const RATE: f64 = 25.0;
+/// A network that is ready to see key frames.
+struct Detector {
+    plan: Plan,
+    recipe: Recipe,
+    stride: usize,
+    bank: Option<Input>,
+    /// The output that a bank is made of.
+    features: &'static str,
+    /// How many actions the classifier knows, if there is one.
+    actions: Option<usize>,
+}
+
+impl Detector {
+    fn watcher(&self) -> Watcher<'_> {
+        let Detector { plan, recipe, stride, .. } = self;
+        Watcher { plan, recipe, stride: *stride, bank: self.bank.map(|b| [b.frames, b.size]) }
+    }
+}
 
 impl Detect {
     pub(crate) fn run(&self) -> Result<()> {
@@ -74,30 +107,20 @@ impl Detect {
             Some(path) => detection::read(path, frames, fps, size)?,
             None => detection::whole(&detection::every(self.every, frames, fps), size),
         };
-        let recipe = Recipe::by_name("slowfast-256")?.with_size(self.size).whole(size[0], size[1]);
-        let choices = Choices {
-            size: Some(recipe.crop.height),
-            width: Some(recipe.crop.width),
-            boxes: keys.iter().map(|k| k.boxes.len()).max(),
-            ..Choices::default()
-        };
-        let model = models::load_for_boxes(&self.weights, &choices)?;
-        eprintln!("{}: {}", self.weights.display(), model.notes);
-        if !model.inputs.iter().any(|i| matches!(i.source, Source::Boxes(_))) {
-            return Err(Error::usage(format!("{} takes no boxes: use `kinetograph run`", model.network)));
-        }
-        let logits = model.graph.outputs().find(|(name, _)| *name == "logits");
-        let actions = logits.and_then(|(_, v)| model.graph.shape(v).last().copied());
-        let actions =
-            actions.ok_or_else(|| Error::bad_input("these weights have no classifier of actions"))?;
-        let names = names(labels, actions)?;
-        let recipe = recipe.with_frames(model.inputs[0].frames);
         let engine = self.common.engine()?;
-        let plan = engine.plan_with(&model.graph, &self.common.options()?)?;
-        drop(model);
+        let detector = self.load(&self.weights, self.variant.as_deref(), &engine, &keys, size)?;
+        if detector.bank.is_none() && (self.bank.is_some() || self.bank_weights.is_some()) {
+            let place = self.weights.display();
+            return Err(Error::usage(format!("--bank, --bank-weights: {place} has no feature bank to ask")));
+        }
+        let actions = detector
+            .actions
+            .ok_or_else(|| Error::bad_input("these weights have no classifier of actions"))?;
+        let names = names(labels, actions)?;
+        let bank = self.remember(&detector, &engine, &mut video, &keys, size)?;
         let bar = output::bar("key frames", keys.len());
-        let logits =
-            detection::logits(&plan, &recipe, STRIDE, &mut video, &keys, &mut |n| bar.set_position(n as u64));
+        let progress = &mut |n| bar.set_position(n as u64);
+        let logits = detector.watcher().rows("logits", &mut video, &keys, &bank, progress);
         bar.finish_and_clear();
         let sigmoids = |row: &Vec<f32>| row.iter().map(|x| detection::sigmoid(*x)).collect();
         let scores: Vec<Vec<Vec<f32>>> = logits?.iter().map(|k| k.iter().map(sigmoids).collect()).collect();
@@ -108,9 +131,90 @@ impl Detect {
         self.report(&tubes, &names, fps, &engine.describe())
     }
 
+    /// Plans the network of a weight file for these key frames.
+    fn load(
+        &self,
+        path: &Path,
+        variant: Option<&str>,
+        engine: &Engine,
+        keys: &[KeyFrame],
+        [width, height]: [usize; 2],
+    ) -> Result<Detector> {
+        let checkpoint = Checkpoint::open(path)?;
+        let found = models::recognise_for_boxes(&checkpoint, variant)?;
+        let mut choices = Choices {
+            variant: variant.map(str::to_owned),
+            boxes: keys.iter().map(|k| k.boxes.len()).max(),
+            ..Choices::default()
+        };
+        let design = found.design(&checkpoint, &choices)?;
+        let Some(Source::Frames(recipe)) = design.inputs.first().map(|i| i.source) else {
+            return Err(Error::usage(format!("{} sees no frames", found.network.name)));
+        };
+        let recipe = Recipe::by_name(recipe)?;
+        let recipe = recipe.clone().with_size(self.size.unwrap_or(recipe.crop.height)).whole(width, height);
+        let Rate::Stride(stride) = recipe.rate else {
+            return Err(Error::internal(format!("{} has no stride", recipe.name)));
+        };
+        (choices.size, choices.width) = (Some(recipe.crop.height), Some(recipe.crop.width));
+        let model = found.load(checkpoint, &choices)?;
+        eprintln!("{}: {}", path.display(), model.notes);
+        let outputs: Vec<_> = model.graph.outputs().collect();
+        let shape = |name: &str| outputs.iter().find(|o| o.0 == name).map(|o| model.graph.shape(o.1));
+        Ok(Detector {
+            recipe: recipe.with_frames(model.inputs[0].frames),
+            stride,
+            bank: model.inputs.iter().find(|i| matches!(i.source, Source::Bank { .. })).copied(),
+            features: if shape("roi").is_some() { "roi" } else { "features" },
+            actions: shape("logits").and_then(|s| s.last().copied()),
+            plan: engine.plan_with(&model.graph, &self.common.options()?)?,
+        })
+    }
+
+    /// The features of the persons of the whole clip, as far as they are asked for.
+    fn remember(
+        &self,
+        detector: &Detector,
+        engine: &Engine,
+        video: &mut Video,
+        keys: &[KeyFrame],
+        size: [usize; 2],
+    ) -> Result<FeatureBank> {
+        let wanted = detector.bank.map(|b| b.channels);
+        if wanted.is_none() && self.save_bank.is_none() {
+            return Ok(FeatureBank::default());
+        }
+        let bank = if let Some(path) = &self.bank {
+            FeatureBank::read(path)?
+        } else {
+            let other =
+                self.bank_weights.as_ref().map(|p| self.load(p, None, engine, keys, size)).transpose()?;
+            let maker = other.as_ref().unwrap_or(detector);
+            let nothing = FeatureBank::empty(maker.bank.map_or(0, |b| b.channels));
+            let bar = output::bar("feature bank", keys.len());
+            let progress = &mut |n| bar.set_position(n as u64);
+            let features = maker.watcher().rows(maker.features, video, keys, &nothing, progress);
+            bar.finish_and_clear();
+            FeatureBank::new(keys, &features?, video.fps().unwrap_or(RATE))?
+        };
+        if let Some(wanted) = wanted.filter(|w| *w != bank.channels() && !bank.is_empty()) {
+            let place = self.bank.as_ref().or(self.bank_weights.as_ref());
+            let place = place.unwrap_or(&self.weights).display();
+            return Err(Error::bad_input(format!(
+                "{place}: features of {} channels, {} asks a bank of {wanted}",
+                bank.channels(),
+                self.weights.display()
+            )));
+        }
+        if let Some(path) = &self.save_bank {
+            bank.save(path)?;
+        }
+        if bank.is_empty() { Ok(FeatureBank::empty(wanted.unwrap_or(0))) } else { Ok(bank) }
+    }
+
     /// What can be said before anything is read.
     fn check(&self) -> Result<()> {
-        if self.top == 0 || self.size == 0 {
+        if self.top == 0 || self.size == Some(0) {
             return Err(Error::usage("--top and --size must be 1 or more"));
         }
         for (flag, value) in [("--threshold", self.threshold), ("--iou", self.iou)] {
@@ -121,6 +225,7 @@ impl Detect {
         if !(self.every.is_finite() && self.every > 0.0) {
             return Err(Error::usage(format!("--every {}: a positive number of seconds", self.every)));
         }
+        self.save_bank.as_deref().map_or(Ok(()), output::check_writable)?;
         match &self.output {
             Some(path) => output::check_writable(path).and_then(|()| write::check_movie(path)),
             None => Ok(()),
@@ -136,7 +241,7 @@ impl Detect {
 
     fn draw(
         &self,
-        path: &std::path::Path,
+        path: &Path,
         video: &mut Video,
         fps: f64,
         keys: &[KeyFrame],
@@ -189,9 +294,6 @@ impl Detect {
         Ok(())
     }
 }
-
-/// Frames of the video from one of the network's to the next.
-const STRIDE: usize = 2;
 
 /// The actions' names: those given, AVA's for as many, or numbers.
 fn names(given: Option<Vec<String>>, actions: usize) -> Result<Vec<String>> {

@@ -146,6 +146,14 @@ pub enum Source {
     Frames(&'static str),
     /// Optical flow `[N, T, H, W, C]`, prepared by the recipe of this name in `flow::FLOW_RECIPES`.
     Flow(&'static str),
+    /// Features of up to so many persons of each of so many seconds around the clip, `[N, seconds · persons, C]`, zeros
+    /// where there are none: the part of a long-term feature bank that a clip sees.
+    Bank {
+        /// Seconds, the clip's in the middle.
+        seconds: usize,
+        /// Persons of a second.
+        persons: usize,
+    },
     /// So many boxes in each clip, `[N·B, 4]`: x1, y1, x2, y2 in pixels of the network's frames.
     Boxes(usize),
 }
@@ -155,6 +163,7 @@ impl fmt::Display for Source {
         match self {
             Source::Frames(recipe) | Source::Flow(recipe) => f.write_str(recipe),
             Source::Boxes(count) => write!(f, "{count} boxes"),
+            Source::Bank { seconds, persons } => write!(f, "a bank of {seconds} s, {persons} persons each"),
         }
     }
 }

@@ -1,5 +1,6 @@
 //! The networks, one file each.
 
+pub mod box_head;
 pub mod c3d;
 pub mod cnn_lstm;
 pub mod colorizer;
@@ -19,6 +20,7 @@ mod recognise;
 pub mod resnet;
 pub mod resnet3d;
 pub mod s3d;
+pub mod slow_ava;
 pub mod slowfast;
 pub mod slowfast_ava;
 pub mod speednet;
@@ -59,6 +61,7 @@ pub const NETWORKS: &[&Network] = &[
     &resnet3d::NETWORK,
     &resnet::NETWORK,
     &s3d::NETWORK,
+    &slow_ava::NETWORK,
     &slowfast::NETWORK,
     &slowfast_ava::NETWORK,
     &speednet::NETWORK,
@@ -204,27 +207,33 @@ pub fn load(path: impl AsRef<Path>, choices: &Choices) -> Result<Model> {
     }
 }
 
-/// The network that a weight file holds as [`load`] finds it; or, where that takes no boxes, one with the same names that
-/// does: PySlowFast calls the weights alike for whole clips and for boxes.
+/// The network that a checkpoint holds as [`recognise`] finds it; or, where that takes no boxes, one with the same names that
+/// does: PySlowFast calls the weights alike for whole clips and for boxes. With a variant, that one of it.
 ///
 /// # Errors
-/// Those of [`load`].
-pub fn load_for_boxes(path: impl AsRef<Path>, choices: &Choices) -> Result<Model> {
-    let checkpoint = Checkpoint::open(path)?;
-    let found = recognise(&checkpoint)?;
+/// Those of [`recognise`]; [`crate::ErrorKind::Usage`] for an unknown variant or a network that takes no boxes.
+pub fn recognise_for_boxes(checkpoint: &Checkpoint, variant: Option<&str>) -> Result<Match> {
+    let mut found = recognise(checkpoint)?;
     let takes_boxes = |network: &Network| {
         let inputs = network.published(None).map(|d| d.inputs);
         inputs.is_ok_and(|all| all.iter().any(|i| matches!(i.source, Source::Boxes(_))))
     };
     if !takes_boxes(found.network) {
-        for network in NETWORKS.iter().filter(|n| takes_boxes(n)) {
-            let other = recognise::best(&checkpoint, network, None)?;
-            if let Some(other) = other.filter(|o| o.fit.is_likely() && o.fit.share() >= found.fit.share()) {
-                return other.load(checkpoint, choices);
-            }
+        let others = NETWORKS.iter().filter(|n| takes_boxes(n));
+        let others = others.map(|n| recognise::best(checkpoint, n, None)).collect::<Result<Vec<_>>>()?;
+        let fits = |o: &Match| o.fit.is_likely() && o.fit.share() >= found.fit.share();
+        found = others.into_iter().flatten().find(fits).ok_or_else(|| {
+            Error::usage(format!("{} takes no boxes: use `kinetograph run`", found.network.name))
+        })?;
+    }
+    match variant {
+        None => Ok(found),
+        Some(name) => {
+            let chosen = found.network.variant(Some(name))?;
+            let match_ = recognise::best(checkpoint, found.network, Some(chosen))?;
+            match_.ok_or_else(|| found.network.refusal(checkpoint, Some(chosen)))
         }
     }
-    found.load(checkpoint, choices)
 }
 
 /// The network of this name.

@@ -34,6 +34,18 @@ impl NonLocals {
     }
 }
 
+/// What the last stage of a path does to height and width.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum LastStage {
+    /// Halves them, as the stages before.
+    #[default]
+    Halves,
+    /// Keeps them and dilates, as facebookresearch/SlowFast does for detection.
+    Dilates,
+    /// Keeps them, as open-mmlab/mmaction2 does for detection.
+    Keeps,
+}
+
 /// A stem and four stages of residual blocks: a whole 3D ResNet, or one of SlowFast's two paths.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Pathway {
@@ -47,8 +59,8 @@ pub struct Pathway {
     pub stem_steps: [usize; 2],
     /// For each stage, the taps along time of each block's first convolution.
     pub taps: [Vec<usize>; 4],
-    /// Whether the last stage dilates instead of striding, as for detection.
-    pub dilated: bool,
+    /// What the last stage does to height and width.
+    pub last: LastStage,
     /// Non-local blocks, if there are any.
     pub non_locals: Option<NonLocals>,
 }
@@ -63,7 +75,15 @@ impl Pathway {
         taps: [&[usize]; 4],
     ) -> Self {
         let taps = std::array::from_fn(|i| taps[i].iter().copied().cycle().take(blocks[i]).collect());
-        Pathway { index, width, stem_taps, stem_steps: [1; 2], taps, dilated: false, non_locals: None }
+        Pathway {
+            index,
+            width,
+            stem_taps,
+            stem_steps: [1; 2],
+            taps,
+            last: LastStage::default(),
+            non_locals: None,
+        }
     }
 
     /// The same path with the measures of a checkpoint.
@@ -123,14 +143,14 @@ impl Pathway {
     /// # Errors
     /// As [`Pathway::stem`].
     pub fn stage(&self, g: &mut Graph, mut x: Value, w: &Weights, stage: usize) -> Result<Value> {
-        let dilated = self.dilated && stage == 3;
+        let last = if stage == 3 { self.last } else { LastStage::Halves };
         scope(g, w, format!("s{}", stage + 2), |g, w| {
             for (i, &taps) in self.taps[stage].iter().enumerate() {
                 let block = Bottleneck {
                     inner: self.width << stage,
                     taps,
-                    stride: if i == 0 && stage > 0 && !dilated { 2 } else { 1 },
-                    dilation: if dilated { 2 } else { 1 },
+                    stride: if i == 0 && stage > 0 && last == LastStage::Halves { 2 } else { 1 },
+                    dilation: if last == LastStage::Dilates { 2 } else { 1 },
                 };
                 let name = format!("pathway{}_res{i}", self.index);
                 x = scope(g, w, name, |g, w| nn::bottleneck(g, x, w, &block))?;

@@ -1,6 +1,6 @@
 //! What network a checkpoint is of, by the names and axes of its tensors.
 
-use super::{Choices, Model, NETWORKS, Network, Reading, Variant};
+use super::{Choices, Design, Model, NETWORKS, Network, Reading, Variant};
 use crate::error::{At, Error, Result};
 use crate::weights::{Checkpoint, Fit, Naming, Weights};
 
@@ -26,6 +26,15 @@ impl Match {
         (self.fit.is_likely(), explained, self.fit.share(), self.published.share())
     }
 
+    /// What the network is like with these choices, without its weights.
+    ///
+    /// # Errors
+    /// [`crate::ErrorKind::BadInput`] when measures of the checkpoint make no network.
+    pub fn design(&self, checkpoint: &Checkpoint, choices: &Choices) -> Result<Design> {
+        let file = Some((checkpoint, &self.naming));
+        (self.network.design)(&Reading { variant: self.variant.name, choices, file })
+    }
+
     /// The network with the weights of the checkpoint.
     ///
     /// # Errors
@@ -34,9 +43,7 @@ impl Match {
         if let Some(classes) = choices.new_head {
             self.renew_head(&mut checkpoint, choices, classes)?;
         }
-        let file = Some((&checkpoint, &self.naming));
-        let reading = Reading { variant: self.variant.name, choices, file };
-        let design = (self.network.design)(&reading)?;
+        let design = self.design(&checkpoint, choices)?;
         let notes = format!("{}, names as {}; {}", self.network.name, self.naming, design.notes);
         let config = checkpoint.config().clone();
         let preprocessing = config.preprocessing().at(checkpoint.path().display())?;
@@ -63,8 +70,7 @@ impl Match {
     /// Puts random weights of another number of classes in place of those of the classifier: of the last layers with weights
     /// before `logits`.
     fn renew_head(&self, checkpoint: &mut Checkpoint, choices: &Choices, classes: usize) -> Result<()> {
-        let file = Some((&*checkpoint, &self.naming));
-        let design = (self.network.design)(&Reading { variant: self.variant.name, choices, file })?;
+        let design = self.design(checkpoint, choices)?;
         let weights = Weights::shapes();
         let graph = design.build(1, &weights)?;
         let place = checkpoint.path().display().to_string();

@@ -117,7 +117,7 @@ fn pytorchvideo(name: &str, poolings: usize) -> Option<String> {
     })
 }
 
-fn mmaction(name: &str) -> Option<String> {
+pub(super) fn mmaction(name: &str) -> Option<String> {
     if let Some(parameter) = name.strip_prefix("head.projection.") {
         return Some(format!("cls_head.fc_cls.{parameter}"));
     }

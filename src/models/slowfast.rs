@@ -184,7 +184,7 @@ pub(super) fn pytorchvideo(name: &str) -> Option<String> {
     })
 }
 
-fn mmaction(name: &str) -> Option<String> {
+pub(super) fn mmaction(name: &str) -> Option<String> {
     if let Some(parameter) = name.strip_prefix("head.projection.") {
         return Some(format!("cls_head.fc_cls.{parameter}"));
     }

@@ -7,28 +7,22 @@
 //! from a detector of persons. An action may be one of several: probabilities are sigmoids of the logits.
 //! Canonical names: as [`super::slowfast`]'s.
 
+use super::box_head::BoxHead;
+use super::pathway::LastStage;
 use super::slowfast::{self, SlowFast};
 use super::{Design, Input, Network, Reading, Source, Variant};
 use crate::error::Result;
 use crate::graph::Graph;
 use crate::nn::{self, scope};
-use crate::ops::{Pool, Pool3d, RoiAlign};
-use crate::tensor::Tensor;
 use crate::weights::{Convention, Weights};
-
-/// Pixels in a cell of the last maps, whose stage dilates instead of striding.
-const CELL: f32 = 16.0;
-
-/// Bins along each side of a box.
-const BINS: usize = 7;
 
 /// The measures of a SlowFast for boxes.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SlowFastAva {
     /// The network without its head; its `classes` are the actions.
     pub network: SlowFast,
-    /// Boxes in each clip.
-    pub boxes: usize,
+    /// How features are taken under boxes.
+    pub head: BoxHead,
     /// Pixels in a row of a frame, whose rows are the network's `size`: the published test takes whole frames.
     pub width: usize,
 }
@@ -37,12 +31,13 @@ impl SlowFastAva {
     /// SlowFast R50 8×8 for AVA's 80 actions.
     pub fn r50(boxes: usize) -> Self {
         let network = SlowFast { classes: Some(80), ..SlowFast::r50() };
-        SlowFastAva { width: network.size, network, boxes }.dilated()
+        SlowFastAva { width: network.size, network, head: BoxHead::slowfast(boxes) }
+            .ending(LastStage::Dilates)
     }
 
-    fn dilated(mut self) -> Self {
+    fn ending(mut self, last: LastStage) -> Self {
         for path in &mut self.network.paths {
-            path.dilated = true;
+            path.last = last;
         }
         self
     }
@@ -57,27 +52,9 @@ impl SlowFastAva {
         let g = &mut graph;
         let SlowFast { frames, size, classes, .. } = self.network;
         let clip = g.input("clip", &[clips, frames, size, self.width, 3])?;
-        let boxes = g.input("boxes", &[clips * self.boxes, 4])?;
+        let boxes = g.input("boxes", &[clips * self.head.boxes, 4])?;
         let maps = self.network.maps(g, clip, w)?;
-        let features = g.scope("head", |g| {
-            let mut means = Vec::new();
-            for x in maps {
-                let [n, t, h, w, c] = g.shape(x).dims("the maps", "[N, T, H, W, C]")?;
-                let mean = g.pool3d(x, &Pool3d::average([t, 1, 1]))?;
-                means.push(g.view(mean, &[n, h, w, c])?);
-            }
-            let maps = g.concat(&means, -1)?;
-            let owners: Vec<i32> = (0..clips * self.boxes).map(|b| (b / self.boxes.max(1)) as i32).collect();
-            let owners = g.constant("owners", Tensor::new(&[owners.len()], owners)?);
-            let roi = RoiAlign {
-                output_size: [BINS; 2],
-                spatial_scale: 1.0 / CELL,
-                sampling_ratio: 0,
-                aligned: false,
-            };
-            let under = g.roi_align(maps, boxes, Some(owners), &roi)?;
-            g.global_pool(under, Pool::Max)
-        })?;
+        let features = g.scope("head", |g| self.head.features(g, &maps, boxes))?;
         g.output("features", features)?;
         if let Some(actions) = classes {
             let logits = scope(g, w, "head.projection", |g, w| nn::linear(g, features, w, actions))?;
@@ -97,6 +74,14 @@ pub const CONVENTIONS: &[Convention] = &[
             None => Some(format!("model.{}", slowfast::pytorchvideo(name)?)),
         },
     },
+    Convention {
+        name: "mmaction",
+        source: "open-mmlab/mmaction2, SlowFast on AVA (configs/detection/slowfast)",
+        map: |name| match name.strip_prefix("head.projection.") {
+            Some(parameter) => Some(format!("roi_head.bbox_head.fc_cls.{parameter}")),
+            None => slowfast::mmaction(name),
+        },
+    },
     // Called as a network for whole clips: recognised where boxes are given.
     Convention { name: "slowfast", source: "facebookresearch/SlowFast", map: |name| Some(name.into()) },
 ];
@@ -106,28 +91,37 @@ pub const NETWORK: Network = Network {
     name: "slowfast-ava",
     title: "SlowFast on given boxes: which of AVA's actions the persons in them do",
     paper: "Feichtenhofer et al. 2019, arXiv:1812.03982; AVA: Gu et al. 2018, arXiv:1705.08421",
-    variants: &[Variant { name: "r50-8x8", published: "AVA v2.2: 24.7 % mAP (pytorchvideo)" }],
+    variants: &[Variant {
+        name: "r50-8x8",
+        published: "AVA v2.2: 24.7 % mAP (pytorchvideo), 25.90 % (mmaction2's model zoo)",
+    }],
     conventions: CONVENTIONS,
     design,
 };
 
 /// Reads the measures off a file; the boxes are the user's.
 fn design(r: &Reading) -> Result<Design> {
-    let published = SlowFastAva::r50(r.boxes(1));
     let network = slowfast::measures(r);
+    let mmaction = r.convention() == "mmaction";
     let classes = r.classes("head.projection.weight", 80);
     let width = r.width(network.size);
-    let config =
-        SlowFastAva { network: SlowFast { classes, ratio: 4, ..network }, width, ..published }.dilated();
+    let ratio = if mmaction { network.ratio } else { 4 };
+    let (head, last, recipe) = if mmaction {
+        (BoxHead::mmaction(r.boxes(1)), LastStage::Keeps, "mmaction-256")
+    } else {
+        (BoxHead::slowfast(r.boxes(1)), LastStage::Dilates, "slowfast-256")
+    };
+    let config = SlowFastAva { network: SlowFast { classes, ratio, ..network }, head, width }.ending(last);
     let SlowFast { frames, size, .. } = config.network;
     let notes = format!(
-        "blocks {:?}, {frames} frames of {width}×{size}, {} boxes, {} actions",
+        "blocks {:?}, {frames} frames of {width}×{size}, {} of them slow, {} boxes, {} actions",
         config.network.paths[0].blocks(),
-        config.boxes,
+        frames / ratio,
+        head.boxes,
         classes.unwrap_or(0)
     );
-    let boxes = Input { name: "boxes", source: Source::Boxes(config.boxes), frames, size, channels: 4 };
-    let input = Input::clip("slowfast-256", frames, size);
+    let boxes = Input { name: "boxes", source: Source::Boxes(head.boxes), frames, size, channels: 4 };
+    let input = Input::clip(recipe, frames, size);
     Ok(Design::new(input, notes, move |clips, w| config.build(clips, w)).with_input(boxes))
 }
 

@@ -50,7 +50,7 @@ impl PublishedViews {
                 let FlowRecipe { clips, crops, test_frames, about, .. } = FlowRecipe::by_name(name)?;
                 Some(PublishedViews { clips, crops, frames: test_frames, about })
             }
-            Source::Boxes(_) => None,
+            Source::Boxes(_) | Source::Bank { .. } => None,
         })
     }
 }
@@ -103,7 +103,7 @@ impl Viewing {
                     let flows = if recipe.order == Order::Frames { input.frames } else { input.channels / 2 };
                     Settled::Flow(recipe.with_flows(flows))
                 }
-                Source::Boxes(_) => {
+                Source::Boxes(_) | Source::Bank { .. } => {
                     return Err(Error::usage(
                         "boxes do not come from a video: the host program must give them",
                     ));

@@ -42,6 +42,7 @@ use super::resize::Filter;
 /// | `slowfast-256` | short edge 256, bilinear | 256 | 0–1 RGB | 0.45; 0.225 | 10 × 3 × 32, every 2nd |
 /// | `mmaction-256` | short edge 256, bilinear | 256 | 0–1 RGB | of ImageNet | 10 × 3 × 32, every 2nd |
 /// | `mmaction-slow-256` | short edge 256, bilinear | 256 | 0–1 RGB | of ImageNet | 10 × 3 × 8, every 8th |
+/// | `mmaction-slow-4x16` | short edge 256, bilinear | 256 | 0–1 RGB | of ImageNet | 10 × 3 × 4, every 16th |
 /// | `plain-64` | short edge 64, bilinear with antialias | 64 | 0–1 RGB | 0.5; 0.5 | 1 × 16 |
 pub const RECIPES: &[Recipe] = &[
     Recipe {
@@ -374,6 +375,14 @@ pub const RECIPES: &[Recipe] = &[
         about: "SlowOnly 8×8 of MMAction2 (configs/recognition/slowonly): as `mmaction-256`, every eighth frame",
         frames: 8,
         rate: Rate::Stride(8),
+        ..MMACTION
+    },
+    Recipe {
+        name: "mmaction-slow-4x16",
+        about: "SlowOnly 4×16 of MMAction2 (configs/recognition/slowonly, configs/detection): as `mmaction-256`, every 16th \
+                frame",
+        frames: 4,
+        rate: Rate::Stride(16),
         ..MMACTION
     },
     Recipe {

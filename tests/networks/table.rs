@@ -5,10 +5,11 @@ use std::fmt::Write as _;
 use std::path::Path;
 
 use kinetograph::models::c3d::{C3d, CONVENTIONS, Pool5};
-use kinetograph::models::{NETWORKS, Network, Source};
+use kinetograph::models::r3d::{Kind, R3d};
+use kinetograph::models::{self, Choices, NETWORKS, Network, Source};
 use kinetograph::prepare::PublishedViews;
-use kinetograph::weights::{Checkpoint, Naming, Weights};
-use kinetograph::{Engine, Tensor};
+use kinetograph::weights::{Checkpoint, Inflation, Naming, Weights, save_safetensors};
+use kinetograph::{Engine, Graph, Tensor};
 
 use super::files::{about, folders};
 use super::{cpu_errors, error};
@@ -55,7 +56,17 @@ const ROWS: &[Row] = &[
         &["slowfast-r50", "slowfast-r50-names", "slowfast-r50-mmaction"],
         "run --weights SLOWFAST_8x8_R50.pyth",
     ),
-    ("SlowFast R50 on boxes (AVA)", &["slowfast-ava"], "detect --weights SLOWFAST_8x8_R50_DETECTION.pyth"),
+    (
+        "SlowFast R50 on boxes (AVA)",
+        &["slowfast-ava", "slowfast-ava-mmaction"],
+        "detect --weights SLOWFAST_8x8_R50_DETECTION.pyth",
+    ),
+    ("Slow R50 on boxes (AVA)", &["slow-ava"], "detect --weights slowonly_ava21.pth"),
+    (
+        "long-term feature bank: non-local, maximum, mean",
+        &["slow-ava-lfb", "slow-ava-lfb-max", "slow-ava-lfb-avg"],
+        "detect --weights slowonly-lfb-nl_ava21.pth --bank-weights slowonly_ava21.pth",
+    ),
     (
         "two streams: ResNet and VGG on flow",
         &["resnet-flow", "resnet-flow-action", "vgg-flow"],
@@ -103,6 +114,14 @@ const ROWS: &[Row] = &[
     ("order of frames, any ResNet", &["frame-order-resnet"], "run --weights order.pth"),
     ("TimeCycle", &["timecycle"], "propagate --weights timecycle.pth --mask first.png"),
     ("contrastive random walk", &["crw", "crw-padded"], "propagate --weights crw.pth --mask first.png"),
+    ("SpeedNet", &["speednet"], "speedup clip.mp4 --weights speednet.pth --output faster.mp4"),
+    ("temporal cycle consistency, ResNet-50", &["tcc"], "align a.mp4 b.mp4 --weights tcc.pth"),
+    ("temporal cycle consistency, VGG-M", &["tcc-vgg-m"], "align a.mp4 b.mp4 --weights tcc.pth"),
+    (
+        "weights of single frames inflated to 3D",
+        &["inflated"],
+        "inflate r3d --weights resnet18.pth --output r3d.safetensors",
+    ),
     ("tracking by colorizing", &["colorizer"], "colorize --weights colorizer.pth --reference first.png"),
 ];
 
@@ -122,6 +141,8 @@ fn goldens() -> BTreeMap<String, (String, String, f64)> {
         "c3d".to_owned(),
         ("c3d".to_owned(), "a transcription in PyTorch".to_owned(), c3d_error()),
     )]);
+    let itself = "itself on single frames, a clip that stands still".to_owned();
+    all.insert("inflated".to_owned(), ("r3d".to_owned(), itself, inflation_error()));
     for (folder, errors) in folders().iter().zip(cpu_errors()) {
         let about = about(folder);
         let worst = errors.iter().fold(0f64, |m, (_, e)| m.max(*e));
@@ -148,6 +169,39 @@ fn c3d_error() -> f64 {
         error(&Engine::cpu().plan(&graph).unwrap().run(&[("clip", clip)]).unwrap()["logits"], &want)
     });
     each.into_iter().fold(0.0, f64::max)
+}
+
+/// The difference between the logits of an inflated network on a clip that stands still and those of its counterpart on
+/// one of the frames.
+fn inflation_error() -> f64 {
+    let path =
+        format!("{}/tests/golden/networks/resnet-basic/weights.safetensors", env!("CARGO_MANIFEST_DIR"));
+    let checkpoint = Checkpoint::open(path).unwrap();
+    let made = models::find("r3d").unwrap().inflate(None, &checkpoint, Inflation::Centre).unwrap();
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("r3d.safetensors");
+    save_safetensors(&file, &made.tensors).unwrap();
+    let (frames, size) = (4, 32);
+    let choices = Choices { frames: Some(frames), size: Some(size), ..Choices::default() };
+    let volume = models::load(&file, &choices).unwrap().graph;
+    let flat = R3d {
+        stem: Kind::Spatial,
+        stages: [Kind::Spatial; 4],
+        blocks: [2, 1, 2, 1],
+        width: 8,
+        classes: Some(7),
+        frames: 1,
+        size,
+        ..R3d::r3d18()
+    };
+    let frame = flat.build(1, &Weights::new(checkpoint, made.naming)).unwrap();
+    let run = |graph: &Graph, frames: usize| {
+        let one = size * size * 3;
+        let clip =
+            Tensor::from_fn(&[1, frames, size, size, 3], |i| ((i % one * 37) % 101) as f32 / 50.0 - 1.0);
+        Engine::cpu().plan(graph).unwrap().run(&[("clip", clip.unwrap())]).unwrap()["logits"].clone()
+    };
+    error(&run(&volume, frames), &run(&frame, 1))
 }
 
 /// One digit, rounded up: what errors of this machine and others stay near.
@@ -197,7 +251,8 @@ fn section(network: &Network, goldens: &BTreeMap<String, (String, String, f64)>)
         let weights = Weights::shapes();
         let graph = design.build(1, &weights).unwrap();
         let input = graph.inputs().map(|(_, t)| t.shape.to_string()).collect::<Vec<_>>().join(", ");
-        let recipes = design.inputs.iter().filter(|i| !matches!(i.source, Source::Boxes(_)));
+        let recipes =
+            design.inputs.iter().filter(|i| !matches!(i.source, Source::Boxes(_) | Source::Bank { .. }));
         let recipes = recipes.map(|i| format!("`{}`", i.source)).collect::<Vec<_>>().join(", ");
         let views = PublishedViews::of(&design.inputs).unwrap();
         let views = views.map_or("–".into(), |v| format!("{} × {}", v.clips, v.crops));
@@ -214,7 +269,7 @@ fn section(network: &Network, goldens: &BTreeMap<String, (String, String, f64)>)
     for convention in network.conventions {
         writeln!(text, "- {}", convention.source).unwrap();
     }
-    let own = goldens.iter().filter(|g| g.1.0 == network.name);
+    let own = goldens.iter().filter(|g| g.1.0 == network.name && g.0 != "inflated");
     let own = own.map(|(name, (_, oracle, _))| format!("`{name}`: {oracle}")).collect::<Vec<_>>().join("; ");
     writeln!(text, "\nGolden files: {own}.").unwrap();
     text

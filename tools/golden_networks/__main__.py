@@ -8,6 +8,7 @@ intermediate values and outputs in this project's layouts. Everything is compute
 
 import sys
 
+import boxes
 import correspondence
 import frames
 import fusion
@@ -18,7 +19,7 @@ import spatiotemporal
 import swin
 import video_transformers
 
-FAMILIES = [correspondence, frames, fusion, mvit, recurrent, resnet3d, spatiotemporal, swin, video_transformers]
+FAMILIES = [boxes, correspondence, frames, fusion, mvit, recurrent, resnet3d, spatiotemporal, swin, video_transformers]
 
 
 def main(wanted):

@@ -395,7 +395,7 @@ class Same(nn.Module):
         return self.layer(F.pad(x, pads))
 
 
-class Unit(nn.Module):
+class FactoredUnit(nn.Module):
     """Convolution, batch normalisation, ReLU; longer than 1 factored into space and time, whose steps are of 1 frame."""
 
     def __init__(self, cin, cout, k=1, stride=1):
@@ -415,7 +415,7 @@ class Unit(nn.Module):
         return x
 
 
-class GatedUnit(Unit):
+class GatedUnit(FactoredUnit):
     def __init__(self, cin, cout, k=1):
         super().__init__(cin, cout, k)
         self.gate = nn.Linear(cout, cout)
@@ -429,8 +429,8 @@ class SpeedModule(nn.Module):
     def __init__(self, cin, w):
         super().__init__()
         self.b0, self.b3b = GatedUnit(cin, w[0]), GatedUnit(cin, w[5])
-        self.b1a, self.b1b = Unit(cin, w[1]), GatedUnit(w[1], w[2], 3)
-        self.b2a, self.b2b = Unit(cin, w[3]), GatedUnit(w[3], w[4], 3)
+        self.b1a, self.b1b = FactoredUnit(cin, w[1]), GatedUnit(w[1], w[2], 3)
+        self.b2a, self.b2b = FactoredUnit(cin, w[3]), GatedUnit(w[3], w[4], 3)
 
     def forward(self, x):
         pooled = F.max_pool3d(x, 3, 1, 1)
@@ -445,7 +445,7 @@ class SpeedNet(nn.Module):
     def __init__(self):
         super().__init__()
         self.base = nn.ModuleDict({
-            "Conv3d_1a_7x7": Unit(3, STEM[0], 7, 2), "Conv3d_2b_1x1": Unit(STEM[0], STEM[1]),
+            "Conv3d_1a_7x7": FactoredUnit(3, STEM[0], 7, 2), "Conv3d_2b_1x1": FactoredUnit(STEM[0], STEM[1]),
             "Conv3d_2c_3x3": GatedUnit(STEM[1], STEM[2], 3),
         })  # fmt: skip
         cin = STEM[2]
