@@ -7,8 +7,12 @@
 // Dispatch: see each entry point.
 // Source: torch.argmin of torch.cdist; the quantizers of VQ-VAE and VQGAN.
 //
-// Ladder: vector_quantize_direct (a row an invocation) → vector_quantize_tiled (four rows a workgroup, the codes
-// shared out over its invocations).
+// Ladder: vector_quantize_direct (a row an invocation) → in three steps, the codes cut in slices so that there are enough
+// workgroups: vector_quantize_squares, then vector_quantize_uniform (a row an invocation, sixteen codes at a time, whose
+// addresses are uniform: for adapters on a processor) or vector_quantize_tiled (four rows a workgroup, a slice's codes shared
+// out over its invocations), then vector_quantize_choose. Between these lie
+//   squares  [codes]: Σc² of each code, f32
+//   found    [rows, slices, 2]: the least distance in a slice, as an integer that sorts as it does, and its code
 
 #import index
 
@@ -19,6 +23,9 @@ struct Params {
     rows: u32,
     codes: u32,
     channels: u32,
+    // Codes of a slice, and how many slices there are.
+    slice: u32,
+    slices: u32,
 }
 
 override DISTANCE: u32 = 0u;
@@ -28,6 +35,14 @@ override DISTANCE: u32 = 0u;
 @group(0) @binding(2) var<storage, read> codebook: array<Elem>;
 @group(0) @binding(3) var<storage, read_write> indices: array<i32>;
 @group(0) @binding(4) var<storage, read_write> quantized: array<Elem>;
+
+@group(0) @binding(1) var<storage, read> codes_alone: array<Elem>;
+@group(0) @binding(2) var<storage, read_write> squares_out: array<f32>;
+
+@group(0) @binding(3) var<storage, read> squares: array<f32>;
+@group(0) @binding(4) var<storage, read_write> found_out: array<u32>;
+
+@group(0) @binding(2) var<storage, read> found: array<u32>;
 
 // A distance as an integer that sorts as it does: NaN first, then −∞ to ∞, both zeros alike. Comparing integers is
 // exact where comparing infinities and NaN is not defined.
@@ -95,8 +110,85 @@ fn length_of(squares: f32) -> f32 {
     return select(length, 1.0e-12, length < 1.0e-12);
 }
 
-// 256 invocations, four rows: each invocation takes every 256th code, for the four rows at once; the 256 nearest meet
-// pairwise in workgroup memory, always in the same order. Then the workgroup copies the four codes.
+// 64 invocations, one code each.
+@compute @workgroup_size(64)
+fn vector_quantize_squares(
+    @builtin(workgroup_id) workgroup: vec3<u32>,
+    @builtin(num_workgroups) workgroups: vec3<u32>,
+    @builtin(local_invocation_index) lane: u32,
+) {
+    let code = linear_group(params.first_group, workgroup, workgroups) * 64u + lane;
+    if code >= params.codes {
+        return;
+    }
+    var sum = 0.0;
+    for (var d = 0u; d < params.channels; d++) {
+        let c = f32(codes_alone[code * params.channels + d]);
+        sum += c * c;
+    }
+    squares_out[code] = sum;
+}
+
+// What the distance is made of `sum`, which is Σ(x − c)² or Σxc.
+fn distance_of(sum: f32, x_squares: f32, code: u32) -> f32 {
+    if DISTANCE == 0u {
+        return sum;
+    }
+    if DISTANCE == 1u {
+        return squares[code] - 2.0 * sum;
+    }
+    return -sum / (length_of(x_squares) * length_of(squares[code]));
+}
+
+fn term(x: f32, c: f32) -> f32 {
+    return select(x * c, (x - c) * (x - c), DISTANCE == 0u);
+}
+
+// 8 invocations, one row each, and a slice.
+const CODES: u32 = 16u;
+
+@compute @workgroup_size(8)
+fn vector_quantize_uniform(
+    @builtin(workgroup_id) workgroup: vec3<u32>,
+    @builtin(num_workgroups) workgroups: vec3<u32>,
+    @builtin(local_invocation_index) lane: u32,
+) {
+    let group = linear_group(params.first_group, workgroup, workgroups);
+    let slice = group % params.slices;
+    // Rows past the last are the last again: all invocations do the same.
+    let row = min(group / params.slices * 8u + lane, params.rows - 1u);
+    let first = row * params.channels;
+    let end = min((slice + 1u) * params.slice, params.codes);
+    var best = 0u;
+    var smallest = NO_CODE;
+    for (var code = slice * params.slice; code < end; code += CODES) {
+        var sums: array<f32, CODES>;
+        var x_squares = 0.0;
+        for (var d = 0u; d < params.channels; d++) {
+            let x = f32(input[first + d]);
+            x_squares += x * x;
+            // unroll
+            for (var i = 0u; i < CODES; i++) {
+                sums[i] += term(x, f32(codebook[min(code + i, end - 1u) * params.channels + d]));
+            }
+        }
+        // Codes past the last are the last again, which is not nearer than itself.
+        // unroll
+        for (var i = 0u; i < CODES; i++) {
+            let candidate = min(code + i, end - 1u);
+            let key = sortable(distance_of(sums[i], x_squares, candidate));
+            if key < smallest {
+                smallest = key;
+                best = candidate;
+            }
+        }
+    }
+    found_out[2u * (row * params.slices + slice)] = smallest;
+    found_out[2u * (row * params.slices + slice) + 1u] = best;
+}
+
+// 256 invocations, four rows and a slice: each invocation takes every 256th code, for the four rows at once; the 256
+// nearest meet pairwise in workgroup memory, always in the same order.
 const LANES: u32 = 256u;
 
 var<workgroup> keys: array<vec4<u32>, LANES>;
@@ -108,14 +200,17 @@ fn vector_quantize_tiled(
     @builtin(num_workgroups) workgroups: vec3<u32>,
     @builtin(local_invocation_index) lane: u32,
 ) {
-    let first_row = linear_group(params.first_group, workgroup, workgroups) * 4u;
+    let group = linear_group(params.first_group, workgroup, workgroups);
+    let slice = group % params.slices;
+    let first_row = group / params.slices * 4u;
     // Rows past the last are the last again, and not written.
     let rows = min(first_row + vec4<u32>(0u, 1u, 2u, 3u), vec4<u32>(params.rows - 1u));
     let first = rows * params.channels;
     let fours = params.channels / 4u * 4u;
+    let end = min((slice + 1u) * params.slice, params.codes);
     var best = vec4<u32>();
     var smallest = vec4<u32>(NO_CODE);
-    for (var code = lane; code < params.codes; code += LANES) {
+    for (var code = slice * params.slice + lane; code < end; code += LANES) {
         let place = code * params.channels;
         var sums = Sums();
         for (var d = 0u; d < fours; d += 4u) {
@@ -127,12 +222,11 @@ fn vector_quantize_tiled(
         for (var d = fours; d < params.channels; d++) {
             sums = add_channel(sums, first + d, place + d);
         }
-        let distance = distances(sums);
         let key = vec4<u32>(
-            sortable(distance.x),
-            sortable(distance.y),
-            sortable(distance.z),
-            sortable(distance.w),
+            sortable(distance_of(sums.sum.x, sums.x_squares.x, code)),
+            sortable(distance_of(sums.sum.y, sums.x_squares.y, code)),
+            sortable(distance_of(sums.sum.z, sums.x_squares.z, code)),
+            sortable(distance_of(sums.sum.w, sums.x_squares.w, code)),
         );
         let nearer = key < smallest;
         smallest = select(smallest, key, nearer);
@@ -152,23 +246,16 @@ fn vector_quantize_tiled(
         }
         workgroupBarrier();
     }
-    for (var i = lane; i < 4u * params.channels; i += LANES) {
-        let row = i / params.channels;
-        let d = i % params.channels;
-        if first_row + row < params.rows {
-            let code = nearest[0][row];
-            quantized[(first_row + row) * params.channels + d] = codebook[code * params.channels + d];
-        }
-    }
     if lane < 4u && first_row + lane < params.rows {
-        indices[first_row + lane] = i32(nearest[0][lane]);
+        let at = 2u * ((first_row + lane) * params.slices + slice);
+        found_out[at] = keys[0][lane];
+        found_out[at + 1u] = nearest[0][lane];
     }
 }
 
 struct Sums {
     sum: vec4<f32>,
     x_squares: vec4<f32>,
-    c_squares: f32,
 }
 
 fn add_channel(sums: Sums, at: vec4<u32>, code: u32) -> Sums {
@@ -180,23 +267,31 @@ fn add_channel(sums: Sums, at: vec4<u32>, code: u32) -> Sums {
     } else {
         s.sum += x * c;
         s.x_squares += x * x;
-        s.c_squares += c * c;
     }
     return s;
 }
 
-fn distances(s: Sums) -> vec4<f32> {
-    if DISTANCE == 1u {
-        return s.c_squares - 2.0 * s.sum;
+// 64 invocations, one row: the nearest of the slices', the first of equally near ones, and a copy of it.
+@compute @workgroup_size(64)
+fn vector_quantize_choose(
+    @builtin(workgroup_id) workgroup: vec3<u32>,
+    @builtin(num_workgroups) workgroups: vec3<u32>,
+    @builtin(local_invocation_index) lane: u32,
+) {
+    let row = linear_group(params.first_group, workgroup, workgroups);
+    var best = 0u;
+    var smallest = NO_CODE;
+    for (var slice = 0u; slice < params.slices; slice++) {
+        let key = found[2u * (row * params.slices + slice)];
+        if key < smallest {
+            smallest = key;
+            best = found[2u * (row * params.slices + slice) + 1u];
+        }
     }
-    if DISTANCE == 2u {
-        let x = vec4<f32>(
-            length_of(s.x_squares.x),
-            length_of(s.x_squares.y),
-            length_of(s.x_squares.z),
-            length_of(s.x_squares.w),
-        );
-        return -s.sum / (x * length_of(s.c_squares));
+    for (var d = lane; d < params.channels; d += 64u) {
+        quantized[row * params.channels + d] = codes_alone[best * params.channels + d];
     }
-    return s.sum;
+    if lane == 0u {
+        indices[row] = i32(best);
+    }
 }

@@ -26,7 +26,7 @@ timed() {
 }
 
 gpu() {
-    cargo test --quiet --test gpu -- --quiet "$@"
+    cargo test --quiet --test gpu -- --quiet --test-threads 1 "$@"
 }
 
 widths=("$@")

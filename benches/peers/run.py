@@ -9,7 +9,7 @@ Devices: `cpu` beside PyTorch and faiss on the processor; `software` (Vulkan on 
 provider and burn on the same adapter; `gpu` beside these and PyTorch on CUDA. A peer that is missing, cannot run an entry or
 fails is said to be so. Every program is started anew in every round; the smallest of the rounds' medians counts. A time is
 that of a whole run: inputs from the processor, outputs back (on `gpu`: ours in kernels, and PyTorch's with all on the device).
-A ratio is how many times as long the peer takes.
+A ratio is how many times as long the peer takes. Below the tables stand the goals, how far they are reached, and what they lack.
 
 `--prefix` is put before the programs that use Vulkan, such as a script that chooses a driver: onnxruntime needs Mesa 25.
 """
@@ -29,6 +29,39 @@ import shapes
 
 HERE = pathlib.Path(__file__).resolve().parent
 PEERS = HERE / ".peers"
+
+
+CONVOLUTIONS, ATTENTION = list(shapes.CONV3D), list(shapes.ATTENTION)
+
+# What is wanted of ratios: the peer, the entries, and the least that each, their geometric mean, or that of all their time is to reach.
+GOALS = {
+    "software": {
+        "f32": [
+            ("onnxruntime-webgpu", "C3D's convolutions, geometric mean", CONVOLUTIONS, "mean", 8),
+            ("onnxruntime-webgpu", "C3D's convolutions, each", CONVOLUTIONS, "each", 3),
+            ("onnxruntime-webgpu", "C3D from clip to classes", ["network/c3d"], "each", 6),
+            ("onnxruntime-webgpu", "divided attention, space and time together", ATTENTION, "whole", 2),
+            ("burn", "C3D's convolutions, geometric mean", CONVOLUTIONS, "mean", 4),
+            ("burn", "the nearest of 16384 codes", list(shapes.VQ), "each", 2),
+        ],
+    },
+    "cpu": {
+        "f32": [
+            ("torch", "C3D from clip to classes", ["network/c3d"], "each", 1 / 3),
+            ("torch", "TimeSformer", ["network/timesformer"], "each", 1 / 3),
+        ],
+    },
+    "gpu": {
+        "f32": [
+            ("torch", "C3D's convolutions, geometric mean", CONVOLUTIONS, "mean", 1),
+            ("burn", "the nearest of 16384 codes", list(shapes.VQ), "each", 2),
+        ],
+        "f16": [
+            ("torch", "C3D's convolutions, geometric mean", CONVOLUTIONS, "mean", 0.4),
+            ("torch", "TimeSformer", ["network/timesformer"], "each", 0.5),
+        ],
+    },
+}
 
 
 class Failed(Exception):
@@ -161,12 +194,8 @@ def compare(device, names, options, say):
             theirs = best.get(peer)
             cells += [f"{1e3 * theirs:.2f}" if theirs else "-", f"{theirs / mine:.2f}" if theirs and mine else "-"]
         say(f"| {name} | " + " | ".join(cells) + " |")
-    for peer, title in zip(peers, head):
-        for label, group in [("C3D's convolutions", list(shapes.CONV3D))]:
-            ratios = [results[n][peer] / results[n][ours] for n in group if n in results and {peer, ours} <= results[n].keys()]
-            if ratios:
-                mean = math.exp(sum(map(math.log, ratios)) / len(ratios))
-                say(f"\n{label} beside {title}: geometric mean {mean:.2f} over {len(ratios)}, from {min(ratios):.2f} to {max(ratios):.2f}.")
+    goals = GOALS.get(device, GOALS["gpu"]).get(options.precision, [])
+    tell_goals(goals, names, ours, peers, results, say)
     grouped = {}
     for (name, who), reason in reasons.items():
         grouped.setdefault((getattr(who, "title", "kinetograph"), reason), []).append(name)
@@ -174,6 +203,60 @@ def compare(device, names, options, say):
         say("\nWithout a figure:\n")
         for (who, reason), where in grouped.items():
             say(f"- {who}: {reason} ({'all entries' if len(where) == len(names) else ', '.join(where)})")
+    ratio = lambda best, peer: best[peer] / best[ours] if {peer, ours} <= best.keys() else None
+    found = {name: (best.get(ours), [ratio(best, peer) for peer in peers]) for name, best in results.items()}
+    return {"cpu": "processor", "software": "software Vulkan"}.get(device, device), [f"beside {h}" for h in head], found
+
+
+def in_readme(path, tables):
+    """Puts the ratios of all devices side by side into a file, between two lines of its own."""
+    text = pathlib.Path(path).read_text()
+    begin, end = "<!-- ratios: written by `benches/peers/run.py --readme` -->\n", "<!-- end of ratios -->"
+    if text.count(begin) != 1 or text.count(end) != 1:
+        raise SystemExit(f"{path} needs the lines {begin.strip()} and {end}, once each")
+    head, rows = ["entry"], {}
+    for device, titles, results in tables:
+        head += [f"{device}, ms", *titles]
+        for name, (mine, ratios) in results.items():
+            rows.setdefault(name, {})[device] = (mine, ratios)
+    lines = ["| " + " | ".join(head) + " |", "|---" + "|---:" * (len(head) - 1) + "|"]
+    number = lambda value, form: format(value, form) if value else "-"
+    for name, of_devices in rows.items():
+        cells = [f"`{name}`"]
+        for device, titles, _ in tables:
+            mine, ratios = of_devices.get(device, (None, [None] * len(titles)))
+            cells += [number(mine and 1e3 * mine, ".1f"), *(number(r, ".2f") + (" ×" if r else "") for r in ratios)]
+        lines.append("| " + " | ".join(cells) + " |")
+    before, rest = text.split(begin)
+    pathlib.Path(path).write_text(before + begin + "\n".join(lines) + "\n" + end + rest.split(end)[1])
+
+
+def tell_goals(goals, names, ours, peers, results, say):
+    """A line for each goal of which an entry was asked for; one that lacks a figure is neither reached nor missed."""
+    rows = []
+    for title, what, entries, kind, wanted in goals:
+        asked = [n for n in entries if n in names]
+        if not asked:
+            continue
+        [peer] = [p for p in peers if p.title == title]
+        pairs = [(results[n][peer], results[n][ours]) for n in asked if {peer, ours} <= results[n].keys()]
+        verdict, reached = "no figure", "-"
+        if pairs:
+            ratios = [theirs / mine for theirs, mine in pairs]
+            got = {
+                "mean": lambda: math.exp(sum(map(math.log, ratios)) / len(ratios)),
+                "each": lambda: min(ratios),
+                "whole": lambda: sum(theirs for theirs, _ in pairs) / sum(mine for _, mine in pairs),
+            }[kind]()
+            reached = f"{got:.2f}" + (f" (of {len(ratios)}: {min(ratios):.2f} to {max(ratios):.2f})" if len(ratios) > 1 else "")
+            verdict = "met" if got >= wanted else f"missed: {got / wanted:.2f} of it"
+            if len(pairs) < len(entries):
+                verdict += f"; {len(pairs)} of {len(entries)} entries have a figure"
+        rows.append(f"| {what} | {title} | {wanted:.2f} | {reached} | {verdict} |")
+    if rows:
+        say("\n| goal | beside | ratio wanted | ratio | |\n|---|---|---:|---:|---|")
+        for row in rows:
+            say(row)
 
 
 def main():
@@ -190,6 +273,7 @@ def main():
     parser.add_argument("--time", type=float, default=1.0, help="seconds to repeat each entry for in a round")
     parser.add_argument("--limit", type=float, default=600, help="seconds after which a program is stopped")
     parser.add_argument("--output", help="a Markdown file for the tables")
+    parser.add_argument("--readme", help="a file whose table of ratios is replaced, such as README.md")
     options = parser.parse_args()
     check(options)
     names = [n for n in shapes.ENTRIES if any(part in n for part in options.only.split(","))]
@@ -204,11 +288,14 @@ def main():
         + f"--devices {options.devices} --precision {options.precision} --rounds {options.rounds} --time {options.time:g}"
         + (f" --only {options.only}" if options.only else ""),
     ]
+    tables = []
     for device in options.devices.split(","):
-        compare(device, names, options, lines.append)
+        tables.append(compare(device, names, options, lines.append))
         if options.output:
             pathlib.Path(options.output).write_text("\n".join(lines) + "\n")
     print("\n".join(lines))
+    if options.readme:
+        in_readme(options.readme, tables)
 
 
 if __name__ == "__main__":

@@ -7,7 +7,7 @@ use fearless_simd::{Level, dispatch};
 use rayon::prelude::*;
 
 use crate::math::exp;
-use crate::product::{Left, Matrix, Right, at_least, padded, sums};
+use crate::product::{Left, Matrix, Right, at_least, padded, sums, turn};
 
 /// Scores that one task keeps, about.
 const SCORES: usize = 1 << 17;
@@ -63,16 +63,8 @@ struct Columns<'a>(Rows<'a>);
 
 impl Right for Columns<'_> {
     fn read(&self, depth: usize, column: usize, columns: usize, width: usize, panel: &mut [f32]) {
-        if columns < width {
-            panel.fill(0.0);
-        }
         let length = panel.len() / width;
-        for j in 0..columns {
-            let from = self.0.of(column + j, depth, length);
-            for (to, from) in panel[j..].iter_mut().step_by(width).zip(from) {
-                *to = *from;
-            }
-        }
+        turn(|j| self.0.of(column + j, depth, length), columns, width, panel);
     }
 }
 

@@ -10,8 +10,10 @@
 
 pub mod activation;
 pub mod attention;
+pub mod batch_norm;
 pub mod binary;
 pub mod conv3d;
+pub mod group_norm;
 pub mod linear;
 mod math;
 pub mod matmul;
@@ -20,6 +22,7 @@ pub mod permute;
 pub mod pool3d;
 mod product;
 pub mod softmax;
+pub mod vector_quantize;
 
 pub use product::all_finite;
 

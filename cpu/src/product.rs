@@ -66,6 +66,19 @@ impl Right for Matrix<'_> {
     }
 }
 
+/// Fills a panel with rows as its columns.
+#[inline]
+pub(crate) fn turn<'a>(row: impl Fn(usize) -> &'a [f32], columns: usize, width: usize, panel: &mut [f32]) {
+    if columns < width {
+        panel.fill(0.0);
+    }
+    for j in 0..columns {
+        for (to, from) in panel[j..].iter_mut().step_by(width).zip(row(j)) {
+            *to = *from;
+        }
+    }
+}
+
 /// Memory that one thread works in.
 #[derive(Default)]
 struct Scratch {
@@ -222,7 +235,7 @@ pub(crate) fn product<L: Left, R: Right>(
 }
 
 /// Rows and columns of the blocks that are shared out over the cores: as large as the caches like, but enough of them.
-fn blocks(rows: usize, columns: usize) -> [usize; 2] {
+pub(crate) fn blocks(rows: usize, columns: usize) -> [usize; 2] {
     let wanted = 3 * rayon::current_num_threads();
     let even = |all: usize, most: usize, unit: usize| {
         let count = all.div_ceil(most);

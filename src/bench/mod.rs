@@ -28,7 +28,7 @@ use crate::tensor::{DType, Tensor};
 
 pub use entries::{Entry, Kind, entries};
 pub use record::{Measured, Record};
-pub use tune::{Tuned, tune};
+pub use tune::{Tuned, tunable, tune};
 
 /// How far an answer may be from the processor's, relative to its largest magnitude.
 fn tolerance(precision: Precision) -> f64 {

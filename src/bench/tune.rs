@@ -4,6 +4,7 @@ use std::collections::HashMap;
 
 use super::{inputs, numbers};
 use crate::error::{Error, ErrorKind, Result};
+use crate::gpu::Gpu;
 use crate::graph::{
     Engine, Family, Graph, Node, Origin, PlanOptions, Traits, Tuning, Value, tuning_key, tuning_signature,
 };
@@ -46,9 +47,7 @@ pub fn tune(
     tuning: &mut Tuning,
     mut told: impl FnMut(&Tuned) -> Result<()>,
 ) -> Result<()> {
-    let gpu = engine.gpu().ok_or_else(|| {
-        Error::usage("the processor has one kernel for everything; there is nothing to tune (--device gpu)")
-    })?;
+    let gpu = tunable(engine)?;
     let usual = options.traits(gpu);
     let fused = if options.fuse { graph.fused() } else { graph.clone() };
     // One node is left as it is.
@@ -93,6 +92,16 @@ pub fn tune(
         told(&Tuned { node: node.name.clone(), candidates: candidates.len(), usual: first, chosen, what })?;
     }
     Ok(())
+}
+
+/// The device of an engine that has kernels to choose from.
+///
+/// # Errors
+/// [`crate::ErrorKind::Usage`] for the processor.
+pub fn tunable(engine: &Engine) -> Result<&Gpu> {
+    engine.gpu().ok_or_else(|| {
+        Error::usage("the processor has one kernel for everything; there is nothing to tune (--device gpu)")
+    })
 }
 
 /// The choices that come to different kernels, the usual one first. The plainest family is never the fastest.

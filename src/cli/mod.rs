@@ -3,6 +3,7 @@
 
 mod align;
 mod bench;
+mod cache;
 mod demo;
 mod detect;
 mod device;
@@ -109,6 +110,9 @@ impl Common {
             );
         } else {
             eprintln!("device: {}", engine.describe());
+        }
+        if let (Some(gpu), Some(folder)) = (engine.gpu(), cache::folder()) {
+            gpu.keep_pipelines(&folder);
         }
         match engine.gpu().filter(|_| !self.no_tune).and_then(tune::measured) {
             Some(tuning) => Ok(engine.tuned(tuning)),

@@ -3,17 +3,14 @@
 use std::path::PathBuf;
 
 use clap::Args;
-use kinetograph::bench::{Tuned, tune};
+use kinetograph::bench::{Tuned, tunable, tune};
 use kinetograph::gpu::Gpu;
 use kinetograph::graph::Tuning;
 use kinetograph::{Error, PlanOptions, Result};
 use serde_json::{Value as Json, json};
 
 use super::bench::{chosen, say_left_out, too_much};
-use super::{Common, output};
-
-/// The folder of what is measured once, if not the user's cache folder.
-const FOLDER_VARIABLE: &str = "KINETOGRAPH_CACHE";
+use super::{Common, cache, output};
 
 /// Measure on this device which kernels are the fastest for entries of `bench`, and keep it for all later commands.
 ///
@@ -39,14 +36,7 @@ pub(crate) struct Tune {
 
 /// Where the choices for a device are kept; none where no cache folder is known.
 fn place(gpu: &Gpu) -> Option<PathBuf> {
-    let set = |name: &str| std::env::var_os(name).filter(|v| !v.is_empty()).map(PathBuf::from);
-    let caches = || match std::env::consts::OS {
-        "windows" => set("LOCALAPPDATA"),
-        "macos" => set("HOME").map(|home| home.join("Library/Caches")),
-        _ => set("XDG_CACHE_HOME").or_else(|| set("HOME").map(|home| home.join(".cache"))),
-    };
-    let folder = set(FOLDER_VARIABLE).or_else(|| caches().map(|c| c.join("kinetograph")))?;
-    Some(folder.join(Tuning::file_name(gpu)))
+    Some(cache::folder()?.join(Tuning::file_name(gpu)))
 }
 
 /// What was measured on a device; a file that is broken is ignored with a warning.
@@ -67,13 +57,9 @@ impl Tune {
         let options = PlanOptions { on_progress: None, ..self.common.options()? };
         // The tables that are there change nothing of what is measured.
         let engine = Common { no_tune: true, ..self.common.clone() }.engine()?;
-        let gpu = engine.gpu().ok_or_else(|| {
-            Error::usage(
-                "the processor has one kernel for everything; there is nothing to tune (--device gpu)",
-            )
-        })?;
+        let gpu = tunable(&engine)?;
         let path = place(gpu).ok_or_else(|| {
-            Error::usage(format!("no cache folder is known; name one by {FOLDER_VARIABLE}"))
+            Error::usage(format!("no cache folder is known; name one by {}", cache::VARIABLE))
         })?;
         if let Some(folder) = path.parent() {
             std::fs::create_dir_all(folder).map_err(|e| {

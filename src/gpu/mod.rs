@@ -5,6 +5,8 @@
 //! back as an [`Error`] that names the thing.
 
 mod check;
+mod hash;
+mod kept;
 mod kernel;
 mod params;
 mod peak;
@@ -14,12 +16,13 @@ mod select;
 use std::borrow::Cow;
 use std::collections::HashMap;
 use std::fmt;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::Duration;
 
 use crate::error::{Error, Result};
 
 pub use check::SelfCheck;
+pub(crate) use hash::Hash;
 pub use kernel::{Expanded, Kernel, LIB, Tunes};
 pub use params::Params;
 pub use peak::Peak;
@@ -45,6 +48,7 @@ struct Inner {
     memory_limit: u64,
     lost: Arc<Mutex<Option<String>>>,
     pipelines: Mutex<HashMap<PipelineKey, Arc<wgpu::ComputePipeline>>>,
+    kept: OnceLock<kept::Kept>,
 }
 
 impl Gpu {
@@ -62,7 +66,8 @@ impl Gpu {
     /// # Errors
     /// [`crate::ErrorKind::Device`] when the driver refuses.
     pub fn from_adapter(adapter: &wgpu::Adapter) -> Result<Gpu> {
-        let useful = wgpu::Features::SHADER_F16 | wgpu::Features::TIMESTAMP_QUERY;
+        let useful =
+            wgpu::Features::SHADER_F16 | wgpu::Features::TIMESTAMP_QUERY | wgpu::Features::PIPELINE_CACHE;
         let descriptor = wgpu::DeviceDescriptor {
             label: Some("kinetograph"),
             required_features: adapter.features() & useful,
@@ -94,6 +99,7 @@ impl Gpu {
             queue,
             lost: Arc::default(),
             pipelines: Mutex::default(),
+            kept: OnceLock::new(),
         }))
     }
 

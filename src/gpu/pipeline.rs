@@ -42,7 +42,8 @@ impl Gpu {
         let expanded = kernel.expand(&key.tunes)?;
         let entries = inspect(kernel, &expanded, key.entry, fields)?;
         let constants: Vec<_> = key.constants.iter().map(|(k, v)| (*k, f64::from_bits(*v))).collect();
-        self.scoped("compiling", |device| {
+        let kept = self.0.kept.get();
+        let pipeline = self.scoped("compiling", |device| {
             let module = device.create_shader_module(wgpu::ShaderModuleDescriptor {
                 label: Some(key.entry),
                 source: wgpu::ShaderSource::Wgsl(expanded.source.as_str().into()),
@@ -65,9 +66,13 @@ impl Gpu {
                     constants: &constants,
                     ..Default::default()
                 },
-                cache: None,
+                cache: kept.map(|kept| &kept.cache),
             })
-        })
+        });
+        if let Some(kept) = kept {
+            kept.compiled();
+        }
+        pipeline
     }
 }
 

@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use super::{Family, Graph, Node, Origin, Traits, record_node};
 use crate::error::{At, Error, Result};
 use crate::fs::write_atomic;
-use crate::gpu::Gpu;
+use crate::gpu::{Gpu, Hash};
 
 /// The version of the file's format.
 const FORMAT: u32 = 1;
@@ -60,7 +60,7 @@ impl Tuning {
     pub fn file_name(gpu: &Gpu) -> String {
         let mut hash = Hash::new();
         hash.add(gpu.describe().as_bytes());
-        format!("tuning-{:016x}.json", hash.0)
+        format!("tuning-{:016x}.json", hash.value())
     }
 
     /// Reads a table.
@@ -140,28 +140,12 @@ pub(crate) fn signature(graph: &Graph, node: &Node, traits: Traits) -> Option<u6
         hash.add(format!("{:?} {}", ty.dtype, ty.shape).as_bytes());
     }
     hash.add(format!("{constant:?}").as_bytes());
-    Some(hash.0)
+    Some(hash.value())
 }
 
 /// What a node is known by.
 pub(crate) fn key(graph: &Graph, node: &Node, usual: Traits) -> Option<String> {
     Some(format!("{} {:016x}", node.op.name(), signature(graph, node, usual)?))
-}
-
-/// FNV-1a: the same on every machine and in every version.
-struct Hash(u64);
-
-impl Hash {
-    fn new() -> Hash {
-        Hash(0xcbf2_9ce4_8422_2325)
-    }
-
-    fn add(&mut self, bytes: &[u8]) {
-        // The length keeps neighbours apart.
-        for b in (bytes.len() as u64).to_le_bytes().iter().chain(bytes) {
-            self.0 = (self.0 ^ u64::from(*b)).wrapping_mul(0x100_0000_01b3);
-        }
-    }
 }
 
 #[cfg(test)]

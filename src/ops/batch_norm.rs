@@ -3,6 +3,7 @@
 use std::ops::RangeInclusive;
 use std::sync::Arc;
 
+use kinetograph_cpu::batch_norm as fast;
 use kinetograph_ref::batch_norm as reference;
 use serde::Deserialize;
 
@@ -116,6 +117,18 @@ impl Op for BatchNorm {
             self.eps.into(),
             [optional(3)?, optional(4)?],
             |y| self.activation.apply(y),
+        );
+        Ok(vec![Tensor::new(inputs[0].shape(), y)?])
+    }
+
+    fn compute(&self, inputs: &[Tensor]) -> Result<Vec<Tensor>> {
+        let optional = |i: usize| inputs.get(i).map(Tensor::f32s).transpose();
+        let y = fast::batch_norm(
+            inputs[0].f32s()?,
+            [inputs[1].f32s()?, inputs[2].f32s()?],
+            self.eps.into(),
+            [optional(3)?, optional(4)?],
+            &|y| self.activation.apply_all(y),
         );
         Ok(vec![Tensor::new(inputs[0].shape(), y)?])
     }

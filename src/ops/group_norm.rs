@@ -3,6 +3,7 @@
 use std::ops::RangeInclusive;
 use std::sync::Arc;
 
+use kinetograph_cpu::group_norm as fast;
 use kinetograph_ref::group_norm as reference;
 use serde::Deserialize;
 
@@ -11,7 +12,7 @@ use super::{Door, Layout, Port};
 use crate::error::{Error, Result};
 use crate::gpu::Kernel;
 use crate::graph::{
-    Activation, Bound, Dispatch, Family, Graph, MOST_TURNS, Op, Operand, Recorder, TensorType, Value,
+    Activation, Bound, Dispatch, Family, Graph, MOST_TURNS, Op, Operand, Recorder, TensorType, Traits, Value,
 };
 use crate::shape::Shape;
 use crate::tensor::Tensor;
@@ -21,6 +22,15 @@ static KERNEL: Kernel = kernel!("group_norm");
 
 /// From this many elements a row on, GPUs share them out over a workgroup.
 const LONG: usize = 128;
+
+/// Places whose sums one invocation makes at least.
+const PART: usize = 32;
+
+/// Into how many such parts a row is cut at most.
+const MOST_PARTS: usize = 256;
+
+/// Places that one invocation finishes, as the kernel has it.
+const PLACES: usize = 8;
 
 /// Group normalisation of `[N, T, H, W, C]`: `torch.nn.functional.group_norm`.
 #[derive(Debug, Clone, PartialEq, Deserialize)]
@@ -49,6 +59,23 @@ struct Lengths {
     outer: usize,
     places: usize,
     channels: usize,
+}
+
+impl Lengths {
+    /// Whether the channels are taken in fours and the places in parts.
+    fn in_parts(&self, family: Family) -> bool {
+        let worth_it = family != Family::Direct && self.places * self.channels >= LONG * 4;
+        worth_it && self.channels.is_multiple_of(4) && self.part() * 2 <= MOST_TURNS
+    }
+
+    /// The places of a part.
+    fn part(&self) -> usize {
+        self.places.div_ceil(MOST_PARTS).max(PART)
+    }
+
+    fn parts(&self) -> usize {
+        self.places.div_ceil(self.part())
+    }
 }
 
 impl GroupNorm {
@@ -116,6 +143,9 @@ params! {
         length: u32,
         step: u32,
         eps: f32,
+        outer: u32,
+        part: u32,
+        parts: u32,
     }
 }
 
@@ -164,6 +194,19 @@ impl Op for GroupNorm {
         Ok(vec![Tensor::new(inputs[0].shape(), y)?])
     }
 
+    fn compute(&self, inputs: &[Tensor]) -> Result<Vec<Tensor>> {
+        let Lengths { places, channels, .. } = self.lengths(inputs[0].shape())?;
+        let optional = |i: usize| inputs.get(i).map(Tensor::f32s).transpose();
+        let y = fast::group_norm(
+            inputs[0].f32s()?,
+            [places, channels, self.num_groups],
+            self.eps.into(),
+            [optional(1)?, optional(2)?],
+            &|y| self.activation.apply_all(y),
+        );
+        Ok(vec![Tensor::new(inputs[0].shape(), y)?])
+    }
+
     fn bounds(&self, inputs: &[Tensor], reference: &[Tensor]) -> Result<Vec<Bound>> {
         let Lengths { places, channels, .. } = self.lengths(inputs[0].shape())?;
         let size = channels / self.num_groups;
@@ -187,8 +230,19 @@ impl Op for GroupNorm {
         free.then(|| Arc::new(GroupNorm { activation, ..self.clone() }) as Arc<dyn Op>)
     }
 
+    fn scratch(&self, inputs: &[TensorType], traits: Traits) -> Vec<u64> {
+        match self.lengths(&inputs[0].shape) {
+            Ok(lengths) if lengths.in_parts(traits.family) => {
+                let rows = |count: usize| lengths.outer as u64 * count as u64 * lengths.channels as u64;
+                vec![rows(2 * lengths.parts()), rows(3)]
+            }
+            _ => Vec::new(),
+        }
+    }
+
     fn record(&self, r: &mut Recorder<'_>) -> Result<()> {
-        let Lengths { outer, places, channels } = self.lengths(r.input(0))?;
+        let lengths = self.lengths(r.input(0))?;
+        let Lengths { outer, places, channels } = lengths;
         let (rows, length) = (outer * self.num_groups, channels / self.num_groups);
         let direct = 3 * places * (length + 1);
         let tree = direct > MOST_TURNS || (r.traits().family == Family::Tiled && places * length >= LONG);
@@ -204,9 +258,37 @@ impl Op for GroupNorm {
             length: r.u32("channels", length)?,
             step: 1,
             eps: self.eps,
+            outer: r.u32("samples", outer)?,
+            part: r.u32("places", lengths.part())?,
+            parts: r.u32("places", lengths.parts())?,
             ..Default::default()
         };
         let given = |i: usize| if r.inputs() > i { Operand::Input(i) } else { Operand::Absent };
+        if lengths.in_parts(r.traits().family) {
+            let fours = outer as u64 * channels as u64 / 4;
+            let length = channels / self.num_groups;
+            let parts = lengths.parts();
+            let input = Operand::Input(0);
+            let sums = Dispatch::new(&KERNEL, "group_norm_sums", &params)
+                .bind([input, input, Operand::Scratch(0)])
+                .turns(2 * lengths.part())
+                .groups((fours * parts as u64).div_ceil(64));
+            let moments = Dispatch::new(&KERNEL, "group_norm_moments", &params)
+                .bind([input, Operand::Scratch(0), Operand::Scratch(1)])
+                .turns(2 * (parts * length).div_ceil(256) + length.div_ceil(256) + 16)
+                .groups(rows as u64);
+            let finish = Dispatch::new(&KERNEL, "group_norm_finish", &params)
+                .constant("HAS_WEIGHT", u32::from(r.inputs() > 1))
+                .constant("HAS_BIAS", u32::from(r.inputs() > 2))
+                .activation(self.activation)
+                .bind([input, Operand::Scratch(1), given(1), given(2), Operand::Output(0)])
+                .turns(PLACES)
+                .groups((fours * places.div_ceil(PLACES) as u64).div_ceil(64));
+            for dispatch in [sums, moments, finish] {
+                r.dispatch(dispatch);
+            }
+            return Ok(());
+        }
         let dispatch = Dispatch::new(&KERNEL, entry, &params)
             .constant("HAS_WEIGHT", u32::from(r.inputs() > 1))
             .constant("HAS_BIAS", u32::from(r.inputs() > 2))

@@ -3,6 +3,7 @@
 use std::ops::RangeInclusive;
 use std::sync::Arc;
 
+use kinetograph_cpu::group_norm::group_norm;
 use kinetograph_cpu::norm as fast;
 use kinetograph_ref::norm as reference;
 use serde::Deserialize;
@@ -260,6 +261,21 @@ impl Op for Norm {
     fn compute(&self, inputs: &[Tensor]) -> Result<Vec<Tensor>> {
         let shape = inputs[0].shape();
         let [normalised, affine] = self.marked(shape.rank())?;
+        let optional = |i: usize| inputs.get(i).map(Tensor::f32s).transpose();
+        let finish = |y: &mut [f32]| self.activation.apply_all(y);
+        // Axes before others, as those of time and space are in an instance normalisation.
+        let first_after = normalised.iter().rposition(|n| *n).map_or(0, |last| last + 1);
+        let after = shape[first_after..].iter().product::<usize>();
+        if after > 1 && self.mode == NormMode::Layer && normalised[..first_after].is_sorted() {
+            let factors = affine.iter().enumerate().all(|(i, affine)| *affine == (i >= first_after));
+            if factors || inputs.len() == 1 {
+                let places = shape.iter().zip(&normalised).filter(|(_, n)| **n).map(|(d, _)| d).product();
+                let (x, affine) = (inputs[0].f32s()?, [optional(1)?, optional(2)?]);
+                let lengths = [places, after, after];
+                let y = group_norm(x, lengths, self.chosen_eps().into(), affine, &finish);
+                return Ok(vec![Tensor::new(shape, y)?]);
+            }
+        }
         let rows = normalised.is_sorted() && (affine == normalised || inputs.len() == 1);
         if !rows {
             return self.reference(inputs);
@@ -270,13 +286,12 @@ impl Op for Norm {
             NormMode::L2 => fast::Mode::L2,
         };
         let length = shape.iter().zip(&normalised).filter(|(_, n)| **n).map(|(d, _)| d).product();
-        let optional = |i: usize| inputs.get(i).map(Tensor::f32s).transpose();
         let y = fast::norm(
             inputs[0].f32s()?,
             length,
             (mode, self.chosen_eps().into()),
             [optional(1)?, optional(2)?],
-            &|y| self.activation.apply_all(y),
+            &finish,
         );
         Ok(vec![Tensor::new(shape, y)?])
     }

@@ -2,6 +2,7 @@
 
 use std::ops::RangeInclusive;
 
+use kinetograph_cpu::{all_finite, vector_quantize as fast};
 use kinetograph_ref::vector_quantize as reference;
 use serde::Deserialize;
 
@@ -9,7 +10,8 @@ use super::{Door, Layout, Port};
 use crate::error::{Error, Result};
 use crate::gpu::Kernel;
 use crate::graph::{
-    Bound, Dispatch, Family, Graph, MOST_TURNS, Op, Operand, Recorder, TensorType, UNIT_ROUNDOFF, Value,
+    Bound, Dispatch, Family, Graph, MOST_TURNS, Op, Operand, Recorder, TensorType, Traits, UNIT_ROUNDOFF,
+    Value,
 };
 use crate::shape::Shape;
 use crate::tensor::{DType, Tensor};
@@ -17,8 +19,11 @@ use crate::{kernel, params};
 
 static KERNEL: Kernel = kernel!("vector_quantize");
 
-/// From this many codes on, GPUs share them out over a workgroup.
+/// From this many codes on, they are shared out.
 const MANY_CODES: usize = 128;
+
+/// Slices of the codes that are made so that there are more workgroups.
+const MOST_SLICES: usize = 64;
 
 /// What is smallest for the nearest code.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
@@ -44,6 +49,14 @@ impl Distance {
             Distance::Euclidean => reference::euclidean,
             Distance::Expanded => reference::expanded,
             Distance::Cosine => reference::cosine,
+        }
+    }
+
+    fn fast(self) -> fast::Distance {
+        match self {
+            Distance::Euclidean => fast::Distance::Euclidean,
+            Distance::Expanded => fast::Distance::Expanded,
+            Distance::Cosine => fast::Distance::Cosine,
         }
     }
 
@@ -114,6 +127,42 @@ params! {
         rows: u32,
         codes: u32,
         channels: u32,
+        slice: u32,
+        slices: u32,
+    }
+}
+
+/// How the work is cut, but for the plainest kernel.
+struct Cut {
+    entry: &'static str,
+    /// Workgroups along the rows.
+    rows: usize,
+    /// Codes of a slice, and how many slices there are.
+    slice: usize,
+    slices: usize,
+    turns: usize,
+}
+
+impl Cut {
+    fn new([rows, codes, channels]: [usize; 3], family: Family) -> Option<Cut> {
+        let uniform = family == Family::Uniform;
+        // Codes that an invocation takes at once or its workgroup at a time, workgroups enough for any device, turns of a code.
+        let (entry, groups, unit, wanted, turns) = if uniform {
+            ("vector_quantize_uniform", rows.div_ceil(8), 16, 64, channels + 1)
+        } else {
+            let code = channels / 4 + channels % 4 + 1;
+            ("vector_quantize_tiled", rows.div_ceil(4), 256, 512, code)
+        };
+        let plain = codes.saturating_mul(channels + 1) + channels;
+        if plain <= MOST_TURNS && (family == Family::Direct || codes < MANY_CODES) {
+            return None;
+        }
+        let units = codes.div_ceil(unit);
+        let most = (MOST_TURNS - 2 * MOST_SLICES) / turns.max(1);
+        let slices = usize::div_ceil(wanted, groups).min(MOST_SLICES).max(units.div_ceil(most.max(1)));
+        let slice = units.div_ceil(slices) * unit;
+        let turns = slice / unit * turns + 8;
+        Some(Cut { entry, rows: groups, slice, slices: codes.div_ceil(slice), turns })
     }
 }
 
@@ -163,6 +212,18 @@ impl Op for VectorQuantize {
         Ok(vec![Tensor::new(outer, nearest)?, quantized])
     }
 
+    fn compute(&self, inputs: &[Tensor]) -> Result<Vec<Tensor>> {
+        let (x, codebook) = (&inputs[0], &inputs[1]);
+        if !all_finite(x.f32s()?) || !all_finite(codebook.f32s()?) {
+            return self.reference(inputs);
+        }
+        let [_, channels] = codebook.shape().dims("the codebook", "[K, D]")?;
+        let nearest = fast::vector_quantize(x.f32s()?, codebook.f32s()?, channels, self.distance.fast());
+        let quantized = lookup(x, codebook, &nearest)?;
+        let outer = &x.shape()[..x.shape().rank() - 1];
+        Ok(vec![Tensor::new(outer, nearest)?, quantized])
+    }
+
     /// Another code may be chosen if both its distance and the nearest code's may be off so far that it comes before.
     fn bounds(&self, inputs: &[Tensor], reference: &[Tensor]) -> Result<Vec<Bound>> {
         let (x, codebook, channels) = (inputs[0].f32s()?, inputs[1].f32s()?, inputs[1].shape()[1]);
@@ -189,30 +250,57 @@ impl Op for VectorQuantize {
         each * inputs[0].shape.elements() as u64 * inputs[1].shape[0] as u64
     }
 
+    fn scratch(&self, inputs: &[TensorType], traits: Traits) -> Vec<u64> {
+        let [codes, channels] = [inputs[1].shape[0], inputs[1].shape[1]];
+        let rows = inputs[0].shape.elements() / channels;
+        match Cut::new([rows, codes, channels], traits.family) {
+            Some(cut) => vec![codes as u64, 2 * rows as u64 * cut.slices as u64],
+            None => Vec::new(),
+        }
+    }
+
     fn record(&self, r: &mut Recorder<'_>) -> Result<()> {
         let [codes, channels] = r.input(1).dims("the codebook", "[K, D]")?;
         let rows = r.input(0).elements() / channels;
-        let direct = codes.saturating_mul(channels + 1) + channels;
-        let tiled = direct > MOST_TURNS || (r.traits().family == Family::Tiled && codes >= MANY_CODES);
-        let (entry, groups, turns) = if tiled {
-            let code = channels / 4 + channels % 4 + 1;
-            let turns = codes.div_ceil(256) * code + 8 + (4 * channels).div_ceil(256);
-            ("vector_quantize_tiled", rows.div_ceil(4), turns)
-        } else {
-            ("vector_quantize_direct", rows.div_ceil(64), direct)
-        };
+        let cut = Cut::new([rows, codes, channels], r.traits().family);
         let params = VectorQuantizeParams {
             rows: r.u32("rows", rows)?,
             codes: r.u32("codes", codes)?,
             channels: r.u32("channels", channels)?,
+            slice: r.u32("codes", cut.as_ref().map_or(codes, |c| c.slice))?,
+            slices: r.u32("slices", cut.as_ref().map_or(1, |c| c.slices))?,
             ..Default::default()
         };
+        let launch = |entry| Dispatch::new(&KERNEL, entry, &params);
+        use Operand::{Input, Output, Scratch};
+        let Some(cut) = cut else {
+            r.dispatch(
+                launch("vector_quantize_direct")
+                    .constant("DISTANCE", self.distance as u32)
+                    .bind([Input(0), Input(1), Output(0), Output(1)])
+                    .turns(codes * (channels + 1) + channels)
+                    .groups(rows.div_ceil(64) as u64),
+            );
+            return Ok(());
+        };
         r.dispatch(
-            Dispatch::new(&KERNEL, entry, &params)
+            launch("vector_quantize_squares")
+                .bind([Input(1), Scratch(0)])
+                .turns(channels)
+                .groups(codes.div_ceil(64) as u64),
+        );
+        r.dispatch(
+            launch(cut.entry)
                 .constant("DISTANCE", self.distance as u32)
-                .bind([Operand::Input(0), Operand::Input(1), Operand::Output(0), Operand::Output(1)])
-                .turns(turns)
-                .groups(groups as u64),
+                .bind([Input(0), Input(1), Scratch(0), Scratch(1)])
+                .turns(cut.turns)
+                .groups(cut.rows as u64 * cut.slices as u64),
+        );
+        r.dispatch(
+            launch("vector_quantize_choose")
+                .bind([Input(1), Scratch(1), Output(0), Output(1)])
+                .turns(cut.slices + channels.div_ceil(64))
+                .groups(rows as u64),
         );
         Ok(())
     }

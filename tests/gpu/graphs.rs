@@ -1,11 +1,15 @@
 //! Whole graphs on a device: memory reuse, cut submissions and fusion must not change a bit.
 
+use std::sync::Arc;
+
 use kinetograph::gpu::Gpu;
 use kinetograph::graph::first_difference;
 use kinetograph::ops::{Conv3d, Pool3d, Reduce, Reduction, Softmax};
 use kinetograph::verify::compare_graph;
 use kinetograph::{Activation, Engine, ErrorKind, Graph, PlanOptions, Precision, Result, Tensor};
 use libtest_mimic::{Failed, Trial};
+
+use crate::devices::Devices;
 
 fn values(shape: &[usize], seed: usize) -> Tensor {
     Tensor::from_fn(shape, |i| ((i * 7919 + seed * 104_729) % 1009) as f32 / 504.0 - 1.0).unwrap()
@@ -242,7 +246,7 @@ fn outputs_without_a_node(gpu: &Gpu) -> Result<(), Failed> {
 /// What a test does with a device.
 type Check = fn(&Gpu) -> Result<(), Failed>;
 
-pub(crate) fn trials(prefix: &str, gpu: &Gpu) -> Vec<Trial> {
+pub(crate) fn trials(prefix: &str, devices: &Arc<Devices>) -> Vec<Trial> {
     let list: [(&str, Check); 12] = [
         ("outputs-without-a-node", outputs_without_a_node),
         ("agrees-with-cpu", agrees_with_cpu),
@@ -259,8 +263,9 @@ pub(crate) fn trials(prefix: &str, gpu: &Gpu) -> Vec<Trial> {
     ];
     list.into_iter()
         .map(|(name, test)| {
-            let gpu = gpu.clone();
-            Trial::test(format!("{prefix}/graph/{name}"), move || test(&gpu))
+            let devices = devices.clone();
+            let on_gpu = move |engine: &Engine| test(engine.gpu().ok_or("no GPU")?);
+            Trial::test(format!("{prefix}/graph/{name}"), move || devices.run(0, on_gpu))
         })
         .collect()
 }

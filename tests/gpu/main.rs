@@ -4,26 +4,40 @@
 //! except that `auto` means all, and fails when there is none such. `WGPU_VALIDATION=1` runs everything under the Vulkan validation layer, and a word of it fails the run.
 
 mod adapter;
+mod devices;
 mod graphs;
 mod layers;
 mod sabotage;
 
+use std::sync::Arc;
+
 use kinetograph::gpu::{DEVICE_VARIABLE, Gpu, adapters, install_hint};
-use kinetograph::verify::{self, Verdict, cases};
-use kinetograph::wgpu::{AdapterInfo, DeviceType};
+use kinetograph::verify::{self, Case, Verdict, cases};
+use kinetograph::wgpu::{Adapter, AdapterInfo, DeviceType};
 use kinetograph::{DeviceRequest, Engine};
 use libtest_mimic::{Arguments, Failed, Trial};
 
+use devices::{Devices, share_out};
+
+/// The most devices of an adapter.
+const MOST_DEVICES: usize = 4;
+
+/// Trials for each device that have begun: one runs, the others wait, so that no device has to.
+const BEGUN: usize = 8;
+
 fn main() {
     let mut arguments = Arguments::from_args();
-    // A software adapter uses every core by itself.
-    arguments.test_threads = arguments.test_threads.or(Some(1));
+    let at_once = std::thread::available_parallelism().map_or(1, usize::from).min(MOST_DEVICES);
+    let threads = arguments.test_threads.unwrap_or(at_once * BEGUN);
+    arguments.test_threads = Some(threads);
+    let at_once = at_once.min(threads);
     let request = DeviceRequest::from_env();
     layers::listen();
     let mut trials = layers::trials();
     if matches!(request, DeviceRequest::Auto | DeviceRequest::Cpu) {
-        trials.extend(of_cases("cpu", &Engine::cpu()));
-        trials.extend(sabotage::trials("cpu", &Engine::cpu()));
+        let processor = Arc::new(Devices::new((0..at_once).map(|_| Engine::cpu()).collect()));
+        trials.extend(of_cases("cpu", &processor));
+        trials.extend(sabotage::trials("cpu", &processor, false));
     }
     let mut found = 0;
     for (index, adapter) in adapters().into_iter().enumerate() {
@@ -37,7 +51,7 @@ fn main() {
             name.chars().take_while(|c| *c != '(').collect::<String>().trim().replace(' ', "-");
         let prefix = format!("{}-{found}", short.to_lowercase());
         match Gpu::from_adapter(&adapter) {
-            Ok(gpu) => trials.extend(of_adapter(&prefix, &gpu)),
+            Ok(gpu) => trials.extend(of_adapter(&prefix, &adapter, &gpu, at_once)),
             Err(e) => trials.push(Trial::test(format!("{prefix}/open"), move || Err(e.to_string().into()))),
         }
     }
@@ -70,7 +84,7 @@ fn fits(request: &DeviceRequest, index: usize, info: &AdapterInfo) -> bool {
     }
 }
 
-fn of_adapter(prefix: &str, gpu: &Gpu) -> Vec<Trial> {
+fn of_adapter(prefix: &str, adapter: &Adapter, gpu: &Gpu, at_once: usize) -> Vec<Trial> {
     println!("adapter {prefix}: {}", gpu.describe());
     match gpu.self_check() {
         Ok(check) => println!("adapter {prefix}: {check:?}"),
@@ -79,31 +93,37 @@ fn of_adapter(prefix: &str, gpu: &Gpu) -> Vec<Trial> {
     if !gpu.has_f16() {
         println!("SKIPPED on {prefix}: every f16 configuration, the device has no 16-bit floats in shaders");
     }
-    let mut trials = of_cases(prefix, &Engine::from_gpu(gpu.clone()));
-    trials.extend(sabotage::trials(prefix, &Engine::from_gpu(gpu.clone())));
-    trials.extend(graphs::trials(prefix, gpu));
+    // A device that has no place beside others is no fault of the kernels.
+    let others = (1..at_once).map_while(|_| Gpu::from_adapter(adapter).ok());
+    let devices: Vec<Engine> = std::iter::once(gpu.clone()).chain(others).map(Engine::from_gpu).collect();
+    let devices = Arc::new(Devices::new(devices));
+    let mut trials = of_cases(prefix, &devices);
+    trials.extend(sabotage::trials(prefix, &devices, true));
+    trials.extend(graphs::trials(prefix, &devices));
     trials.extend(adapter::trials(prefix, gpu));
     trials
 }
 
-fn of_cases(prefix: &str, engine: &Engine) -> Vec<Trial> {
-    let mut trials = Vec::new();
-    for case in cases::all() {
-        let engine = engine.clone();
-        trials.push(Trial::test(format!("{prefix}/{}", case.name), move || {
-            let reports = verify::run(&case, &engine);
-            let bad: Vec<String> = reports
-                .iter()
-                .filter(|r| !matches!(r.verdict, Verdict::Pass | Verdict::Skipped(_)))
-                .map(|r| format!("{}: {:?}", r.configuration, r.verdict))
-                .collect();
-            let passed = reports.iter().any(|r| r.verdict == Verdict::Pass);
-            match (bad.is_empty(), passed) {
-                (true, true) => Ok(()),
-                (true, false) => Err("no configuration could run".into()),
-                _ => Err(Failed::from(bad.join("\n"))),
-            }
-        }));
+fn of_cases(prefix: &str, devices: &Arc<Devices>) -> Vec<Trial> {
+    let operator = |case: &Case| case.name.split('/').next().unwrap_or_default().to_owned();
+    let of_case = |(device, case): (usize, Case)| {
+        let (devices, name) = (devices.clone(), format!("{prefix}/{}", case.name));
+        Trial::test(name, move || devices.run(device, |engine| check(&case, engine)))
+    };
+    share_out(cases::all(), devices.count(), operator).into_iter().map(of_case).collect()
+}
+
+fn check(case: &Case, engine: &Engine) -> Result<(), Failed> {
+    let reports = verify::run(case, engine);
+    let bad: Vec<String> = reports
+        .iter()
+        .filter(|r| !matches!(r.verdict, Verdict::Pass | Verdict::Skipped(_)))
+        .map(|r| format!("{}: {:?}", r.configuration, r.verdict))
+        .collect();
+    let passed = reports.iter().any(|r| r.verdict == Verdict::Pass);
+    match (bad.is_empty(), passed) {
+        (true, true) => Ok(()),
+        (true, false) => Err("no configuration could run".into()),
+        _ => Err(Failed::from(bad.join("\n"))),
     }
-    trials
 }

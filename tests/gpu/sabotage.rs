@@ -1,12 +1,16 @@
 //! The harness must notice wrong kernels. Each of these is wrong in one way and must fail; the right one must
 //! pass, or the failures would show nothing.
 
+use std::sync::Arc;
+
 use kinetograph::error::Result;
 use kinetograph::gpu::Kernel;
 use kinetograph::graph::{Bound, Dispatch, Op, Operand, Recorder, TensorType};
 use kinetograph::verify::{self, Case, Verdict};
 use kinetograph::{Engine, Tensor, params};
-use libtest_mimic::Trial;
+use libtest_mimic::{Failed, Trial};
+
+use crate::devices::Devices;
 
 static KERNEL: Kernel = Kernel {
     name: "sabotage",
@@ -139,30 +143,29 @@ impl Op for Sabotage {
     }
 }
 
-pub(crate) fn trials(prefix: &str, engine: &Engine) -> Vec<Trial> {
-    let faults = if engine.gpu().is_some() { &OF_GPU[..] } else { &OF_CPU };
-    faults
-        .iter()
-        .map(|&fault| {
-            let (engine, name) = (engine.clone(), FAULTS[fault as usize]);
-            let case = Case::new(format!("sabotage/{name}"), &[&[5, 80]], move |g, v| {
-                g.push(Sabotage(fault), &[v[0]])
-            })
-            .exact_on_integers();
-            Trial::test(format!("{prefix}/{}", case.name), move || {
-                for report in verify::run(&case, &engine) {
-                    let right = match report.verdict {
-                        Verdict::Skipped(_) => true,
-                        Verdict::Pass => fault == 0,
-                        Verdict::Fail(_) => fault != 0,
-                        _ => false,
-                    };
-                    if !right {
-                        return Err(format!("{name}: {report:?}").into());
-                    }
-                }
-                Ok(())
-            })
-        })
-        .collect()
+pub(crate) fn trials(prefix: &str, devices: &Arc<Devices>, gpu: bool) -> Vec<Trial> {
+    let faults = if gpu { &OF_GPU[..] } else { &OF_CPU };
+    let of_fault = |&fault: &u32| {
+        let (devices, name) = (devices.clone(), FAULTS[fault as usize]);
+        let case =
+            Case::new(format!("sabotage/{name}"), &[&[5, 80]], move |g, v| g.push(Sabotage(fault), &[v[0]]))
+                .exact_on_integers();
+        Trial::test(format!("{prefix}/{}", case.name), move || devices.run(0, |e| is_found(&case, fault, e)))
+    };
+    faults.iter().map(of_fault).collect()
+}
+
+fn is_found(case: &Case, fault: u32, engine: &Engine) -> std::result::Result<(), Failed> {
+    for report in verify::run(case, engine) {
+        let right = match report.verdict {
+            Verdict::Skipped(_) => true,
+            Verdict::Pass => fault == 0,
+            Verdict::Fail(_) => fault != 0,
+            _ => false,
+        };
+        if !right {
+            return Err(format!("{report:?}").into());
+        }
+    }
+    Ok(())
 }

@@ -308,6 +308,7 @@ impl Builder<'_> {
             launches.push(of_node);
         }
         self.options.progress("compiling kernels", total, total);
+        self.gpu.save_pipelines();
         Ok(launches)
     }
 }
