@@ -20,11 +20,17 @@
 // tiles are made in slices along the sum, by conv3d_tiled_slices, which conv3d_tiled_sum adds up) and conv3d_uniform (implicit GEMM without barriers, for adapters on a processor). The host folds what it can
 // into longer segments first: a 1×1×1 convolution becomes one plain matrix product. conv3d_depthwise is for groups of
 // one channel in and out, where there is no matrix product to make.
+//
+// For windows of 3 × 3 positions and f32 there is Winograd's form (lib/winograd.wgsl): conv3d_winograd_input makes of
+// patches of 4 × 4 positions, and of 4 frames or each frame by itself, as many factors each; the tiled or uniform entry
+// point above multiplies them with transformed weights, every factor a group of its own; conv3d_winograd_output adds
+// up to 2 × 2 outputs, of 2 frames or one.
 
 #import index
 #import activation
 #import matmul
 #import slices
+#import winograd
 #import padding
 
 alias Elem = f32; // tune: Elem
@@ -66,6 +72,12 @@ struct Params {
     // How many slices the sums are made in, and the products of one.
     slices: u32,
     slice_depth: u32,
+    // Patches of Winograd's form along each axis, the first of this dispatch in time, and how many it makes in all.
+    patches_t: u32,
+    patches_h: u32,
+    patches_w: u32,
+    first_patch_t: u32,
+    patches: u32,
 }
 
 override HAS_BIAS: u32 = 0u;
@@ -78,11 +90,13 @@ override SLOPE: f32 = 0.0;
 @group(0) @binding(1) var<storage, read> input: array<Elem>;
 @group(0) @binding(1) var<storage, read> input_runs: array<Run>;
 @group(0) @binding(1) var<storage, read> input_wide: array<WideElem>;
+@group(0) @binding(1) var<storage, read> input_fours: array<vec4<Elem>>;
 @group(0) @binding(1) var<storage, read> slice_sums: array<vec4<f32>>;
 @group(0) @binding(2) var<storage, read> weight_scalar: array<Elem>;
 @group(0) @binding(2) var<storage, read> weight: array<vec4<Elem>>;
 @group(0) @binding(2) var<storage, read> weight_wide: array<WideElem>;
 @group(0) @binding(2) var<storage, read> sum_bias: array<Elem>;
+@group(0) @binding(2) var<storage, read_write> factors: array<vec4<f32>>;
 @group(0) @binding(3) var<storage, read_write> partial_sums: array<vec4<f32>>;
 @group(0) @binding(3) var<storage, read> sum_addend: array<Elem>;
 @group(0) @binding(3) var<storage, read> bias: array<Elem>;
@@ -150,6 +164,19 @@ fn finish(row: u32, channel: u32, sum: f32) {
         y += f32(addend[at]);
     }
     output[at] = Elem(activate(ACTIVATION, SLOPE, y));
+}
+
+// As `finish`, for sums that another dispatch made.
+fn finish_sum(row: u32, channel: u32, sum: f32) {
+    var y = sum;
+    if HAS_BIAS != 0u {
+        y += f32(sum_bias[channel]);
+    }
+    let at = row * params.out_c + channel;
+    if HAS_ADDEND != 0u {
+        y += f32(sum_addend[at]);
+    }
+    sum_output[at] = Elem(activate(ACTIVATION, SLOPE, y));
 }
 
 // Four channels of this group.
@@ -265,15 +292,7 @@ fn conv3d_tiled_sum(
     // unroll
     for (var j = 0u; j < 4u; j++) {
         if column + j < params.group_out {
-            var y = sum[j];
-            if HAS_BIAS != 0u {
-                y += f32(sum_bias[first + j]);
-            }
-            let at = i / columns4 % rows * params.out_c + first + j;
-            if HAS_ADDEND != 0u {
-                y += f32(sum_addend[at]);
-            }
-            sum_output[at] = Elem(activate(ACTIVATION, SLOPE, y));
+            finish_sum(i / columns4 % rows, first + j, sum[j]);
         }
     }
 }
@@ -357,6 +376,133 @@ fn conv3d_depthwise(
                 y[j] = activate(ACTIVATION, SLOPE, y[j]);
             }
             output_wide[at] = WideElem(y);
+        }
+    }
+}
+
+// Frames that a patch of Winograd's form covers and makes: 4 and 2, or 1 and 1 where time is left to the matrix product.
+const PATCH_FRAMES: u32 = 1u; // tune: PATCH_FRAMES
+const PATCH_OUTPUTS: u32 = 1u; // tune: PATCH_OUTPUTS
+
+// 64 invocations, each the factors of four channels of one patch; channels run fastest, then W, H and time. The input
+// and factors are vec4s of channels: [patches, 16 · PATCH_FRAMES, Cin].
+@compute @workgroup_size(64)
+fn conv3d_winograd_input(
+    @builtin(workgroup_id) workgroup: vec3<u32>,
+    @builtin(num_workgroups) workgroups: vec3<u32>,
+    @builtin(local_invocation_index) lane: u32,
+) {
+    let channels = params.in_c / 4u;
+    let i = linear_group(params.first_group, workgroup, workgroups) * 64u + lane;
+    let patch_number = i / channels;
+    if patch_number >= params.patches {
+        return;
+    }
+    let channel = i % channels;
+    let first_w = patch_number % params.patches_w * 2u - params.pad_w;
+    let first_h = patch_number / params.patches_w % params.patches_h * 2u - params.pad_h;
+    let patch_t = params.first_patch_t + patch_number / params.patches_w / params.patches_h;
+    let sample = patch_t / params.patches_t * params.in_t;
+    let first_t = patch_t % params.patches_t * PATCH_OUTPUTS - params.pad_t * (PATCH_OUTPUTS - 1u);
+    var d: array<vec4<f32>, 16u * PATCH_FRAMES>;
+    // unroll
+    for (var f = 0u; f < PATCH_FRAMES; f++) {
+        let t = padded(PADDING_MODE, first_t + f, params.in_t);
+        // unroll
+        for (var b = 0u; b < 4u; b++) {
+            let h = padded(PADDING_MODE, first_h + b, params.in_h);
+            let row = ((sample + t) * params.in_h + h) * params.in_w;
+            // unroll
+            for (var c = 0u; c < 4u; c++) {
+                let w = padded(PADDING_MODE, first_w + c, params.in_w);
+                let inside = t < params.in_t && h < params.in_h && w < params.in_w;
+                let x = vec4<f32>(input_fours[select(0u, (row + w) * channels + channel, inside)]);
+                d[16u * f + 4u * b + c] = select(vec4<f32>(), x, inside);
+            }
+            let along_w = winograd_of_input(
+                d[16u * f + 4u * b], d[16u * f + 4u * b + 1u], d[16u * f + 4u * b + 2u], d[16u * f + 4u * b + 3u]);
+            // unroll
+            for (var c = 0u; c < 4u; c++) {
+                d[16u * f + 4u * b + c] = along_w[c];
+            }
+        }
+        // unroll
+        for (var c = 0u; c < 4u; c++) {
+            let along_h = winograd_of_input(d[16u * f + c], d[16u * f + 4u + c], d[16u * f + 8u + c], d[16u * f + 12u + c]);
+            // unroll
+            for (var b = 0u; b < 4u; b++) {
+                d[16u * f + 4u * b + c] = along_h[b];
+            }
+        }
+    }
+    // unroll
+    for (var j = 0u; j < PATCH_FRAMES / 4u * 16u; j++) {
+        let along_t = winograd_of_input(d[j], d[16u + j], d[32u + j], d[48u + j]);
+        // unroll
+        for (var f = 0u; f < 4u; f++) {
+            d[16u * f + j] = along_t[f];
+        }
+    }
+    // unroll
+    for (var j = 0u; j < 16u * PATCH_FRAMES; j++) {
+        factors[(patch_number * 16u * PATCH_FRAMES + j) * channels + channel] = d[j];
+    }
+}
+
+// 64 invocations, each the outputs of four channels of one patch, in the same order. The sums are vec4s of channels:
+// [patches, 16 · PATCH_FRAMES, Cout].
+@compute @workgroup_size(64)
+fn conv3d_winograd_output(
+    @builtin(workgroup_id) workgroup: vec3<u32>,
+    @builtin(num_workgroups) workgroups: vec3<u32>,
+    @builtin(local_invocation_index) lane: u32,
+) {
+    let channels = params.out_c / 4u;
+    let i = linear_group(params.first_group, workgroup, workgroups) * 64u + lane;
+    let patch_number = i / channels;
+    if patch_number >= params.patches {
+        return;
+    }
+    let channel = i % channels;
+    var m: array<vec4<f32>, 16u * PATCH_FRAMES>;
+    // unroll
+    for (var j = 0u; j < 16u * PATCH_FRAMES; j++) {
+        m[j] = slice_sums[(patch_number * 16u * PATCH_FRAMES + j) * channels + channel];
+    }
+    // unroll
+    for (var j = 0u; j < PATCH_FRAMES / 4u * 16u; j++) {
+        let along_t = winograd_sums(m[j], m[16u + j], m[32u + j], m[48u + j]);
+        m[j] = along_t[0];
+        m[16u + j] = along_t[1];
+    }
+    let first_w = patch_number % params.patches_w * 2u;
+    let first_h = patch_number / params.patches_w % params.patches_h * 2u;
+    let patch_t = params.first_patch_t + patch_number / params.patches_w / params.patches_h;
+    let sample = patch_t / params.patches_t * params.out_t;
+    let first_t = patch_t % params.patches_t * PATCH_OUTPUTS;
+    // unroll
+    for (var f = 0u; f < PATCH_OUTPUTS; f++) {
+        // unroll
+        for (var c = 0u; c < 4u; c++) {
+            let along_h = winograd_sums(m[16u * f + c], m[16u * f + 4u + c], m[16u * f + 8u + c], m[16u * f + 12u + c]);
+            m[16u * f + c] = along_h[0];
+            m[16u * f + 4u + c] = along_h[1];
+        }
+        // unroll
+        for (var b = 0u; b < 2u; b++) {
+            let along_w = winograd_sums(
+                m[16u * f + 4u * b], m[16u * f + 4u * b + 1u], m[16u * f + 4u * b + 2u], m[16u * f + 4u * b + 3u]);
+            // unroll
+            for (var c = 0u; c < 2u; c++) {
+                let inside = first_t + f < params.out_t && first_h + b < params.out_h && first_w + c < params.out_w;
+                if inside {
+                    let row = ((sample + first_t + f) * params.out_h + first_h + b) * params.out_w + first_w + c;
+                    // unroll
+                    for (var j = 0u; j < 4u; j++) {
+                        finish_sum(row, 4u * channel + j, along_w[c][j]);
+                    }
+                }
+            }
         }
     }
 }

@@ -45,6 +45,11 @@ struct Params {
     // How many slices the sums are made in, and the products of one.
     slices: u32,
     slice_depth: u32,
+    // The first batch, and what is added to indices of a, b and the output: these may wrap.
+    first_batch: u32,
+    a_at: u32,
+    b_at: u32,
+    out_at: u32,
     pad_0: u32,
     pad_1: u32,
     // The batch axes.
@@ -76,11 +81,12 @@ struct Batch {
     out: u32,
 }
 
-fn batch_of(index: u32) -> Batch {
+fn batch_of(number: u32) -> Batch {
+    let index = params.first_batch + number;
     return Batch(
-        strided(index, params.dims, params.a_steps),
-        strided(index, params.dims, params.b_steps),
-        strided(index, params.dims, params.out_steps),
+        params.a_at + strided(index, params.dims, params.a_steps),
+        params.b_at + strided(index, params.dims, params.b_steps),
+        params.out_at + strided(index, params.dims, params.out_steps),
     );
 }
 

@@ -37,7 +37,7 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
 const VOCABULARY: &[&str] = &["error", "shape", "tensor", "element", "fs"];
 
 /// What operators may name of the module `gpu`.
-const KERNEL_TYPES: &[&str] = &["Kernel", "Params", "Tunes"];
+const KERNEL_TYPES: &[&str] = &["Kernel", "Matrices", "Params", "Tunes"];
 
 /// Modules that may name the reference crate.
 const MAY_USE_REFERENCE: &[&str] = &["graph", "ops", "verify"];
@@ -49,7 +49,8 @@ const MAY_USE_FAST_KERNELS: &[&str] = &["graph", "ops"];
 const MAY_NAME_WGPU: &[&str] = &["src/graph/engine.rs", "src/graph/gpu_plan/", "src/lib.rs"];
 
 /// The files of src/ops and src/ops/composed that are about no one operator.
-const NO_OPERATORS: &[&str] = &["mod", "attributes", "gates", "recurrent", "shared", "tiling"];
+const NO_OPERATORS: &[&str] =
+    &["mod", "attributes", "gates", "products", "recurrent", "shared", "tiling", "winograd"];
 
 const MOST_LINES: usize = 800;
 
@@ -384,7 +385,7 @@ fn every_operator_has_its_four_doors() {
         .collect();
     let mut problems = Vec::new();
     for (folder, extension, without, wanted) in [
-        ("kernels", "wgsl", &["self_check", "peak"][..], &ops),
+        ("kernels", "wgsl", &["self_check", "peak", "conv3d_cooperative", "linear_cooperative"][..], &ops),
         ("ref/src", "rs", &["lib"], &ops),
         // Those made of others have cases, and neither kernel nor reference.
         ("src/verify/cases", "rs", &["mod"], &all),

@@ -68,7 +68,9 @@ pub fn tune(
         let mut best: Option<(f64, Traits)> = None;
         let mut first = f64::INFINITY;
         for (i, &traits) in candidates.iter().enumerate() {
-            let options = PlanOptions { family: Some(traits.family), tile: traits.tile, ..options.clone() };
+            let Traits { family, tile, winograd, matrices, .. } = traits;
+            let matrices = matrices.is_some();
+            let options = PlanOptions { family: Some(family), tile, winograd, matrices, ..options.clone() };
             let limit = best.map_or(f64::INFINITY, |(seconds, _)| HOPELESS * seconds);
             let seconds = match measure(engine, &alone, &options, &inputs, limit) {
                 Ok(seconds) => seconds,
@@ -86,9 +88,19 @@ pub fn tune(
             }
         }
         let Some((chosen, traits)) = best else { continue };
-        tuning.keep(key, traits);
+        tuning.keep(key, traits, usual);
         let tile = traits.tile.map_or(String::new(), |t| format!(", tile {t}"));
-        let what = format!("{:?}{tile}", traits.family).to_lowercase();
+        let form = match traits.winograd {
+            Some(true) => ", Winograd",
+            Some(false) => ", no Winograd",
+            None => "",
+        };
+        let matrices = if traits.matrices.is_none() && usual.matrices.is_some() {
+            ", no cooperative matrices"
+        } else {
+            ""
+        };
+        let what = format!("{:?}{tile}", traits.family).to_lowercase() + form + matrices;
         told(&Tuned { node: node.name.clone(), candidates: candidates.len(), usual: first, chosen, what })?;
     }
     Ok(())
@@ -107,11 +119,16 @@ pub fn tunable(engine: &Engine) -> Result<&Gpu> {
 /// The choices that come to different kernels, the usual one first. The plainest family is never the fastest.
 fn candidates(graph: &Graph, node: &Node, usual: Traits) -> Vec<Traits> {
     let families = Family::ALL.into_iter().filter(|f| *f != Family::Direct);
-    let plain = families.clone().map(|family| Traits { family, tile: None, ..usual });
-    let tiles = (0..Traits::TILES).map(|t| Traits { family: Family::Tiled, tile: Some(t), ..usual });
+    let forms = [None, Some(true), Some(false)];
+    let plain =
+        families.flat_map(|family| forms.map(|winograd| Traits { family, tile: None, winograd, ..usual }));
+    let tiles = forms.into_iter().flat_map(|winograd| {
+        (0..Traits::TILES).map(move |t| Traits { family: Family::Tiled, tile: Some(t), winograd, ..usual })
+    });
     let mut seen = Vec::new();
     let mut list = Vec::new();
-    for traits in [usual].into_iter().chain(plain).chain(tiles) {
+    let all = [usual].into_iter().chain(plain).chain(tiles);
+    for traits in all.flat_map(|t| [t, Traits { matrices: None, ..t }]) {
         if let Some(signature) = tuning_signature(graph, node, traits)
             && !seen.contains(&signature)
         {

@@ -2,7 +2,7 @@
 //!
 //! A kernel file is plain WGSL. Three conventions are ours, comments to everybody else:
 //!
-//! - `#import name` on a line of its own pastes `kernels/lib/name.wgsl`, once.
+//! - `#import name` on a line of its own pastes `kernels/lib/name.wgsl`, once; `#import ../name` another kernel.
 //! - A `const` or `alias` line that ends in `// tune: Name` may have its value replaced by the host. As
 //!   written, the file is valid with the value that stands there.
 //! - `// unroll` on the line above a `for (var i = A; i < B; i++) {` whose bounds are integer literals or
@@ -42,6 +42,7 @@ pub const LIB: &[Kernel] = &[
     kernel!("lib/attention"),
     kernel!("lib/elementary"),
     kernel!("lib/boxes"),
+    kernel!("lib/cooperative"),
     kernel!("lib/index"),
     kernel!("lib/lanes"),
     kernel!("lib/matmul"),
@@ -56,7 +57,11 @@ pub const LIB: &[Kernel] = &[
     kernel!("lib/strided"),
     kernel!("lib/tiles"),
     kernel!("lib/trigonometry"),
+    kernel!("lib/winograd"),
 ];
+
+/// Kernels whose text others import, as `#import ../name`.
+static SHARED: &[Kernel] = &[kernel!("conv3d"), kernel!("linear")];
 
 /// Values for a file's `// tune:` lines.
 pub type Tunes = BTreeMap<&'static str, Cow<'static, str>>;
@@ -164,7 +169,10 @@ impl Paste<'_> {
             let line = Line { text: text.to_owned(), file: kernel.name, number: i + 1 };
             if let Some(name) = text.strip_prefix("#import ") {
                 let name = name.trim();
-                let file = LIB.iter().find(|k| k.name.strip_prefix("lib/") == Some(name));
+                let file = match name.strip_prefix("../") {
+                    Some(name) => SHARED.iter().find(|k| k.name == name),
+                    None => LIB.iter().find(|k| k.name.strip_prefix("lib/") == Some(name)),
+                };
                 let file =
                     file.ok_or_else(|| line.error(format!("no file kernels/lib/{name}.wgsl to import")))?;
                 if self.imported.insert(file.name) {
@@ -259,11 +267,10 @@ fn product(text: &str, constants: &BTreeMap<String, u32>) -> Option<u32> {
         let t = t.trim();
         constants.get(t).copied().or_else(|| t.trim_end_matches('u').parse().ok())
     };
-    if let Some((a, b)) = text.rsplit_once('*') {
-        return product(a, constants)?.checked_mul(term(b)?);
-    }
-    if let Some((a, b)) = text.rsplit_once('/') {
-        return product(a, constants)?.checked_div(term(b)?);
+    // From the left, as WGSL has it.
+    if let Some(at) = text.rfind(['*', '/']) {
+        let (a, b) = (product(&text[..at], constants)?, term(&text[at + 1..])?);
+        return if text[at..].starts_with('*') { a.checked_mul(b) } else { a.checked_div(b) };
     }
     term(text)
 }

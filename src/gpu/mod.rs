@@ -47,9 +47,48 @@ struct Inner {
     features: wgpu::Features,
     memory_limit: u64,
     lost: Arc<Mutex<Option<String>>>,
+    matrices: Option<Matrices>,
     pipelines: Mutex<HashMap<PipelineKey, Arc<wgpu::ComputePipeline>>>,
     kept: OnceLock<kept::Kept>,
 }
+
+/// Cooperative matrices (tensor cores) of a device: squares of f16 are multiplied and added up in f32 by all invocations of
+/// a subgroup together.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Matrices {
+    /// Rows and columns: 8 or 16.
+    pub size: u8,
+    /// Invocations of a subgroup.
+    pub subgroup: u8,
+}
+
+impl Matrices {
+    /// Those that kernels can use, the larger ones if there are several: subgroups must always be of the same size.
+    fn of(adapter: &wgpu::Adapter) -> Option<Matrices> {
+        use wgpu::CooperativeScalarType::{F16, F32};
+        if !adapter.features().contains(MATRIX_FEATURES) {
+            return None;
+        }
+        let info = adapter.get_info();
+        let subgroup =
+            (info.subgroup_min_size == info.subgroup_max_size).then_some(info.subgroup_max_size)?;
+        let properties = adapter.cooperative_matrix_properties();
+        let square = |size| {
+            move |p: &&wgpu::CooperativeMatrixProperties| {
+                [p.m_size, p.n_size, p.k_size] == [size; 3] && (p.ab_type, p.cr_type) == (F16, F32)
+            }
+        };
+        let size = [16, 8].into_iter().find(|size| properties.iter().any(|p| square(*size)(&p)))?;
+        // Each of four subgroups stores a quarter of a matrix by vec4s.
+        let stored = (size * size / 4).is_multiple_of(subgroup) && 4 * subgroup <= 256;
+        stored.then_some(Matrices { size: size as u8, subgroup: subgroup as u8 })
+    }
+}
+
+/// What kernels with cooperative matrices need.
+const MATRIX_FEATURES: wgpu::Features = wgpu::Features::EXPERIMENTAL_COOPERATIVE_MATRIX
+    .union(wgpu::Features::SHADER_F16)
+    .union(wgpu::Features::SUBGROUP);
 
 impl Gpu {
     /// Opens the adapter that fits a request; `None` means the CPU executor was asked for, or `auto` found no
@@ -68,17 +107,30 @@ impl Gpu {
     pub fn from_adapter(adapter: &wgpu::Adapter) -> Result<Gpu> {
         let useful =
             wgpu::Features::SHADER_F16 | wgpu::Features::TIMESTAMP_QUERY | wgpu::Features::PIPELINE_CACHE;
-        let descriptor = wgpu::DeviceDescriptor {
+        let usual = wgpu::DeviceDescriptor {
             label: Some("kinetograph"),
             required_features: adapter.features() & useful,
             required_limits: adapter.limits(),
             ..Default::default()
         };
-        let (device, queue) = pollster::block_on(adapter.request_device(&descriptor)).map_err(|e| {
+        let matrices = Matrices::of(adapter);
+        let with_matrices = matrices.map(|_| wgpu::DeviceDescriptor {
+            required_features: usual.required_features | MATRIX_FEATURES,
+            experimental_features: experimental(),
+            ..usual.clone()
+        });
+        let request =
+            |descriptor: &wgpu::DeviceDescriptor<'_>| pollster::block_on(adapter.request_device(descriptor));
+        // A driver that shows cooperative matrices and then refuses them can do everything else.
+        let (opened, matrices) = match with_matrices.as_ref().map(request) {
+            Some(Ok(opened)) => (Ok(opened), matrices),
+            _ => (request(&usual), None),
+        };
+        let (device, queue) = opened.map_err(|e| {
             Error::device(format!("adapter `{}` gave no device: {e}", adapter.get_info().name))
         })?;
         device.on_uncaptured_error(Arc::new(|e| log::error!("GPU: {e}")));
-        let gpu = Gpu::from_wgpu(device, queue);
+        let gpu = Gpu::with_matrices(device, queue, matrices);
         let lost = gpu.0.lost.clone();
         gpu.0.device.set_device_lost_callback(move |reason, message| {
             *lost.lock().unwrap_or_else(PoisonError::into_inner) = Some(format!("{reason:?} {message}"));
@@ -89,6 +141,10 @@ impl Gpu {
     /// Uses a device that the host program already has. Its error handler and its device-lost callback are
     /// left as they are.
     pub fn from_wgpu(device: wgpu::Device, queue: wgpu::Queue) -> Gpu {
+        Gpu::with_matrices(device, queue, None)
+    }
+
+    fn with_matrices(device: wgpu::Device, queue: wgpu::Queue, matrices: Option<Matrices>) -> Gpu {
         let info = device.adapter_info();
         Gpu(Arc::new(Inner {
             memory_limit: memory_limit(info.device_type),
@@ -98,6 +154,7 @@ impl Gpu {
             device,
             queue,
             lost: Arc::default(),
+            matrices,
             pipelines: Mutex::default(),
             kept: OnceLock::new(),
         }))
@@ -126,6 +183,11 @@ impl Gpu {
     /// Whether tensors can be stored as f16.
     pub fn has_f16(&self) -> bool {
         self.0.features.contains(wgpu::Features::SHADER_F16)
+    }
+
+    /// The device's cooperative matrices, if kernels can use them; none on a device of the host program's.
+    pub fn matrices(&self) -> Option<Matrices> {
+        self.0.matrices
     }
 
     /// Whether the device can time single dispatches.
@@ -267,7 +329,8 @@ impl Gpu {
             });
         })?;
         self.wait(what, index)?;
-        match receiver.try_recv() {
+        // Another thread that waits on the same device may be the one that is told.
+        match receiver.recv_timeout(TIMEOUT) {
             Ok(Ok(())) => {}
             Ok(Err(e)) => return Err(Error::internal(format!("{what}: {e}"))),
             Err(_) => {
@@ -318,6 +381,14 @@ pub fn describe(info: &wgpu::AdapterInfo) -> String {
         [a, b] => format!("{a} {b}").into(),
     };
     format!("{} ({}, {}, {driver})", info.name, kind(info), info.backend)
+}
+
+/// wgpu's word that cooperative matrices may be used, which it still calls an experiment.
+#[expect(unsafe_code, reason = "wgpu wants experimental features to be acknowledged")]
+fn experimental() -> wgpu::ExperimentalFeatures {
+    // SAFETY: wgpu asks callers to know that bugs in an experimental feature may be undefined behaviour in the driver.
+    // Cooperative matrices are used by our own kernels only, within the bounds of arrays in workgroup memory.
+    unsafe { wgpu::ExperimentalFeatures::enabled() }
 }
 
 /// What an adapter may take: of the system's memory, for one that lives in it; unlimited for others, which wgpu

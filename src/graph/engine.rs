@@ -64,6 +64,11 @@ pub struct PlanOptions {
     pub keep_all: bool,
     /// Which of [`Traits::TILES`] shapes of tile all matrix products take, if not the estimated ones.
     pub tile: Option<u8>,
+    /// Whether convolutions with 3 × 3 windows take Winograd's form, in f32, if not where it is estimated to be faster. It
+    /// makes up to 3.4 times fewer products; rounding errors are some times larger, and infinities may become NaN.
+    pub winograd: Option<bool>,
+    /// Whether cooperative matrices (tensor cores) may be used, where the device has them and floats are stored as f16.
+    pub matrices: bool,
     /// For testing kernels: fill all memory that nodes write with NaN before each run.
     pub poison: bool,
     /// For testing kernels: this many workgroups along a dimension of a dispatch, if not as many as the device takes.
@@ -84,6 +89,8 @@ impl Default for PlanOptions {
             on_progress: None,
             keep_all: false,
             tile: None,
+            winograd: None,
+            matrices: true,
             poison: false,
             widest: None,
             guard: 0,
@@ -104,8 +111,18 @@ impl PlanOptions {
     }
 
     pub(crate) fn traits(&self, gpu: &Gpu) -> Traits {
-        let traits = Traits::of(gpu, self.precision);
-        Traits { family: self.family.unwrap_or(traits.family), tile: self.tile, ..traits }
+        self.chosen(Traits::of(gpu, self.precision))
+    }
+
+    /// Usual traits with what these options choose.
+    pub(crate) fn chosen(&self, usual: Traits) -> Traits {
+        Traits {
+            family: self.family.unwrap_or(usual.family),
+            tile: self.tile,
+            winograd: self.winograd,
+            matrices: usual.matrices.filter(|_| self.matrices),
+            ..usual
+        }
     }
 
     /// What the choice of kernels for each node may depend on.

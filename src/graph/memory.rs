@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 
 use super::arena::{self, Arena, Region};
-use super::{Family, Graph, PlanOptions, Precision, Traits, Value};
+use super::{Family, Graph, PlanOptions, Precision, Setting, Traits, Value};
 use crate::error::{Error, Result};
 use crate::tensor::DType;
 
@@ -85,8 +85,7 @@ impl Graph {
         let fused = options.fuse.then(|| self.fused());
         let graph = fused.as_ref().unwrap_or(self);
         let family = options.family.unwrap_or(family);
-        let traits =
-            vec![Traits { tile: options.tile, ..Traits::new(family, options.precision) }; graph.nodes.len()];
+        let traits = vec![options.chosen(Traits::new(family, options.precision)); graph.nodes.len()];
         Ok(Layout::new(graph, options, &traits, limits)?.summary)
     }
 }
@@ -159,7 +158,16 @@ impl Layout {
         let mut pieces: Vec<(usize, u64)> = Vec::new();
         for (i, node) in graph.nodes.iter().enumerate().filter(|(_, n)| !n.op.is_view()) {
             let first = regions.len();
-            for words in node.op.scratch(&graph.node_types(node).0, traits[i]) {
+            let setting = Setting {
+                inputs: &graph.node_types(node).0,
+                constant: &node
+                    .inputs
+                    .iter()
+                    .map(|v| graph.values[roots[v.index()].index()].origin_is_constant())
+                    .collect::<Vec<_>>(),
+                traits: traits[i],
+            };
+            for words in node.op.scratch(&setting) {
                 let values = node.inputs.iter().chain(&node.outputs).map(|v| roots[v.index()]);
                 let apart: Vec<usize> =
                     values.filter_map(|v| at.get(&v).copied()).chain(first..regions.len()).collect();

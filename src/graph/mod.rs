@@ -48,7 +48,7 @@ pub use diff::{Difference, first_difference};
 pub use engine::{Engine, Outputs, Plan, PlanOptions, Precision, Progress, Timing};
 pub use gpu_plan::GpuPlan;
 pub use memory::{MemoryLimits, MemorySummary};
-pub use op::{Bound, Op, TensorType, UNIT_ROUNDOFF};
+pub use op::{Bound, Op, Setting, TensorType, UNIT_ROUNDOFF};
 pub(crate) use record::record_node;
 pub use record::{Dispatch, Family, MOST_TURNS, Operand, Recorder, Traits};
 pub(crate) use resident::Resident;
@@ -278,6 +278,18 @@ impl Graph {
     pub(crate) fn node_types(&self, node: &Node) -> (Vec<TensorType>, Vec<TensorType>) {
         let types = |values: &[Value]| values.iter().map(|&v| self.ty(v).clone()).collect();
         (types(&node.inputs), types(&node.outputs))
+    }
+
+    /// Which inputs of a node are constants, or views of some.
+    pub(crate) fn constant_inputs(&self, node: &Node) -> Vec<bool> {
+        let is_constant = |v: &Value| {
+            let mut value = *v;
+            while let Some(view) = self.nodes.iter().find(|n| n.op.is_view() && n.outputs[0] == value) {
+                value = view.inputs[0];
+            }
+            self.values[value.index()].origin_is_constant()
+        };
+        node.inputs.iter().map(is_constant).collect()
     }
 
     pub(crate) fn node_flops(&self, node: &Node) -> u64 {

@@ -44,6 +44,17 @@ impl TensorType {
     }
 }
 
+/// What an operator may look at when it chooses its kernels, before it records them.
+#[derive(Debug, Clone, Copy)]
+pub struct Setting<'a> {
+    /// Shapes and types of the inputs.
+    pub inputs: &'a [TensorType],
+    /// Which of them are constants.
+    pub constant: &'a [bool],
+    /// The kernels that suit the device.
+    pub traits: Traits,
+}
+
 /// How far an output element computed in f32 may lie from the reference.
 #[derive(Debug, Clone)]
 pub enum Bound {
@@ -289,8 +300,8 @@ pub trait Op: fmt::Debug + Send + Sync {
     /// Memory that the kernels work in besides inputs and outputs: the number of 32-bit words of each piece, which
     /// dispatches bind as [`super::Operand::Scratch`]. It is free again after the node, so what a run leaves there
     /// is not there in the next.
-    fn scratch(&self, inputs: &[TensorType], traits: Traits) -> Vec<u64> {
-        let _ = (inputs, traits);
+    fn scratch(&self, setting: &Setting<'_>) -> Vec<u64> {
+        let _ = setting;
         Vec::new()
     }
 
@@ -299,9 +310,24 @@ pub trait Op: fmt::Debug + Send + Sync {
     ///
     /// # Errors
     /// As [`Op::reference`].
-    fn pack(&self, index: usize, constant: &Tensor) -> Result<Option<Tensor>> {
-        let _ = (index, constant);
+    fn pack(&self, index: usize, constant: &Tensor, setting: &Setting<'_>) -> Result<Option<Tensor>> {
+        let _ = (index, constant, setting);
         Ok(None)
+    }
+
+    /// As [`Op::bounds`], of the kernels that the operator chooses in a setting: where those take another way to the same
+    /// numbers, whose rounding errors are others.
+    ///
+    /// # Errors
+    /// As [`Op::reference`].
+    fn bounds_in(
+        &self,
+        setting: &Setting<'_>,
+        inputs: &[Tensor],
+        reference: &[Tensor],
+    ) -> Result<Vec<Bound>> {
+        let _ = setting;
+        self.bounds(inputs, reference)
     }
 
     /// This operator with an activation after it, where the kernel can do that in one go.

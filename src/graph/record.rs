@@ -5,9 +5,9 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use super::{Activation, Graph, Node, Precision};
+use super::{Activation, Graph, Node, Precision, TensorType};
 use crate::error::{At, Error, Result};
-use crate::gpu::{Gpu, Kernel, Params, PipelineKey, Tunes};
+use crate::gpu::{Gpu, Kernel, Matrices, Params, PipelineKey, Tunes};
 use crate::shape::{MAX_RANK, Shape};
 use crate::tensor::DType;
 
@@ -38,21 +38,26 @@ pub struct Traits {
     pub precision: Precision,
     /// Which of [`Traits::TILES`] shapes of tile matrix products take in [`Family::Tiled`]; none leaves it to an estimate.
     pub tile: Option<u8>,
+    /// Whether convolutions with 3 × 3 windows take Winograd's form, where they can; none leaves it to an estimate.
+    pub winograd: Option<bool>,
+    /// The device's cooperative matrices, which linear layers and convolutions use in [`Family::Tiled`] with f16.
+    pub matrices: Option<Matrices>,
 }
 
 impl Traits {
     /// How many shapes of tile there are.
     pub const TILES: u8 = 6;
 
-    /// A family and a storage, tiles by estimate.
+    /// A family and a storage, the rest by estimate.
     pub const fn new(family: Family, precision: Precision) -> Traits {
-        Traits { family, precision, tile: None }
+        Traits { family, precision, tile: None, winograd: None, matrices: None }
     }
 
     /// The traits of a device.
     pub fn of(gpu: &Gpu, precision: Precision) -> Traits {
         let family = if gpu.is_software() { Family::Uniform } else { Family::Tiled };
-        Traits::new(family, precision)
+        let matrices = gpu.matrices().filter(|_| precision == Precision::F16);
+        Traits { matrices, ..Traits::new(family, precision) }
     }
 }
 
@@ -208,6 +213,11 @@ impl Recorder<'_> {
     /// The shape of an input, as the graph has it (a packed constant too).
     pub fn input(&self, index: usize) -> &Shape {
         self.graph.shape(self.node.inputs[index])
+    }
+
+    /// Shapes and types of the inputs.
+    pub fn types(&self) -> Vec<TensorType> {
+        self.graph.node_types(self.node).0
     }
 
     /// The shape of an output.

@@ -5,7 +5,7 @@ use std::path::Path;
 
 use serde::{Deserialize, Serialize};
 
-use super::{Family, Graph, Node, Origin, Traits, record_node};
+use super::{Family, Graph, Node, Traits, record_node};
 use crate::error::{At, Error, Result};
 use crate::fs::write_atomic;
 use crate::gpu::{Gpu, Hash};
@@ -38,6 +38,11 @@ struct Choice {
     family: Family,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     tile: Option<u8>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    winograd: Option<bool>,
+    /// That cooperative matrices are slower here.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    no_matrices: bool,
 }
 
 impl Tuning {
@@ -99,8 +104,10 @@ impl Tuning {
     }
 
     /// Keeps the choice for a node.
-    pub(crate) fn keep(&mut self, key: String, traits: Traits) {
-        self.choices.insert(key, Choice { family: traits.family, tile: traits.tile });
+    pub(crate) fn keep(&mut self, key: String, traits: Traits, usual: Traits) {
+        let no_matrices = traits.matrices.is_none() && usual.matrices.is_some();
+        let Traits { family, tile, winograd, .. } = traits;
+        self.choices.insert(key, Choice { family, tile, winograd, no_matrices });
     }
 
     /// Whether a node is known.
@@ -115,7 +122,9 @@ impl Tuning {
             return None;
         }
         let choice = self.choices.get(&key(graph, node, usual)?)?;
-        Some(Traits { family: choice.family, tile: choice.tile, ..usual })
+        let Choice { family, tile, winograd, no_matrices } = *choice;
+        let matrices = usual.matrices.filter(|_| !no_matrices);
+        Some(Traits { family, tile, winograd, matrices, ..usual })
     }
 }
 
@@ -123,8 +132,7 @@ impl Tuning {
 /// that has no kernels or cannot be recorded.
 pub(crate) fn signature(graph: &Graph, node: &Node, traits: Traits) -> Option<u64> {
     // Constants may be packed or not; which ones they are is enough.
-    let constant: Vec<bool> =
-        node.inputs.iter().map(|v| matches!(graph.values[v.index()].origin, Origin::Constant(_))).collect();
+    let constant = graph.constant_inputs(node);
     let dispatches = record_node(graph, node, traits, &constant).ok()?;
     if dispatches.is_empty() {
         return None;
@@ -183,7 +191,7 @@ mod tests {
         let mut tuning = Tuning { device: "a device".into(), choices: BTreeMap::new() };
         let graph = linear(64, 16);
         let wanted = Traits { tile: Some(3), ..usual };
-        tuning.keep(key_of(&graph, Precision::F32), wanted);
+        tuning.keep(key_of(&graph, Precision::F32), wanted, usual);
         assert_eq!(tuning.choice(&graph, &graph.nodes[0], usual), Some(wanted));
         let other = linear(32, 16);
         assert_eq!(tuning.choice(&other, &other.nodes[0], usual), None);

@@ -131,6 +131,18 @@ impl PaddingMode {
         }
     }
 
+    /// The element that lies at a place on an axis, which may be outside of it; none where the constant does.
+    pub(super) fn place(self, at: i64, length: usize) -> Option<usize> {
+        let last = length as i64 - 1;
+        let at = match self {
+            PaddingMode::Constant => at,
+            PaddingMode::Reflect => last - (last - at.abs()).abs(),
+            PaddingMode::Replicate => at.clamp(0, last),
+            PaddingMode::Circular => at.rem_euclid(length as i64),
+        };
+        usize::try_from(at).ok().filter(|at| *at < length)
+    }
+
     /// That an axis has the elements that its padding wants.
     pub(super) fn check(self, axis: &str, length: usize, padding: [usize; 2]) -> Result<()> {
         let (what, most) = match self {

@@ -9,18 +9,20 @@ use serde::Deserialize;
 
 use super::attributes::{PaddingRule, each, padding};
 use super::tiling::{Tiling, runs, uniform};
+use super::winograd::{Lengths, Part, Winograd};
 use super::{Door, Layout, Padding, PaddingMode, Port};
 use crate::error::{At, Error, Result};
-use crate::gpu::Kernel;
+use crate::gpu::{Kernel, Matrices};
 use crate::graph::{
-    Activation, Bound, ChannelAffine, Dispatch, Family, Graph, Op, Operand, Recorder, TensorType, Traits,
-    Value,
+    Activation, Bound, ChannelAffine, Dispatch, Family, Graph, Op, Operand, Precision, Recorder, Setting,
+    TensorType, Traits, Value,
 };
 use crate::shape::Shape;
 use crate::tensor::Tensor;
 use crate::{kernel, params};
 
 static KERNEL: Kernel = kernel!("conv3d");
+static COOPERATIVE: Kernel = kernel!("conv3d_cooperative");
 
 /// Positions along W that an invocation of `conv3d_depthwise` computes.
 const DEPTHWISE_OUTPUTS: usize = 4;
@@ -189,6 +191,11 @@ params! {
         weight_group: u32,
         slices: u32,
         slice_depth: u32,
+        patches_t: u32,
+        patches_h: u32,
+        patches_w: u32,
+        first_patch_t: u32,
+        patches: u32,
     }
 }
 
@@ -234,8 +241,55 @@ impl Geometry {
         self.kernel.iter().product::<usize>() * self.input[4] / groups
     }
 
-    fn tiling(&self, groups: usize, tile: Option<u8>) -> Tiling {
-        Tiling::choose(groups, [self.rows(), self.output[4] / groups, self.depth(groups)], true, tile)
+    /// The lengths as a kernel takes them.
+    fn params(&self, r: &Recorder<'_>, groups: usize) -> Result<Conv3dParams> {
+        let n = |v: usize| r.u32("length", v);
+        let [batch, in_t, in_h, in_w, in_c] = self.input;
+        let [_, out_t, out_h, out_w, out_c] = self.output;
+        Ok(Conv3dParams {
+            batch: n(batch)?,
+            in_t: n(in_t)?,
+            in_h: n(in_h)?,
+            in_w: n(in_w)?,
+            in_c: n(in_c)?,
+            out_t: n(out_t)?,
+            out_h: n(out_h)?,
+            out_w: n(out_w)?,
+            out_c: n(out_c)?,
+            kernel_t: n(self.kernel[0])?,
+            kernel_h: n(self.kernel[1])?,
+            kernel_w: n(self.kernel[2])?,
+            stride_t: n(self.stride[0])?,
+            stride_h: n(self.stride[1])?,
+            stride_w: n(self.stride[2])?,
+            dilation_t: n(self.dilation[0])?,
+            dilation_h: n(self.dilation[1])?,
+            dilation_w: n(self.dilation[2])?,
+            pad_t: n(self.pad[0])?,
+            pad_h: n(self.pad[1])?,
+            pad_w: n(self.pad[2])?,
+            group_in: n(in_c / groups)?,
+            group_out: n(out_c / groups)?,
+            ..Conv3dParams::default()
+        })
+    }
+
+    /// The device's cooperative matrices, where they are used.
+    fn matrices(&self, groups: usize, traits: Traits) -> Option<Matrices> {
+        traits
+            .matrices
+            .filter(|m| Tiling::cooperative(groups, self.product(groups), *m, traits.tile).is_some())
+    }
+
+    fn tiling(&self, groups: usize, traits: Traits) -> Tiling {
+        let lengths = self.product(groups);
+        let cooperative = traits.matrices.and_then(|m| Tiling::cooperative(groups, lengths, m, traits.tile));
+        cooperative.unwrap_or_else(|| Tiling::choose(groups, lengths, true, traits.tile))
+    }
+
+    /// Rows, columns and depth of a group's matrix product.
+    fn product(&self, groups: usize) -> [usize; 3] {
+        [self.rows(), self.output[4] / groups, self.depth(groups)]
     }
 
     /// How many channels `conv3d_depthwise` computes at a time, if it can.
@@ -257,6 +311,119 @@ impl Conv3d {
             pad: self.padding.map(|p| p[0]),
         };
         Ok(geometry.folded(self.groups))
+    }
+
+    /// Winograd's form, part by part: factors, a matrix product for each of them, sums.
+    fn record_winograd(&self, r: &mut Recorder<'_>, g: &Geometry, w: &Winograd) -> Result<()> {
+        let lengths = self.lengths(g);
+        let (channels, columns) = (g.input[4], g.output[4]);
+        let own = self.own_inputs(r.inputs());
+        let given = |at: usize, is: bool| if is { Operand::Input(at) } else { Operand::Absent };
+        let frames = |d: Dispatch| {
+            let number = |n: usize| format!("{n}u");
+            d.tune("PATCH_FRAMES", number(w.frames)).tune("PATCH_OUTPUTS", number(w.outputs))
+        };
+        for part in w.parts(&lengths) {
+            let Part { samples, first_factor, factors, first_sum, sums, pad } = part;
+            let patches = |r: &Recorder<'_>, in_time: usize, first: usize, count: usize| {
+                let n = |v: usize| r.u32("length", v);
+                Ok::<_, Error>(Conv3dParams {
+                    patches_t: n(in_time)?,
+                    patches_h: n(w.patches[1])?,
+                    patches_w: n(w.patches[2])?,
+                    first_patch_t: n(first)?,
+                    patches: n(samples * count * w.plane())?,
+                    ..g.params(r, 1)?
+                })
+            };
+            let in_time = if w.frames == 1 { g.input[1] } else { w.patches[0] };
+            let params = patches(r, in_time, first_factor, factors)?;
+            let groups = (samples * factors * w.plane() * channels / 4).div_ceil(64) as u64;
+            let input = Dispatch::new(&KERNEL, "conv3d_winograd_input", &params)
+                .constant("PADDING_MODE", self.padding_mode.code())
+                .bind([Operand::Input(0), Operand::Scratch(0)])
+                .groups(groups);
+            r.dispatch(frames(input));
+
+            let (rows, taps) = (samples * sums * w.plane(), if w.frames == 1 { g.kernel[0] } else { 1 });
+            let products = match w.frames {
+                1 => Geometry {
+                    input: [samples, factors, w.patches[1], w.patches[2], w.each() * channels],
+                    output: [samples, sums, w.patches[1], w.patches[2], w.each() * columns],
+                    kernel: [taps, 1, 1],
+                    stride: [g.stride[0], 1, 1],
+                    dilation: [g.dilation[0], 1, 1],
+                    pad: [pad, 0, 0],
+                },
+                _ => Geometry {
+                    input: [1, 1, 1, rows, w.each() * channels],
+                    output: [1, 1, 1, rows, w.each() * columns],
+                    kernel: [1; 3],
+                    stride: [1; 3],
+                    dilation: [1; 3],
+                    pad: [0; 3],
+                },
+            };
+            let depth = taps * channels;
+            let tiling = Tiling::choose(w.each(), [rows, columns, depth], false, r.traits().tile);
+            let params = Conv3dParams {
+                weight_row: r.u32("length", w.each() * columns / 4)?,
+                weight_group: r.u32("length", columns / 4)?,
+                slices: 1,
+                slice_depth: r.u32("length", depth)?,
+                ..products.params(r, w.each())?
+            };
+            let whole = |entry| {
+                Dispatch::new(&KERNEL, entry, &params)
+                    .constant("HAS_BIAS", 0u32)
+                    .constant("HAS_ADDEND", 0u32)
+                    .constant("PADDING_MODE", self.padding_mode.code())
+                    .activation(Activation::Identity)
+                    .bind([
+                        Operand::Scratch(0),
+                        Operand::Input(1),
+                        Operand::Absent,
+                        Operand::Absent,
+                        Operand::Scratch(1),
+                    ])
+            };
+            r.dispatch(match r.traits().family {
+                Family::Uniform => uniform(whole("conv3d_uniform"), w.each(), rows, columns, taps, channels),
+                _ => runs(tiling.tiles(whole("conv3d_tiled")), channels),
+            });
+
+            let params = patches(r, w.patches[0], first_sum, sums)?;
+            let output = Dispatch::new(&KERNEL, "conv3d_winograd_output", &params)
+                .constant("HAS_BIAS", u32::from(own > 2))
+                .constant("HAS_ADDEND", u32::from(self.addend))
+                .activation(self.activation)
+                .bind([Operand::Scratch(1), given(2, own > 2), given(own, self.addend), Operand::Output(0)])
+                .groups((rows * columns / 4).div_ceil(64) as u64);
+            r.dispatch(frames(output));
+        }
+        Ok(())
+    }
+
+    fn lengths(&self, g: &Geometry) -> Lengths {
+        let Geometry { input, output, kernel, stride, dilation, pad } = *g;
+        Lengths { input, output, kernel, stride, dilation, pad, padding_mode: self.padding_mode }
+    }
+
+    /// Winograd's form, where it is to be taken. Not measured on GPUs yet, so there only where it is asked for.
+    fn winograd(&self, g: &Geometry, traits: Traits, constant: bool) -> Option<Winograd> {
+        let wanted = match traits.family {
+            Family::Direct => false,
+            Family::Tiled => traits.winograd == Some(true),
+            Family::Uniform => traits.winograd != Some(false),
+        };
+        let possible = wanted && constant && self.groups == 1 && traits.precision == Precision::F32;
+        Winograd::choose(&self.lengths(g), traits.winograd == Some(true)).filter(|_| possible)
+    }
+
+    fn winograd_in(&self, setting: &Setting<'_>) -> Option<(Winograd, Lengths)> {
+        let output = self.infer(setting.inputs).ok()?;
+        let g = self.geometry(&setting.inputs[0].shape, &setting.inputs[1].shape, &output[0].shape).ok()?;
+        Some((self.winograd(&g, setting.traits, setting.constant[1])?, self.lengths(&g)))
     }
 
     /// The kernels that suit a device, given that the weight's columns come in fours or not.
@@ -391,8 +558,13 @@ impl Op for Conv3d {
         affine.after_product(inputs, |i| i % affine.scale.len()).filter(|_| free)
     }
 
-    /// Pads each group's columns to a multiple of four.
-    fn pack(&self, index: usize, constant: &Tensor) -> Result<Option<Tensor>> {
+    /// Pads each group's columns to a multiple of four, or transforms the weights for Winograd's form.
+    fn pack(&self, index: usize, constant: &Tensor, setting: &Setting<'_>) -> Result<Option<Tensor>> {
+        if index == 1
+            && let Some((winograd, _)) = self.winograd_in(setting)
+        {
+            return winograd.weights(constant).map(Some);
+        }
         let columns = constant.shape().last().copied().unwrap_or(0) / self.groups;
         if index != 1 || columns.is_multiple_of(4) || (columns < 4 && self.groups > 1) {
             return Ok(None);
@@ -400,14 +572,42 @@ impl Op for Conv3d {
         super::pad_columns(constant, columns).map(Some)
     }
 
-    fn scratch(&self, inputs: &[TensorType], traits: Traits) -> Vec<u64> {
+    fn bounds_in(
+        &self,
+        setting: &Setting<'_>,
+        inputs: &[Tensor],
+        reference: &[Tensor],
+    ) -> Result<Vec<Bound>> {
+        let Some((winograd, lengths)) = self.winograd_in(setting) else {
+            return self.bounds(inputs, reference);
+        };
+        let mut sums = winograd.magnitudes(inputs[0].f32s()?, inputs[1].f32s()?, &lengths);
+        let own = self.own_inputs(inputs.len());
+        if let Some(bias) = inputs[..own].get(2) {
+            let bias = bias.f32s()?;
+            sums.iter_mut().enumerate().for_each(|(i, s)| *s += f64::from(bias[i % bias.len()].abs()));
+        }
+        if let Some(addend) = inputs.get(own) {
+            sums.iter_mut().zip(addend.f32s()?).for_each(|(s, x)| *s += f64::from(x.abs()));
+        }
+        let sums = Tensor::new(reference[0].shape(), sums.into_iter().map(|s| s as f32).collect::<Vec<_>>())?;
+        // Up to three additions on the way to factors, three roundings of weights, six additions of sums.
+        let terms = inputs[1].shape()[0] * inputs[1].shape()[3] + 12;
+        Ok(vec![Bound::sum(terms, &sums)?.activated(self.activation, &reference[0])?])
+    }
+
+    fn scratch(&self, setting: &Setting<'_>) -> Vec<u64> {
+        let Setting { inputs, traits, .. } = *setting;
+        if let Some((winograd, lengths)) = self.winograd_in(setting) {
+            return winograd.words(&lengths).to_vec();
+        }
         let geometry = || {
             let output = self.infer(inputs).ok()?;
             self.geometry(&inputs[0].shape, &inputs[1].shape, &output[0].shape).ok()
         };
         match geometry() {
             Some(g) if g.depthwise(self.groups).is_none() => match self.family(&g, traits.family, true) {
-                Family::Tiled => g.tiling(self.groups, traits.tile).scratch(),
+                Family::Tiled => g.tiling(self.groups, traits).scratch(),
                 _ => Vec::new(),
             },
             _ => Vec::new(),
@@ -421,58 +621,46 @@ impl Op for Conv3d {
         let taps: usize = g.kernel.iter().product();
         let family = self.family(&g, r.traits().family, r.is_packed(1) || group_out % 4 == 0);
         let depthwise = g.depthwise(self.groups).filter(|_| r.traits().family != Family::Direct);
-        let tiling = g.tiling(self.groups, r.traits().tile);
+        let tiling = g.tiling(self.groups, r.traits());
+        let matrices = g.matrices(self.groups, r.traits());
+        if let Some(winograd) = self.winograd(&g, r.traits(), r.is_packed(1)) {
+            return self.record_winograd(r, &g, &winograd);
+        }
         // One group's columns as they lie in memory, in elements or, for vec4 entry points, in vec4s.
         let padded = if r.is_packed(1) { group_out.next_multiple_of(4) } else { group_out };
         let columns = if family == Family::Direct { padded } else { padded / 4 };
-        let n = |v: usize| r.u32("length", v);
-        let [batch, in_t, in_h, in_w, in_c] = g.input;
-        let [_, out_t, out_h, out_w, out_c] = g.output;
         let params = Conv3dParams {
-            batch: n(batch)?,
-            in_t: n(in_t)?,
-            in_h: n(in_h)?,
-            in_w: n(in_w)?,
-            in_c: n(in_c)?,
-            out_t: n(out_t)?,
-            out_h: n(out_h)?,
-            out_w: n(out_w)?,
-            out_c: n(out_c)?,
-            kernel_t: n(g.kernel[0])?,
-            kernel_h: n(g.kernel[1])?,
-            kernel_w: n(g.kernel[2])?,
-            stride_t: n(g.stride[0])?,
-            stride_h: n(g.stride[1])?,
-            stride_w: n(g.stride[2])?,
-            dilation_t: n(g.dilation[0])?,
-            dilation_h: n(g.dilation[1])?,
-            dilation_w: n(g.dilation[2])?,
-            pad_t: n(g.pad[0])?,
-            pad_h: n(g.pad[1])?,
-            pad_w: n(g.pad[2])?,
-            group_in: n(group_in)?,
-            group_out: n(group_out)?,
-            weight_row: n(columns * self.groups)?,
-            weight_group: n(columns)?,
-            slices: n(tiling.slices)?,
-            slice_depth: n(tiling.slice_depth)?,
-            ..Conv3dParams::default()
+            weight_row: r.u32("length", columns * self.groups)?,
+            weight_group: r.u32("length", columns)?,
+            slices: r.u32("length", tiling.slices)?,
+            slice_depth: r.u32("length", tiling.slice_depth)?,
+            ..g.params(r, self.groups)?
         };
         let own = self.own_inputs(r.inputs());
         let given = |at: usize, is: bool| if is { Operand::Input(at) } else { Operand::Absent };
         let (bias, addend) = (given(2, own > 2), given(own, self.addend));
         // What takes sums to outputs.
-        let finishing = |entry, operands: &[Operand]| {
-            Dispatch::new(&KERNEL, entry, &params)
+        let finishing_of = |kernel, entry, operands: &[Operand]| {
+            Dispatch::new(kernel, entry, &params)
                 .constant("HAS_BIAS", u32::from(own > 2))
                 .constant("HAS_ADDEND", u32::from(self.addend))
                 .activation(self.activation)
                 .bind(operands.iter().copied().chain([bias, addend, Operand::Output(0)]))
         };
-        let whole = |entry| {
-            let dispatch = finishing(entry, &[Operand::Input(0), Operand::Input(1)]);
+        let finishing = |entry, operands: &[Operand]| finishing_of(&KERNEL, entry, operands);
+        let whole_of = |kernel, entry| {
+            let dispatch = finishing_of(kernel, entry, &[Operand::Input(0), Operand::Input(1)]);
             dispatch.constant("PADDING_MODE", self.padding_mode.code())
         };
+        let whole = |entry| whole_of(&KERNEL, entry);
+        // Sums that are added up afterwards.
+        let slices_of =
+            |kernel, entry| {
+                Dispatch::new(kernel, entry, &params)
+                    .constant("PADDING_MODE", self.padding_mode.code())
+                    .bind([Operand::Input(0), Operand::Input(1), Operand::Scratch(0)])
+            };
+        let sliced = tiling.slices > 1;
         match (family, depthwise) {
             (_, Some(width)) => {
                 let [kt, kh, kw] = g.kernel;
@@ -486,15 +674,22 @@ impl Op for Conv3d {
                 }
                 r.dispatch(dispatch);
             }
-            (Family::Tiled, _) if tiling.slices == 1 => {
-                r.dispatch(runs(tiling.tiles(whole("conv3d_tiled")), group_in));
-            }
             (Family::Tiled, _) => {
-                let slices = Dispatch::new(&KERNEL, "conv3d_tiled_slices", &params)
-                    .constant("PADDING_MODE", self.padding_mode.code())
-                    .bind([Operand::Input(0), Operand::Input(1), Operand::Scratch(0)]);
-                r.dispatch(runs(tiling.tiles(slices), group_in));
-                r.dispatch(tiling.sum(finishing("conv3d_tiled_sum", &[Operand::Scratch(0)])));
+                let dispatch = match matrices {
+                    Some(matrices) => {
+                        let whole = || whole_of(&COOPERATIVE, "conv3d_cooperative");
+                        let slices = || slices_of(&COOPERATIVE, "conv3d_cooperative_slices");
+                        tiling.matrices(if sliced { slices() } else { whole() }, matrices)
+                    }
+                    None => {
+                        let slices = || slices_of(&KERNEL, "conv3d_tiled_slices");
+                        tiling.tiles(if sliced { slices() } else { whole("conv3d_tiled") })
+                    }
+                };
+                r.dispatch(runs(dispatch, group_in));
+                if sliced {
+                    r.dispatch(tiling.sum(finishing("conv3d_tiled_sum", &[Operand::Scratch(0)])));
+                }
             }
             (Family::Uniform, _) => {
                 r.dispatch(uniform(whole("conv3d_uniform"), self.groups, rows, group_out, taps, group_in));

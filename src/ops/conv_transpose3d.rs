@@ -12,7 +12,8 @@ use super::{Door, Layout, Padding, Port};
 use crate::error::{Error, Result};
 use crate::gpu::Kernel;
 use crate::graph::{
-    Activation, Bound, ChannelAffine, Dispatch, Family, Graph, Op, Operand, Recorder, TensorType, Value,
+    Activation, Bound, ChannelAffine, Dispatch, Family, Graph, Op, Operand, Recorder, Setting, TensorType,
+    Value,
 };
 use crate::tensor::Tensor;
 use crate::{kernel, params};
@@ -291,7 +292,7 @@ impl Op for ConvTranspose3d {
 
     /// Puts the taps of each class triple together, the groups' columns side by side, and fills these up to a multiple
     /// of four.
-    fn pack(&self, index: usize, constant: &Tensor) -> Result<Option<Tensor>> {
+    fn pack(&self, index: usize, constant: &Tensor, _: &Setting<'_>) -> Result<Option<Tensor>> {
         if index != 1 {
             return Ok(None);
         }
@@ -422,6 +423,7 @@ fn triples(t: &[Class], h: &[Class], w: &[Class]) -> Vec<(usize, usize, usize)> 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::graph::{Precision, Traits};
 
     /// The class that the kernel takes is that of the taps that reach an output.
     #[test]
@@ -446,7 +448,9 @@ mod tests {
         let pack = |stride, dilation| {
             let c =
                 ConvTranspose3d { stride: [1, 1, stride], dilation: [1, 1, dilation], ..Default::default() };
-            let packed = c.pack(1, &weight).unwrap().unwrap();
+            let traits = Traits::new(Family::Tiled, Precision::F32);
+            let setting = Setting { inputs: &[], constant: &[], traits };
+            let packed = c.pack(1, &weight, &setting).unwrap().unwrap();
             // The one column is filled up to four.
             packed.f32s().unwrap().iter().copied().step_by(4).collect::<Vec<_>>()
         };

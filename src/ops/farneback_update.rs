@@ -9,7 +9,7 @@ use super::{Door, Layout, Port};
 use crate::error::{Error, Result};
 use crate::gpu::Kernel;
 use crate::graph::{
-    Bound, Dispatch, Family, Graph, Op, Operand, Recorder, TensorType, Traits, UNIT_ROUNDOFF, Value,
+    Bound, Dispatch, Family, Graph, Op, Operand, Recorder, Setting, TensorType, UNIT_ROUNDOFF, Value,
 };
 use crate::tensor::Tensor;
 use crate::{kernel, params};
@@ -145,7 +145,8 @@ impl Op for FarnebackUpdate {
         inputs[2].shape.elements() as u64 / 2 * (100 + 2 * 2 * 5 * taps)
     }
 
-    fn scratch(&self, inputs: &[TensorType], traits: Traits) -> Vec<u64> {
+    fn scratch(&self, setting: &Setting<'_>) -> Vec<u64> {
+        let Setting { inputs, traits, .. } = *setting;
         match traits.family {
             Family::Direct => Vec::new(),
             _ => vec![inputs[0].shape.elements() as u64; 2],

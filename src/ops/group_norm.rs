@@ -12,7 +12,7 @@ use super::{Door, Layout, Port};
 use crate::error::{Error, Result};
 use crate::gpu::Kernel;
 use crate::graph::{
-    Activation, Bound, Dispatch, Family, Graph, MOST_TURNS, Op, Operand, Recorder, TensorType, Traits, Value,
+    Activation, Bound, Dispatch, Family, Graph, MOST_TURNS, Op, Operand, Recorder, Setting, TensorType, Value,
 };
 use crate::shape::Shape;
 use crate::tensor::Tensor;
@@ -230,7 +230,8 @@ impl Op for GroupNorm {
         free.then(|| Arc::new(GroupNorm { activation, ..self.clone() }) as Arc<dyn Op>)
     }
 
-    fn scratch(&self, inputs: &[TensorType], traits: Traits) -> Vec<u64> {
+    fn scratch(&self, setting: &Setting<'_>) -> Vec<u64> {
+        let Setting { inputs, traits, .. } = *setting;
         match self.lengths(&inputs[0].shape) {
             Ok(lengths) if lengths.in_parts(traits.family) => {
                 let rows = |count: usize| lengths.outer as u64 * count as u64 * lengths.channels as u64;

@@ -9,15 +9,16 @@ use kinetograph_ref::linear as reference;
 use super::tiling::{Tiling, runs, uniform};
 use super::{Door, Layout, Port};
 use crate::error::{Error, Result};
-use crate::gpu::Kernel;
+use crate::gpu::{Kernel, Matrices};
 use crate::graph::{
-    Activation, Bound, ChannelAffine, Dispatch, Family, Graph, Op, Operand, Recorder, TensorType, Traits,
-    Value,
+    Activation, Bound, ChannelAffine, Dispatch, Family, Graph, Op, Operand, Recorder, Setting, TensorType,
+    Traits, Value,
 };
 use crate::tensor::Tensor;
 use crate::{kernel, params};
 
 static KERNEL: Kernel = kernel!("linear");
+static COOPERATIVE: Kernel = kernel!("linear_cooperative");
 
 /// Up to this many rows the weights are shared out over invocations instead of the rows.
 const FEW_ROWS: usize = 4;
@@ -39,6 +40,17 @@ impl Linear {
     fn own_inputs(&self, inputs: usize) -> usize {
         inputs - usize::from(self.addend)
     }
+}
+
+/// The device's cooperative matrices, where they are used.
+fn matrices(traits: Traits, rows: usize, columns: usize, depth: usize) -> Option<Matrices> {
+    traits.matrices.filter(|m| Tiling::cooperative(1, [rows, columns, depth], *m, traits.tile).is_some())
+}
+
+fn tiling(traits: Traits, rows: usize, columns: usize, depth: usize) -> Tiling {
+    let lengths = [rows, columns, depth];
+    let cooperative = traits.matrices.and_then(|m| Tiling::cooperative(1, lengths, m, traits.tile));
+    cooperative.unwrap_or_else(|| Tiling::choose(1, lengths, true, traits.tile))
 }
 
 /// The elements in the shape of `x` with another last axis.
@@ -170,7 +182,7 @@ impl Op for Linear {
     }
 
     /// Pads the columns to a multiple of four.
-    fn pack(&self, index: usize, constant: &Tensor) -> Result<Option<Tensor>> {
+    fn pack(&self, index: usize, constant: &Tensor, _: &Setting<'_>) -> Result<Option<Tensor>> {
         let columns = constant.shape().last().copied().unwrap_or(0);
         if index != 1 || columns % 4 == 0 {
             return Ok(None);
@@ -178,13 +190,12 @@ impl Op for Linear {
         super::pad_columns(constant, columns).map(Some)
     }
 
-    fn scratch(&self, inputs: &[TensorType], traits: Traits) -> Vec<u64> {
+    fn scratch(&self, setting: &Setting<'_>) -> Vec<u64> {
+        let Setting { inputs, traits, .. } = *setting;
         let [in_c, out_c] = [inputs[1].shape[0], inputs[1].shape[1]];
         let rows = inputs[0].shape.elements() / in_c;
         match traits.family {
-            Family::Tiled if rows > FEW_ROWS => {
-                Tiling::choose(1, [rows, out_c, in_c], true, traits.tile).scratch()
-            }
+            Family::Tiled if rows > FEW_ROWS => tiling(traits, rows, out_c, in_c).scratch(),
             _ => Vec::new(),
         }
     }
@@ -194,7 +205,8 @@ impl Op for Linear {
         let rows = r.input(0).elements() / in_c;
         let vectors = r.is_packed(1) || out_c % 4 == 0;
         let family = if vectors { r.traits().family } else { Family::Direct };
-        let tiling = Tiling::choose(1, [rows, out_c, in_c], true, r.traits().tile);
+        let matrices = matrices(r.traits(), rows, out_c, in_c);
+        let tiling = tiling(r.traits(), rows, out_c, in_c);
         let row = if r.is_packed(1) { out_c.next_multiple_of(4) } else { out_c };
         let params = LinearParams {
             rows: r.u32("rows", rows)?,
@@ -209,14 +221,21 @@ impl Op for Linear {
         let given = |at: usize, is: bool| if is { Operand::Input(at) } else { Operand::Absent };
         let (bias, addend) = (given(2, own > 2), given(own, self.addend));
         // What takes sums to outputs.
-        let finishing = |entry, operands: &[Operand]| {
-            Dispatch::new(&KERNEL, entry, &params)
+        let finishing_of = |kernel, entry, operands: &[Operand]| {
+            Dispatch::new(kernel, entry, &params)
                 .constant("HAS_BIAS", u32::from(own > 2))
                 .constant("HAS_ADDEND", u32::from(self.addend))
                 .activation(self.activation)
                 .bind(operands.iter().copied().chain([bias, addend, Operand::Output(0)]))
         };
+        let finishing = |entry, operands: &[Operand]| finishing_of(&KERNEL, entry, operands);
         let whole = |entry| finishing(entry, &[Operand::Input(0), Operand::Input(1)]);
+        // What makes tiles, or slices of them, which then are added up.
+        let sliced = tiling.slices > 1;
+        let sum = |r: &mut Recorder<'_>| {
+            r.dispatch(tiling.sum(finishing("linear_tiled_sum", &[Operand::Scratch(0)])));
+        };
+        let to_slices = [Operand::Input(0), Operand::Input(1), Operand::Scratch(0)];
         match family {
             Family::Direct => {
                 let groups = (rows * out_c).div_ceil(64);
@@ -226,14 +245,27 @@ impl Op for Linear {
                 let groups = rows * out_c.div_ceil(128);
                 r.dispatch(whole("linear_rows").turns(in_c.div_ceil(8)).groups(groups as u64));
             }
-            Family::Tiled if tiling.slices == 1 => {
-                r.dispatch(runs(tiling.tiles(whole("linear_tiled")), in_c));
-            }
             Family::Tiled => {
-                let slices = Dispatch::new(&KERNEL, "linear_tiled_slices", &params);
-                let slices = slices.bind([Operand::Input(0), Operand::Input(1), Operand::Scratch(0)]);
-                r.dispatch(runs(tiling.tiles(slices), in_c));
-                r.dispatch(tiling.sum(finishing("linear_tiled_sum", &[Operand::Scratch(0)])));
+                let dispatch = match (matrices.is_some(), sliced) {
+                    (false, false) => whole("linear_tiled"),
+                    (false, true) => Dispatch::new(&KERNEL, "linear_tiled_slices", &params).bind(to_slices),
+                    (true, false) => finishing_of(
+                        &COOPERATIVE,
+                        "linear_cooperative",
+                        &[Operand::Input(0), Operand::Input(1)],
+                    ),
+                    (true, true) => {
+                        Dispatch::new(&COOPERATIVE, "linear_cooperative_slices", &params).bind(to_slices)
+                    }
+                };
+                let dispatch = match matrices {
+                    Some(matrices) => tiling.matrices(dispatch, matrices),
+                    None => tiling.tiles(dispatch),
+                };
+                r.dispatch(runs(dispatch, in_c));
+                if sliced {
+                    sum(r);
+                }
             }
             Family::Uniform => r.dispatch(uniform(whole("linear_uniform"), 1, rows, out_c, 1, in_c)),
         }

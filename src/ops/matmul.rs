@@ -8,18 +8,15 @@ use kinetograph_ref::matmul as reference;
 use serde::Deserialize;
 
 use super::attributes::axes;
+use super::products::{Axis, KERNEL, MatmulParams, uniform};
 use super::tiling::Tiling;
 use super::{Door, Layout, Port};
 use crate::error::{Error, Result};
-use crate::gpu::Kernel;
 use crate::graph::{
-    Activation, Bound, Dispatch, Family, Graph, Op, Operand, Recorder, TensorType, Traits, Value,
+    Activation, Bound, Dispatch, Family, Graph, Op, Operand, Recorder, Setting, TensorType, Value,
 };
-use crate::shape::{MAX_RANK, Shape};
+use crate::shape::Shape;
 use crate::tensor::Tensor;
-use crate::{kernel, params};
-
-static KERNEL: Kernel = kernel!("matmul");
 
 /// Matrices of fewer rows or columns would leave most of a tile empty.
 const FEW: usize = 8;
@@ -66,25 +63,6 @@ impl Default for Matmul {
     }
 }
 
-/// One axis of the product: its length, and steps along it in `a`, `b` and the output.
-#[derive(Debug, Clone, Copy)]
-struct Axis {
-    length: usize,
-    a: usize,
-    b: usize,
-    out: usize,
-}
-
-impl Axis {
-    /// Whether this axis and `inner`, the one within it, can be walked as one.
-    fn continues(&self, inner: &Axis) -> bool {
-        self.length == 1
-            || [(self.a, inner.a), (self.b, inner.b), (self.out, inner.out)]
-                .iter()
-                .all(|(outer, inner_step)| *outer == inner_step * inner.length)
-    }
-}
-
 /// Where everything lies.
 struct Geometry {
     batches: Vec<Axis>,
@@ -123,6 +101,10 @@ impl Geometry {
         self
     }
 
+    fn lengths(&self) -> [usize; 3] {
+        [self.rows.length, self.columns.length, self.depth.length]
+    }
+
     fn batch(&self) -> usize {
         self.batches.iter().map(|axis| axis.length).product()
     }
@@ -133,8 +115,7 @@ impl Geometry {
     }
 
     fn tiling(&self, tile: Option<u8>) -> Tiling {
-        let lengths = [self.rows.length, self.columns.length, self.depth.length];
-        Tiling::choose(self.batch(), lengths, true, tile)
+        Tiling::choose(self.batch(), self.lengths(), true, tile)
     }
 
     /// Whether `inner` of a side is contiguous and all other steps, and its length, are multiples of four, so that
@@ -249,30 +230,6 @@ pub const DOOR: Door = Door {
     build: |g, v, a| Ok(vec![g.matmul(v[0], v[1], &a.read()?)?]),
 };
 
-params! {
-    struct MatmulParams {
-        count: u32,
-        rows: u32,
-        columns: u32,
-        depth: u32,
-        a_row: u32,
-        a_depth: u32,
-        b_depth: u32,
-        b_column: u32,
-        out_row: u32,
-        out_column: u32,
-        scale: f32,
-        slices: u32,
-        slice_depth: u32,
-        pad_0: u32,
-        pad_1: u32,
-        dims: [u32; MAX_RANK],
-        a_steps: [u32; MAX_RANK],
-        b_steps: [u32; MAX_RANK],
-        out_steps: [u32; MAX_RANK],
-    }
-}
-
 impl Op for Matmul {
     fn name(&self) -> &'static str {
         "matmul"
@@ -330,7 +287,8 @@ impl Op for Matmul {
         free.then(|| Arc::new(Matmul { activation, ..self.clone() }) as Arc<dyn Op>)
     }
 
-    fn scratch(&self, inputs: &[TensorType], traits: Traits) -> Vec<u64> {
+    fn scratch(&self, setting: &Setting<'_>) -> Vec<u64> {
+        let Setting { inputs, traits, .. } = *setting;
         let geometry = self.geometry(&inputs[0].shape, &inputs[1].shape).map(Geometry::folded);
         match (traits.family, geometry) {
             (Family::Tiled, Ok(g)) if !g.few() => g.tiling(traits.tile).scratch(),
@@ -389,10 +347,7 @@ impl Op for Matmul {
                 r.dispatch(tiling.sum(sum.bind([Operand::Scratch(0), Operand::Output(0)])));
             }
             Family::Uniform if !g.few() => {
-                let step = [4, 2, 1].into_iter().find(|s| depth.length % s == 0).unwrap_or(1);
-                let groups = g.batch() * rows.length.div_ceil(32) * columns.length.div_ceil(16);
-                let dispatch = whole("matmul_uniform").tune("UNIFORM_STEP", format!("{step}u"));
-                r.dispatch(dispatch.turns(depth.length / step).groups(groups as u64));
+                r.dispatch(uniform(whole("matmul_uniform"), g.batch(), &g.lengths()));
             }
             _ => {
                 let groups = r.output(0).elements().div_ceil(64);

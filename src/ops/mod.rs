@@ -12,7 +12,9 @@
 mod shared;
 mod attributes;
 mod gates;
+mod products;
 mod tiling;
+mod winograd;
 
 pub mod activation;
 pub mod adaptive_pool3d;

@@ -6,7 +6,7 @@ use serde::Deserialize;
 use super::{Door, Layout, Port};
 use crate::error::{Error, Result};
 use crate::gpu::Kernel;
-use crate::graph::{Bound, Dispatch, Family, Graph, Op, Operand, Recorder, TensorType, Traits, Value};
+use crate::graph::{Bound, Dispatch, Family, Graph, Op, Operand, Recorder, Setting, TensorType, Value};
 use crate::tensor::Tensor;
 use crate::{kernel, params};
 
@@ -174,7 +174,8 @@ impl Op for PolynomialExpansion {
         inputs[0].shape.elements() as u64 * (2 * 9 * (2 * self.poly_n as u64 + 1) + 9)
     }
 
-    fn scratch(&self, inputs: &[TensorType], traits: Traits) -> Vec<u64> {
+    fn scratch(&self, setting: &Setting<'_>) -> Vec<u64> {
+        let Setting { inputs, traits, .. } = *setting;
         match traits.family {
             Family::Direct => Vec::new(),
             _ => vec![3 * inputs[0].shape.elements() as u64],

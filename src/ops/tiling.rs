@@ -1,5 +1,6 @@
 //! How a matrix product is cut into tiles of workgroup memory: the host's side of `kernels/lib/tiles.wgsl`.
 
+use crate::gpu::Matrices;
 use crate::graph::{Dispatch, MOST_TURNS, Traits};
 
 /// Products along the sum that one step of a tile makes, as the kernel has it.
@@ -46,6 +47,21 @@ const TILES: [Tile; Traits::TILES as usize] = [
     Tile::new(8, 8, 8, 1, 650),
 ];
 
+/// Products along the sum that one step of a tile of cooperative matrices makes, as the kernel has it.
+const COOPERATIVE_DEPTH: usize = 32;
+
+/// For each size of matrices and subgroups, tiles of 2 × 2 subgroups with 4 × 4, 2 × 2 or one matrix each.
+const COOPERATIVE: [(Matrices, [Tile; 3]); 2] = [
+    (
+        Matrices { size: 16, subgroup: 32 },
+        [Tile::new(16, 8, 16, 2, 1000), Tile::new(16, 8, 8, 1, 700), Tile::new(8, 16, 2, 1, 400)],
+    ),
+    (
+        Matrices { size: 8, subgroup: 8 },
+        [Tile::new(8, 4, 16, 2, 1000), Tile::new(8, 4, 8, 1, 700), Tile::new(4, 8, 2, 1, 400)],
+    ),
+];
+
 /// Compute units taken for granted, each busy with 256 invocations: a graphics card's. Smaller devices lose a little by
 /// tiles that are smaller, or slices that are more, than they need.
 const UNITS: usize = 128;
@@ -84,14 +100,42 @@ impl Tiling {
         may_slice: bool,
         tile: Option<u8>,
     ) -> Tiling {
+        let given = tile.and_then(|t| TILES.get(usize::from(t)));
+        let tiles = given.map_or(&TILES[..], std::slice::from_ref);
+        let whole = Tiling { tile: TILES[3], tiles: 1, slices: 1, slice_depth: depth, sums: 0 };
+        Tiling::best(tiles, problems, [rows, columns, depth], may_slice, TILE_DEPTH).unwrap_or(whole)
+    }
+
+    /// The same in tiles of cooperative matrices; none where most of the smallest tile would be empty, or for matrices that
+    /// there are no tiles of.
+    pub(super) fn cooperative(
+        problems: usize,
+        lengths: [usize; 3],
+        matrices: Matrices,
+        tile: Option<u8>,
+    ) -> Option<Tiling> {
+        let all = COOPERATIVE.iter().find(|(m, _)| *m == matrices).map(|(_, tiles)| tiles)?;
+        let tiles = tile.map_or(&all[..], |t| std::slice::from_ref(&all[usize::from(t) % all.len()]));
+        let size = usize::from(matrices.size);
+        let fills = lengths.iter().all(|l| *l >= size);
+        fills.then(|| Tiling::best(tiles, problems, lengths, true, COOPERATIVE_DEPTH)).flatten()
+    }
+
+    /// The tile and the slices, multiples of `step` long, that take the least time.
+    fn best(
+        candidates: &[Tile],
+        problems: usize,
+        [rows, columns, depth]: [usize; 3],
+        may_slice: bool,
+        step: usize,
+    ) -> Option<Tiling> {
         let most = if may_slice { (depth / LEAST_SLICE).clamp(1, MOST_SLICES) } else { 1 };
         let mut best: Option<(u128, Tiling)> = None;
-        let given = tile.and_then(|t| TILES.get(usize::from(t)));
-        for tile in given.map_or(&TILES[..], std::slice::from_ref).iter().copied() {
+        for tile in candidates.iter().copied() {
             let tiles = problems * rows.div_ceil(tile.rows()) * columns.div_ceil(tile.columns());
             let mut wanted = 1;
             while wanted <= most {
-                let slice_depth = depth.div_ceil(wanted).next_multiple_of(TILE_DEPTH);
+                let slice_depth = depth.div_ceil(wanted).next_multiple_of(step);
                 let slices = if wanted == 1 { 1 } else { depth.div_ceil(slice_depth) };
                 let sums = problems * rows * columns.div_ceil(4);
                 let tiling = Tiling {
@@ -112,8 +156,7 @@ impl Tiling {
                 }
             }
         }
-        let whole = Tiling { tile: TILES[3], tiles: 1, slices: 1, slice_depth: depth, sums: 0 };
-        best.map_or(whole, |(_, tiling)| tiling)
+        best.map(|(_, tiling)| tiling)
     }
 
     /// Multiply-adds of the busiest unit.
@@ -143,6 +186,25 @@ impl Tiling {
             .tune("COLUMNS_EACH", number(self.tile.columns_each))
             // Of all slices: the kernel divides depths below 2²⁰ by way of floats.
             .turns((self.slices * self.slice_depth).div_ceil(TILE_DEPTH))
+            .groups((self.tiles * self.slices) as u64)
+    }
+
+    /// A dispatch of the entry point that makes tiles, or slices of them, by cooperative matrices.
+    pub(super) fn matrices(&self, dispatch: Dispatch, matrices: Matrices) -> Dispatch {
+        let number = |n: usize| format!("{n}u");
+        let size = matrices.size;
+        let each = self.tile.rows() / 2 / usize::from(size);
+        let matrix = |elem: &str, role: &str| format!("coop_mat{size}x{size}<{elem}, {role}>");
+        dispatch
+            .tune("Elem", "f16")
+            .tune("MatrixA", matrix("f16", "A"))
+            .tune("MatrixB", matrix("f16", "B"))
+            .tune("MatrixC", matrix("f32", "C"))
+            .tune("SIZE", number(size.into()))
+            .tune("LANES", number(matrices.subgroup.into()))
+            .tune("MATRICES_Y", number(each))
+            .tune("MATRICES_X", number(each))
+            .turns((self.slices * self.slice_depth).div_ceil(COOPERATIVE_DEPTH))
             .groups((self.tiles * self.slices) as u64)
     }
 
@@ -209,6 +271,27 @@ mod tests {
             assert!(2 * (a + b) * 16 <= 16 << 10, "{t:?}");
             assert!(t.lanes() <= 256 && UNIT_LANES.is_multiple_of(t.lanes()), "{t:?}");
         }
+    }
+
+    #[test]
+    fn tiles_of_matrices_are_those_of_their_subgroups() {
+        for (m, tiles) in COOPERATIVE {
+            let (size, lanes) = (usize::from(m.size), 4 * usize::from(m.subgroup));
+            for (t, each) in tiles.into_iter().zip([4, 2, 1]) {
+                assert_eq!(
+                    (t.rows(), t.columns(), t.lanes()),
+                    (2 * size * each, 2 * size * each, lanes),
+                    "{t:?}"
+                );
+                let parts = [t.rows() * COOPERATIVE_DEPTH / 4, t.columns() / 4 * COOPERATIVE_DEPTH];
+                assert!(parts.iter().all(|p| p.is_multiple_of(lanes)), "{t:?}");
+            }
+        }
+        let m = Matrices { size: 16, subgroup: 32 };
+        let shape = |lengths| Tiling::cooperative(1, lengths, m, None).map(shape);
+        assert_eq!(shape([4096, 4096, 4096]), Some((128, 128, 1)));
+        assert!(shape([98, 512, 13824]).is_some_and(|(_, _, slices)| slices > 1));
+        assert_eq!(shape([4096, 4096, 8]), None);
     }
 
     #[test]

@@ -12,7 +12,7 @@ use super::attributes::positive;
 use super::{Door, Layout, Port};
 use crate::error::{Error, Result};
 use crate::gpu::Kernel;
-use crate::graph::{Bound, Family, Graph, Op, Recorder, TensorType, Traits, Value};
+use crate::graph::{Bound, Family, Graph, Op, Recorder, Setting, TensorType, Value};
 use crate::tensor::Tensor;
 use crate::{kernel, params};
 
@@ -382,7 +382,8 @@ impl Op for Tvl1 {
         pixels * 4 * (10 + (4 + 2 * channels + of_dual) * self.iterations() as u64)
     }
 
-    fn scratch(&self, inputs: &[TensorType], traits: Traits) -> Vec<u64> {
+    fn scratch(&self, setting: &Setting<'_>) -> Vec<u64> {
+        let Setting { inputs, traits, .. } = *setting;
         let shape = &inputs[1].shape;
         let (n, pixels) = (shape[0] as u64, shape.elements() as u64);
         // Three components are kept as four.

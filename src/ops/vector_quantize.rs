@@ -10,7 +10,7 @@ use super::{Door, Layout, Port};
 use crate::error::{Error, Result};
 use crate::gpu::Kernel;
 use crate::graph::{
-    Bound, Dispatch, Family, Graph, MOST_TURNS, Op, Operand, Recorder, TensorType, Traits, UNIT_ROUNDOFF,
+    Bound, Dispatch, Family, Graph, MOST_TURNS, Op, Operand, Recorder, Setting, TensorType, UNIT_ROUNDOFF,
     Value,
 };
 use crate::shape::Shape;
@@ -250,7 +250,8 @@ impl Op for VectorQuantize {
         each * inputs[0].shape.elements() as u64 * inputs[1].shape[0] as u64
     }
 
-    fn scratch(&self, inputs: &[TensorType], traits: Traits) -> Vec<u64> {
+    fn scratch(&self, setting: &Setting<'_>) -> Vec<u64> {
+        let Setting { inputs, traits, .. } = *setting;
         let [codes, channels] = [inputs[1].shape[0], inputs[1].shape[1]];
         let rows = inputs[0].shape.elements() / channels;
         match Cut::new([rows, codes, channels], traits.family) {

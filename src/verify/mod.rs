@@ -27,8 +27,8 @@ use std::sync::Arc;
 use crate::error::{Error, ErrorKind, Result};
 use crate::gpu::Gpu;
 use crate::graph::{
-    Bound, Dispatch, Engine, Family, Graph, Node, Origin, Plan, PlanOptions, Precision, TensorType, Traits,
-    Value, record_node,
+    Bound, Dispatch, Engine, Family, Graph, Node, Origin, Plan, PlanOptions, Precision, Setting, TensorType,
+    Traits, Value, record_node,
 };
 use crate::tensor::{DType, Tensor};
 
@@ -53,6 +53,7 @@ pub struct Case {
     build: Build,
     exact: bool,
     every_tile: bool,
+    winograd: bool,
     trusted: bool,
     fills: Vec<Fill>,
 }
@@ -100,6 +101,7 @@ impl Case {
             build: Arc::new(build),
             exact: false,
             every_tile: false,
+            winograd: false,
             trusted: false,
             fills: vec![Fill::Integers, Fill::Normal],
         }
@@ -118,6 +120,13 @@ impl Case {
     #[must_use]
     pub fn in_every_tile(mut self) -> Self {
         self.every_tile = true;
+        self
+    }
+
+    /// Compares Winograd's form too, whatever the lengths suggest.
+    #[must_use]
+    pub fn in_winograd_form(mut self) -> Self {
+        self.winograd = true;
         self
     }
 
@@ -203,7 +212,12 @@ impl Case {
         let families = Family::ALL.map(|family| Traits::new(family, precision));
         let tiles = if self.every_tile { Traits::TILES } else { 0 };
         let tiles = (0..tiles).map(|t| Traits { tile: Some(t), ..Traits::new(Family::Tiled, precision) });
-        families.into_iter().chain(tiles).collect()
+        let forms = if self.winograd { vec![Some(true), Some(false)] } else { Vec::new() };
+        let forms = forms.into_iter().flat_map(|winograd| {
+            [Family::Tiled, Family::Uniform]
+                .map(|family| Traits { winograd, ..Traits::new(family, precision) })
+        });
+        families.into_iter().chain(tiles).chain(forms).collect()
     }
 
     /// The kernel launches of this case for a device of the given traits, with every graph input free or
@@ -217,9 +231,11 @@ impl Case {
         let mut all = Vec::new();
         for node in graph.nodes.iter().filter(|n| !n.op.is_view()) {
             let mut packed = Vec::new();
+            let (types, constant) = (graph.node_types(node).0, graph.constant_inputs(node));
+            let setting = Setting { inputs: &types, constant: &constant, traits };
             for (i, v) in node.inputs.iter().enumerate() {
                 packed.push(match &graph.values[v.index()].origin {
-                    Origin::Constant(Some(tensor)) => node.op.pack(i, tensor)?.is_some(),
+                    Origin::Constant(Some(tensor)) => node.op.pack(i, tensor, &setting)?.is_some(),
                     _ => false,
                 });
             }
@@ -283,10 +299,18 @@ fn run_on_gpu(case: &Case, gpu: &Gpu) -> Vec<Report> {
     let mut reports = Vec::new();
     for precision in [Precision::F32, Precision::F16] {
         let mut seen = Vec::new();
-        for traits in case.configurations(precision) {
+        let matrices = gpu.matrices().filter(|_| precision == Precision::F16);
+        let configurations = case.configurations(precision).into_iter();
+        for traits in configurations.flat_map(|t| [Traits { matrices, ..t }, t]) {
             let mut report = |what: &str, verdict| {
                 let tile = traits.tile.map_or(String::new(), |t| format!(" tile {t}"));
-                let configuration = format!("{:?}{tile} {precision}{what}", traits.family).to_lowercase();
+                let form = match (traits.winograd, traits.matrices) {
+                    (Some(true), _) => " winograd",
+                    (_, Some(_)) if traits.family == Family::Tiled => " cooperative",
+                    _ => "",
+                };
+                let configuration =
+                    format!("{:?}{tile}{form} {precision}{what}", traits.family).to_lowercase();
                 reports.push(Report { case: case.name.clone(), configuration, verdict });
             };
             if precision == Precision::F16 && !gpu.has_f16() {
@@ -307,7 +331,7 @@ fn run_on_gpu(case: &Case, gpu: &Gpu) -> Vec<Report> {
             seen.push(keys);
             let narrow = narrow(dispatches.iter().map(|d| d.groups).max().unwrap_or(1));
             for &fill in &case.fills {
-                let subject = Subject::Gpu { gpu, family: traits.family, tile: traits.tile, narrow };
+                let subject = Subject::Gpu { gpu, traits, narrow };
                 report(&format!(" {fill}"), verdict(case, subject, precision, fill));
             }
         }
@@ -376,8 +400,11 @@ fn check(case: &Case, subject: Subject<'_>, precision: Precision, fill: Fill) ->
             return Ok(Verdict::Mistrusted(reason));
         }
         let exact = case.exact && fill == Fill::Integers;
-        let bounds =
-            if exact { vec![Bound::Exact; reference.len()] } else { node.op.bounds(&of_node, &reference)? };
+        let bounds = if exact {
+            vec![Bound::Exact; reference.len()]
+        } else {
+            subject.bounds(&graph, node, &of_node, &reference)?
+        };
         let loose = bounds.iter().zip(&reference).find_map(|(b, r)| useless(b, r));
         if let Some(reason) = loose.filter(|_| gives_result && !case.trusted) {
             return Ok(Verdict::Mistrusted(reason));

@@ -5,7 +5,7 @@ use rayon::ThreadPoolBuilder;
 use super::GUARD;
 use crate::error::{Error, Result};
 use crate::gpu::Gpu;
-use crate::graph::{Engine, Family, GpuPlan, Graph, Outputs, PlanOptions, Precision};
+use crate::graph::{Bound, Engine, GpuPlan, Graph, Node, Outputs, PlanOptions, Precision, Setting, Traits};
 use crate::tensor::Tensor;
 
 /// Threads of the two runs on a processor.
@@ -14,8 +14,8 @@ const THREADS: [usize; 2] = [1, 3];
 /// A device with what is to be tried of it.
 #[derive(Debug, Clone, Copy)]
 pub(super) enum Subject<'a> {
-    /// A family of kernels on a GPU, and a tile of it. The second run has at most `narrow` workgroups along a dimension of a dispatch.
-    Gpu { gpu: &'a Gpu, family: Family, tile: Option<u8>, narrow: u32 },
+    /// Kernels of a GPU. The second run has at most `narrow` workgroups along a dimension of a dispatch.
+    Gpu { gpu: &'a Gpu, traits: Traits, narrow: u32 },
     /// The processor. The second run has another number of threads.
     Processor(&'a Engine),
 }
@@ -27,9 +27,16 @@ impl Subject<'_> {
     pub(super) fn run(self, graph: &Graph, inputs: &[(&str, Tensor)], precision: Precision) -> Result<Twice> {
         let options = PlanOptions::with_precision(precision);
         match self {
-            Subject::Gpu { gpu, family, tile, narrow } => {
-                let options =
-                    PlanOptions { family: Some(family), tile, poison: true, guard: GUARD, ..options };
+            Subject::Gpu { gpu, traits: Traits { family, tile, winograd, matrices, .. }, narrow } => {
+                let options = PlanOptions {
+                    family: Some(family),
+                    tile,
+                    winograd,
+                    matrices: matrices.is_some(),
+                    poison: true,
+                    guard: GUARD,
+                    ..options
+                };
                 let plan = GpuPlan::new(gpu, graph, &options)?;
                 let first = plan.run(inputs)?;
                 let broken = plan.broken_guards()?;
@@ -50,6 +57,19 @@ impl Subject<'_> {
                 Ok(Ok([run(THREADS[0])?, run(THREADS[1])?]))
             }
         }
+    }
+
+    /// How far the outputs of a node may lie from the reference.
+    pub(super) fn bounds(
+        self,
+        graph: &Graph,
+        node: &Node,
+        inputs: &[Tensor],
+        reference: &[Tensor],
+    ) -> Result<Vec<Bound>> {
+        let Subject::Gpu { traits, .. } = self else { return node.op.bounds(inputs, reference) };
+        let (types, constant) = (graph.node_types(node).0, graph.constant_inputs(node));
+        node.op.bounds_in(&Setting { inputs: &types, constant: &constant, traits }, inputs, reference)
     }
 
     /// What the second run did differently.

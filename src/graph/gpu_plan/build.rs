@@ -8,7 +8,8 @@ use crate::error::{At, Error, Result};
 use crate::gpu::{Gpu, POISON};
 use crate::graph::memory::{self, Layout};
 use crate::graph::{
-    Dispatch, Graph, MemoryLimits, MemorySummary, Operand, Origin, PlanOptions, Traits, Value, record_node,
+    Dispatch, Graph, MemoryLimits, MemorySummary, Operand, Origin, PlanOptions, Setting, Traits, Value,
+    record_node,
 };
 use crate::tensor::Tensor;
 
@@ -146,6 +147,11 @@ impl Builder<'_> {
         for (i, node) in graph.nodes.iter().enumerate() {
             let mut packed = vec![false; node.inputs.len()];
             let mut slots = Vec::new();
+            let types = graph.node_types(node).0;
+            let roots = node.inputs.iter().map(|v| self.roots[v.index()]);
+            let constant: Vec<bool> =
+                roots.map(|root| graph.values[root.index()].origin_is_constant()).collect();
+            let setting = Setting { inputs: &types, constant: &constant, traits: self.traits[i] };
             for (index, v) in node.inputs.iter().enumerate().filter(|_| !node.op.is_view()) {
                 let root = self.roots[v.index()];
                 let Origin::Constant(tensor) = &graph.values[root.index()].origin else {
@@ -160,7 +166,7 @@ impl Builder<'_> {
                     ))
                 })?;
                 let tensor = tensor.reshape(graph.shape(*v))?;
-                let slot = match node.op.pack(index, &tensor).at(&node.name)? {
+                let slot = match node.op.pack(index, &tensor, &setting).at(&node.name)? {
                     Some(layout) => {
                         packed[index] = true;
                         self.constant(graph, root, &layout, &mut staged)?

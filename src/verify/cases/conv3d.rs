@@ -92,6 +92,29 @@ pub(super) fn cases() -> Vec<Case> {
         case("slices-odd", [2, 2, 3, 4, 31], [3, 3, 3], 20, same.clone()),
         case("slices-groups", [1, 2, 4, 5, 40], [3, 3, 3], 24, Conv3d { groups: 2, ..same.clone() })
             .in_every_tile(),
+        // Winograd's form with time left to the products, and, with many channels, along time too.
+        case("winograd", [2, 3, 5, 6, 8], [3, 3, 3], 12, same.clone()).in_winograd_form(),
+        case("winograd-strided", [1, 7, 6, 3, 4], [2, 3, 3], 8, {
+            let padding = [[1, 2], [2, 0], [0, 1]];
+            Conv3d { stride: [2, 1, 1], dilation: [3, 1, 1], padding, ..Conv3d::default() }
+        })
+        .in_winograd_form(),
+        case("winograd-deep", [2, 4, 3, 4, 100], [3, 3, 3], 96, padded([[2, 1], [1, 1], [0, 1]]))
+            .in_winograd_form(),
+        with(
+            "winograd-silu",
+            [1, 2, 5, 5, 8],
+            [1, 3, 3],
+            8,
+            padded([[0, 0], [1, 1], [1, 1]]),
+            Activation::Silu,
+        )
+        .in_winograd_form(),
+        residual("winograd-residual", [1, 2, 4, 5, 8], [3, 3, 3], same.clone(), |g, x, y| {
+            let y = g.add(x, y)?;
+            g.relu(y)
+        })
+        .in_winograd_form(),
         case("tall-tiles", [1, 4, 64, 65, 3], [1, 1, 2], 60, padded([[0, 0], [0, 0], [1, 0]])),
     ];
     for (name, padding_mode) in [
@@ -101,6 +124,8 @@ pub(super) fn cases() -> Vec<Case> {
     ] {
         let outside = |padding| Conv3d { padding, padding_mode, ..Conv3d::default() };
         list.push(case(name, [2, 3, 5, 6, 6], [3, 3, 3], 10, outside([[1, 1]; 3])));
+        let winograd = format!("{name}-winograd");
+        list.push(case(&winograd, [2, 3, 5, 6, 4], [3, 3, 3], 8, outside([[2, 1]; 3])).in_winograd_form());
         list.push(case(
             &format!("{name}-far"),
             [1, 4, 5, 3, 3],
@@ -161,6 +186,15 @@ pub(super) fn cases() -> Vec<Case> {
         })
         .between(1, -1.0, 1.0)
         .fills([Fill::SomeNan]),
+        // Each input reaches the outputs that it does in the plain sum, and no other.
+        Case::new("conv3d/winograd-nan", &[&[1, 3, 2, 2, 4], &[2, 3, 3, 4, 8]], |g, v| {
+            g.conv3d(v[0], v[1], None, &padded([[0, 2], [5, 4], [3, 6]]))
+        })
+        .weights_from(1)
+        .between(1, -1.0, 1.0)
+        .fills([Fill::SomeNan])
+        .trust_constant_reference()
+        .in_winograd_form(),
         Case::new("conv3d/depthwise-nan", &[&[1, 2, 9, 9, 8], &[1, 2, 2, 1, 8]], |g, v| {
             g.conv3d(
                 v[0],

@@ -12,6 +12,7 @@ pub(super) fn cases() -> Vec<Case> {
         ("deep", 2, 3000, 12),
         ("slices", 70, 1000, 36),
         ("slices-odd", 9, 3001, 13),
+        ("matrices", 150, 70, 140),
         ("large-tiles", 1025, 12, 1025),
         ("wide-tiles", 60, 4, 16_390),
         ("few-rows-tiles", 20, 4, 17_000),
@@ -25,7 +26,10 @@ pub(super) fn cases() -> Vec<Case> {
         .weights_from(1)
         .exact_on_integers()
     })
-    .map(|case| if case.name == "linear/slices-odd" { case.in_every_tile() } else { case })
+    .map(|case| match &case.name[..] {
+        "linear/slices-odd" | "linear/matrices" => case.in_every_tile(),
+        _ => case,
+    })
     .collect();
     for f in Activation::ALL.into_iter().skip(1) {
         let case = Case::new(format!("linear/{}", f.name()), &[&[9, 12], &[12, 10]], move |g, v| {

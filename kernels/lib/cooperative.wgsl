@@ -1,0 +1,185 @@
+// The matrix product of lib/matmul.wgsl by cooperative matrices (tensor cores): factors in f16, sums in f32.
+//
+// SUBGROUPS_Y × SUBGROUPS_X subgroups of LANES invocations make a tile; each holds MATRICES_Y × MATRICES_X square
+// matrices of sums. Per COOPERATIVE_DEPTH along the sum:
+//
+//   every invocation asks for its part of the next step's tiles
+//   products of this step's tiles, loaded from workgroup memory as matrices
+//   barrier, what was asked for is put into workgroup memory, barrier
+//
+// Rows in workgroup memory are SKEW vec4s longer than they need be, so that the rows of a matrix lie in different banks.
+// Sums go through workgroup memory, a matrix of each subgroup at a time, for only there can their elements be reached.
+//
+// The importing file imports lib/matmul.wgsl and lib/slices.wgsl too, and has `enable f16;` and
+// `enable wgpu_cooperative_matrix;`.
+//
+// Source: the loading in advance, the skew and the way out are those of jeffbolznv/vk_cooperative_matrix_perf.
+
+alias MatrixA = coop_mat16x16<f16, A>; // tune: MatrixA
+alias MatrixB = coop_mat16x16<f16, B>; // tune: MatrixB
+alias MatrixC = coop_mat16x16<f32, C>; // tune: MatrixC
+const SIZE: u32 = 16u; // tune: SIZE
+const LANES: u32 = 32u; // tune: LANES
+const SUBGROUPS_Y: u32 = 2u; // tune: SUBGROUPS_Y
+const SUBGROUPS_X: u32 = 2u; // tune: SUBGROUPS_X
+const MATRICES_Y: u32 = 4u; // tune: MATRICES_Y
+const MATRICES_X: u32 = 4u; // tune: MATRICES_X
+
+const COOPERATIVE_DEPTH: u32 = 32u;
+const DEPTH4: u32 = COOPERATIVE_DEPTH / 4u;
+const SKEW: u32 = 2u;
+const COOPERATIVE_LANES: u32 = LANES * SUBGROUPS_Y * SUBGROUPS_X;
+const SUBGROUP_ROWS: u32 = SIZE * MATRICES_Y;
+const SUBGROUP_COLUMNS4: u32 = SIZE * MATRICES_X / 4u;
+const COOPERATIVE_ROWS: u32 = SUBGROUP_ROWS * SUBGROUPS_Y;
+const COOPERATIVE_COLUMNS4: u32 = SUBGROUP_COLUMNS4 * SUBGROUPS_X;
+const A_PITCH: u32 = DEPTH4 + SKEW;
+const B_PITCH: u32 = COOPERATIVE_COLUMNS4 + SKEW;
+const A_PARTS: u32 = COOPERATIVE_ROWS * DEPTH4 / COOPERATIVE_LANES;
+const B_PARTS: u32 = COOPERATIVE_DEPTH * COOPERATIVE_COLUMNS4 / COOPERATIVE_LANES;
+const STEPS: u32 = COOPERATIVE_DEPTH / SIZE;
+const OUT_PARTS: u32 = SIZE * SIZE / 4u / LANES;
+
+var<workgroup> matrices_a: array<vec4<f16>, COOPERATIVE_ROWS * A_PITCH>;
+var<workgroup> matrices_b: array<vec4<f16>, COOPERATIVE_DEPTH * B_PITCH>;
+var<workgroup> matrices_out: array<f32, SIZE * SIZE * SUBGROUPS_Y * SUBGROUPS_X>;
+
+struct Place {
+    // Row and vec4 column of the tile.
+    row: u32,
+    column: u32,
+    lane: u32,
+    subgroup: u32,
+    subgroup_lane: u32,
+}
+
+// The sums over k from `k_begin` up to `k_end`.
+fn cooperative_sums(
+    sums: ptr<function, array<MatrixC, MATRICES_Y * MATRICES_X>>,
+    m: Matmul,
+    place: Place,
+    k_begin: u32,
+    k_end: u32,
+) {
+    let lane = place.lane;
+    let ka = lane % DEPTH4 * 4u;
+    var fetch_row: array<Row, A_PARTS>;
+    var next_a: array<vec4<f16>, A_PARTS>;
+    var next_b: array<vec4<f16>, B_PARTS>;
+    let first = depth_of(k_begin + ka, k_end);
+    // unroll
+    for (var i = 0u; i < A_PARTS; i++) {
+        fetch_row[i] = row_of(min(place.row + (lane + COOPERATIVE_LANES * i) / DEPTH4, m.rows - 1u));
+        next_a[i] = vec4<f16>(a_four(fetch_row[i], first));
+    }
+    // unroll
+    for (var i = 0u; i < B_PARTS; i++) {
+        let at = lane + COOPERATIVE_LANES * i;
+        let column = min(place.column + at % COOPERATIVE_COLUMNS4, m.columns4 - 1u);
+        next_b[i] = vec4<f16>(b_four(k_begin + at / COOPERATIVE_COLUMNS4, k_end, column));
+    }
+    let subgroup_row = place.subgroup / SUBGROUPS_X * SUBGROUP_ROWS;
+    let subgroup_column = place.subgroup % SUBGROUPS_X * SUBGROUP_COLUMNS4;
+    for (var k = k_begin; k < k_end; k += COOPERATIVE_DEPTH) {
+        // unroll
+        for (var i = 0u; i < A_PARTS; i++) {
+            let at = lane + COOPERATIVE_LANES * i;
+            matrices_a[at / DEPTH4 * A_PITCH + at % DEPTH4] = next_a[i];
+        }
+        // unroll
+        for (var i = 0u; i < B_PARTS; i++) {
+            let at = lane + COOPERATIVE_LANES * i;
+            matrices_b[at / COOPERATIVE_COLUMNS4 * B_PITCH + at % COOPERATIVE_COLUMNS4] = next_b[i];
+        }
+        workgroupBarrier();
+        let next = depth_of(k + COOPERATIVE_DEPTH + ka, k_end);
+        // unroll
+        for (var i = 0u; i < A_PARTS; i++) {
+            next_a[i] = vec4<f16>(a_four(fetch_row[i], next));
+        }
+        // unroll
+        for (var i = 0u; i < B_PARTS; i++) {
+            let at = lane + COOPERATIVE_LANES * i;
+            let column = min(place.column + at % COOPERATIVE_COLUMNS4, m.columns4 - 1u);
+            next_b[i] = vec4<f16>(b_four(k + COOPERATIVE_DEPTH + at / COOPERATIVE_COLUMNS4, k_end, column));
+        }
+        // unroll
+        for (var s = 0u; s < STEPS; s++) {
+            var a: array<MatrixA, MATRICES_Y>;
+            // unroll
+            for (var i = 0u; i < MATRICES_Y; i++) {
+                let at = (subgroup_row + SIZE * i) * A_PITCH + SIZE / 4u * s;
+                a[i] = coopLoadT<MatrixA>(&matrices_a[at], A_PITCH);
+            }
+            // unroll
+            for (var j = 0u; j < MATRICES_X; j++) {
+                let at = SIZE * s * B_PITCH + subgroup_column + SIZE / 4u * j;
+                let b = coopLoadT<MatrixB>(&matrices_b[at], B_PITCH);
+                // unroll
+                for (var i = 0u; i < MATRICES_Y; i++) {
+                    (*sums)[i * MATRICES_X + j] = coopMultiplyAdd(a[i], b, (*sums)[i * MATRICES_X + j]);
+                }
+            }
+        }
+        workgroupBarrier();
+    }
+}
+
+// Row, vec4 column and place in workgroup memory of an invocation's part of matrix i, j.
+fn out_of(place: Place, i: u32, j: u32, part: u32) -> vec3<u32> {
+    let at = place.subgroup_lane + LANES * part;
+    return vec3<u32>(
+        place.row + place.subgroup / SUBGROUPS_X * SUBGROUP_ROWS + SIZE * i + at / (SIZE / 4u),
+        place.column + place.subgroup % SUBGROUPS_X * SUBGROUP_COLUMNS4 + SIZE / 4u * j + at % (SIZE / 4u),
+        place.subgroup * SIZE * SIZE + 4u * at,
+    );
+}
+
+fn out_sum(at: u32) -> vec4<f32> {
+    return vec4<f32>(matrices_out[at], matrices_out[at + 1u], matrices_out[at + 2u], matrices_out[at + 3u]);
+}
+
+// Stores the sums as outputs.
+fn cooperative_store(sums: ptr<function, array<MatrixC, MATRICES_Y * MATRICES_X>>, m: Matmul, place: Place) {
+    // unroll
+    for (var i = 0u; i < MATRICES_Y; i++) {
+        // unroll
+        for (var j = 0u; j < MATRICES_X; j++) {
+            coopStoreT((*sums)[i * MATRICES_X + j], &matrices_out[place.subgroup * SIZE * SIZE], SIZE);
+            workgroupBarrier();
+            // unroll
+            for (var p = 0u; p < OUT_PARTS; p++) {
+                let out = out_of(place, i, j, p);
+                if out.x < m.rows && out.y < m.columns4 {
+                    store(out.x, out.y * 4u, out_sum(out.z));
+                }
+            }
+            workgroupBarrier();
+        }
+    }
+}
+
+// Stores the sums as a slice's; `number` counts slices, and problems within a slice.
+fn cooperative_slice(
+    sums: ptr<function, array<MatrixC, MATRICES_Y * MATRICES_X>>,
+    m: Matmul,
+    place: Place,
+    number: u32,
+) {
+    // unroll
+    for (var i = 0u; i < MATRICES_Y; i++) {
+        // unroll
+        for (var j = 0u; j < MATRICES_X; j++) {
+            coopStoreT((*sums)[i * MATRICES_X + j], &matrices_out[place.subgroup * SIZE * SIZE], SIZE);
+            workgroupBarrier();
+            // unroll
+            for (var p = 0u; p < OUT_PARTS; p++) {
+                let out = out_of(place, i, j, p);
+                if out.x < m.rows && out.y < m.columns4 {
+                    partial_sums[(number * m.rows + out.x) * m.columns4 + out.y] = out_sum(out.z);
+                }
+            }
+            workgroupBarrier();
+        }
+    }
+}

@@ -1,0 +1,63 @@
+// linear_cooperative: linear by cooperative matrices, for adapters that have them: kernels/linear.wgsl with
+// lib/cooperative.wgsl, in f16. It is a file of its own because a device without the extension refuses it as a whole.
+//
+// Layouts: those of kernels/linear.wgsl.
+// Dispatch: a row of workgroups, see each entry point.
+// Source: see lib/cooperative.wgsl.
+//
+// Slices are added up by linear_tiled_sum.
+
+enable f16;
+enable wgpu_cooperative_matrix;
+#import ../linear
+#import cooperative
+
+fn place_of(m: Matmul, group: u32, lane: u32, subgroup: u32, subgroup_lane: u32) -> Place {
+    let row_tiles = (m.rows + COOPERATIVE_ROWS - 1u) / COOPERATIVE_ROWS;
+    let column_tiles = (m.columns4 + COOPERATIVE_COLUMNS4 - 1u) / COOPERATIVE_COLUMNS4;
+    return Place(
+        group % row_tiles * COOPERATIVE_ROWS,
+        group / row_tiles % column_tiles * COOPERATIVE_COLUMNS4,
+        lane,
+        subgroup,
+        subgroup_lane,
+    );
+}
+
+// COOPERATIVE_LANES invocations, a tile of rows × columns. Rows run fastest.
+@compute @workgroup_size(COOPERATIVE_LANES)
+fn linear_cooperative(
+    @builtin(workgroup_id) workgroup: vec3<u32>,
+    @builtin(num_workgroups) workgroups: vec3<u32>,
+    @builtin(local_invocation_index) lane: u32,
+    @builtin(subgroup_id) subgroup: u32,
+    @builtin(subgroup_invocation_id) subgroup_lane: u32,
+) {
+    let group = linear_group(params.first_group, workgroup, workgroups);
+    let m = problem();
+    let place = place_of(m, group, lane, subgroup, subgroup_lane);
+    var sums: array<MatrixC, MATRICES_Y * MATRICES_X>;
+    cooperative_sums(&sums, m, place, 0u, m.length);
+    cooperative_store(&sums, m, place);
+}
+
+// The same for one slice of the sums; slices run last.
+@compute @workgroup_size(COOPERATIVE_LANES)
+fn linear_cooperative_slices(
+    @builtin(workgroup_id) workgroup: vec3<u32>,
+    @builtin(num_workgroups) workgroups: vec3<u32>,
+    @builtin(local_invocation_index) lane: u32,
+    @builtin(subgroup_id) subgroup: u32,
+    @builtin(subgroup_invocation_id) subgroup_lane: u32,
+) {
+    let group = linear_group(params.first_group, workgroup, workgroups);
+    let m = problem();
+    let row_tiles = (m.rows + COOPERATIVE_ROWS - 1u) / COOPERATIVE_ROWS;
+    let column_tiles = (m.columns4 + COOPERATIVE_COLUMNS4 - 1u) / COOPERATIVE_COLUMNS4;
+    let slice = group / (row_tiles * column_tiles);
+    let place = place_of(m, group, lane, subgroup, subgroup_lane);
+    let begin = slice * params.slice_depth;
+    var sums: array<MatrixC, MATRICES_Y * MATRICES_X>;
+    cooperative_sums(&sums, m, place, begin, min(begin + params.slice_depth, m.length));
+    cooperative_slice(&sums, m, place, slice);
+}

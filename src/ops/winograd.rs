@@ -1,0 +1,411 @@
+//! When and how a convolution takes Winograd's form: the host's side of `kernels/lib/winograd.wgsl`.
+
+use rayon::prelude::*;
+
+use super::PaddingMode;
+use crate::error::Result;
+use crate::tensor::Tensor;
+
+/// What writing and reading one factor or sum costs, in multiply-adds.
+const MOVE: usize = 40;
+
+/// The most bytes of the factors or of the sums that wait at a time; longer clips are done in parts.
+const MOST_WAITING: usize = 64 << 20;
+
+/// The most bytes of transformed weights: what every device binds.
+const MOST_WEIGHTS: usize = 128 << 20;
+
+/// Lengths of a convolution.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Lengths {
+    /// `N, T, H, W, C`.
+    pub(super) input: [usize; 5],
+    pub(super) output: [usize; 5],
+    pub(super) kernel: [usize; 3],
+    pub(super) stride: [usize; 3],
+    pub(super) dilation: [usize; 3],
+    pub(super) pad: [usize; 3],
+    pub(super) padding_mode: PaddingMode,
+}
+
+/// A convolution in Winograd's form: factors of patches, a matrix product for each of them, sums.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Winograd {
+    /// Frames that a patch covers and makes: 4 and 2, or 1 and 1 where time is left to the products.
+    pub(super) frames: usize,
+    pub(super) outputs: usize,
+    /// How many patches there are along T, H, W.
+    pub(super) patches: [usize; 3],
+    /// Time patches of one part, and samples: all, or one.
+    part: usize,
+    samples: usize,
+}
+
+/// A part of the work whose factors and sums wait at the same time.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Part {
+    pub(super) samples: usize,
+    /// The first time patch, counted through all samples, whose factors are made, and how many of each sample.
+    pub(super) first_factor: usize,
+    pub(super) factors: usize,
+    /// The same of the sums.
+    pub(super) first_sum: usize,
+    pub(super) sums: usize,
+    /// Frames before the first factors that lie outside the input.
+    pub(super) pad: usize,
+}
+
+impl Winograd {
+    /// The cheaper of the two forms where one is possible, and clearly cheaper than the sums as they are, or `wanted` all
+    /// the same.
+    pub(super) fn choose(l: &Lengths, wanted: bool) -> Option<Winograd> {
+        let [n, out_t, out_h, out_w, columns] = l.output;
+        let [_, in_t, _, _, channels] = l.input;
+        let flat = l.kernel[1..] == [3, 3] && l.stride[1..] == [1, 1] && l.dilation[1..] == [1, 1];
+        if !flat || !channels.is_multiple_of(4) || !columns.is_multiple_of(4) {
+            return None;
+        }
+        let deep = l.kernel[0] == 3 && l.stride[0] == 1 && l.dilation[0] == 1;
+        let plane = out_h.div_ceil(2) * out_w.div_ceil(2);
+        let mut best: Option<(usize, Winograd)> = None;
+        for (frames, outputs) in [(1, 1), (4, 2)] {
+            if frames == 4 && !deep {
+                continue;
+            }
+            let patches = [out_t.div_ceil(outputs), out_h.div_ceil(2), out_w.div_ceil(2)];
+            let taps = if frames == 1 { l.kernel[0] } else { 1 };
+            let each = 16 * frames;
+            if taps * each * channels * columns * 4 > MOST_WEIGHTS {
+                continue;
+            }
+            let sums = each * n * patches[0] * plane;
+            let factors = if frames == 1 { each * n * in_t * plane } else { sums };
+            let cost = sums * taps * channels * columns + MOVE * (factors * channels + sums * columns);
+            let whole = Winograd { frames, outputs, patches, part: patches[0], samples: n };
+            let Some(w) = whole.in_parts(l) else { continue };
+            if best.is_none_or(|(least, _)| cost < least) {
+                best = Some((cost, w));
+            }
+        }
+        let plain = n * out_t * out_h * out_w * l.kernel.iter().product::<usize>() * channels * columns;
+        best.filter(|(cost, _)| wanted || cost * 5 < plain * 4).map(|(_, w)| w)
+    }
+
+    /// In parts that may wait.
+    fn in_parts(self, l: &Lengths) -> Option<Winograd> {
+        let fits = |w: &Winograd| {
+            let words = w.words(l);
+            words[0].max(words[1]) as usize * 4 <= MOST_WAITING
+        };
+        if fits(&self) {
+            return Some(self);
+        }
+        // A window that is reflected may reach out of its part.
+        if self.frames == 1 && l.padding_mode != PaddingMode::Constant && l.pad[0] > 0 {
+            return None;
+        }
+        let part = |part: usize| Winograd { part, samples: 1, ..self };
+        let most = (1..=self.patches[0]).rev().map(part).find(fits)?;
+        // Parts of nearly equal lengths.
+        Some(part(self.patches[0].div_ceil(self.patches[0].div_ceil(most.part))))
+    }
+
+    /// Time patches of factors that so many of sums are made of.
+    fn factors_of(&self, sums: usize, l: &Lengths) -> usize {
+        if self.frames == 4 {
+            return sums;
+        }
+        ((sums - 1) * l.stride[0] + (l.kernel[0] - 1) * l.dilation[0] + 1).min(l.input[1])
+    }
+
+    /// Patches of a frame, or of a pair of them.
+    pub(super) fn plane(&self) -> usize {
+        self.patches[1] * self.patches[2]
+    }
+
+    /// Factors of a patch.
+    pub(super) fn each(&self) -> usize {
+        16 * self.frames
+    }
+
+    /// Words of the factors and of the sums of the largest part.
+    pub(super) fn words(&self, l: &Lengths) -> [u64; 2] {
+        let one = self.samples * self.plane() * self.each();
+        let factors = self.factors_of(self.part, l);
+        [(one * factors * l.input[4]) as u64, (one * self.part * l.output[4]) as u64]
+    }
+
+    /// All parts.
+    pub(super) fn parts(&self, l: &Lengths) -> Vec<Part> {
+        let mut parts = Vec::new();
+        // Time patches of factors, as the kernel counts them.
+        let per_sample = if self.frames == 1 { l.input[1] } else { self.patches[0] };
+        for sample in (0..l.output[0]).step_by(self.samples) {
+            for first in (0..self.patches[0]).step_by(self.part) {
+                let sums = self.part.min(self.patches[0] - first);
+                let (begin, end, pad) = if self.frames == 1 {
+                    let begin = (first * l.stride[0]).saturating_sub(l.pad[0]);
+                    let pad = l.pad[0].saturating_sub(first * l.stride[0]);
+                    let last = (first + sums - 1) * l.stride[0] + (l.kernel[0] - 1) * l.dilation[0] + 1;
+                    (begin, last.saturating_sub(l.pad[0]).min(l.input[1]).max(begin), pad)
+                } else {
+                    (first, first + sums, 0)
+                };
+                // A part that sees nothing but padding has factors all the same, for there is no empty dispatch.
+                let begin = begin.min(per_sample - 1);
+                parts.push(Part {
+                    samples: self.samples,
+                    first_factor: sample * per_sample + begin,
+                    factors: end.max(begin + 1) - begin,
+                    first_sum: sample * self.patches[0] + first,
+                    sums,
+                    pad,
+                });
+            }
+        }
+        parts
+    }
+
+    /// The weights `[kT, 3, 3, Cin, Cout]` times what G makes of each window: `[taps · Cin, factors · Cout]`.
+    pub(super) fn weights(&self, weight: &Tensor) -> Result<Tensor> {
+        let [kt, _, _, channels, columns] = weight.shape().dims("the weight", "[kT, kH, kW, Cin, Cout]")?;
+        let w = weight.f32s()?;
+        let taps = if self.frames == 1 { kt } else { 1 };
+        let row = self.each() * columns;
+        let mut out = vec![0.0; taps * channels * row];
+        out.par_chunks_mut(row).enumerate().for_each(|(k, out)| {
+            let (tap, channel) = (k / channels, k % channels);
+            let frames = if self.frames == 1 { tap..tap + 1 } else { 0..3 };
+            let mut window: Vec<f64> = Vec::with_capacity(64);
+            for column in 0..columns {
+                window.clear();
+                for a in frames.clone() {
+                    let at = |p: usize| f64::from(w[((a * 9 + p) * channels + channel) * columns + column]);
+                    window.extend((0..9).map(at));
+                }
+                for (j, f) in self.filters(&window, 1.0).into_iter().enumerate() {
+                    out[j * columns + column] = f as f32;
+                }
+            }
+        });
+        Tensor::new(&[taps * channels, row], out)
+    }
+
+    /// `G` along every axis of a window; `sign` −1 makes it `|G|` for windows of magnitudes.
+    fn filters(&self, window: &[f64], sign: f64) -> Vec<f64> {
+        let g = |x: [f64; 3]| {
+            let other = if sign < 0.0 { x[1] } else { -x[1] };
+            [x[0], (x[0] + x[1] + x[2]) / 2.0, (x[0] + other + x[2]) / 2.0, x[2]]
+        };
+        let lengths = if self.frames == 1 { vec![3, 3] } else { vec![3, 3, 3] };
+        along_all(window.to_vec(), lengths, &|x: &[f64]| g([x[0], x[1], x[2]]).to_vec())
+    }
+
+    /// What the sums would be if every number in the making were its magnitude: rounding errors are bounded by multiples of
+    /// it. In f64, naive.
+    pub(super) fn magnitudes(&self, x: &[f32], weight: &[f32], l: &Lengths) -> Vec<f64> {
+        let [n, in_t, in_h, in_w, channels] = l.input;
+        let [_, out_t, out_h, out_w, columns] = l.output;
+        let kt = l.kernel[0];
+        let taps = if self.frames == 1 { kt } else { 1 };
+        let read = |sample: usize, at: [i64; 3], channel: usize| -> f64 {
+            let place = |a: usize, length: usize| l.padding_mode.place(at[a], length);
+            match [place(0, in_t), place(1, in_h), place(2, in_w)] {
+                [Some(t), Some(h), Some(w)] => {
+                    f64::from(x[(((sample * in_t + t) * in_h + h) * in_w + w) * channels + channel].abs())
+                }
+                _ => 0.0,
+            }
+        };
+        let filters: Vec<Vec<f64>> = (0..taps * channels * columns)
+            .map(|i| {
+                let (tap, channel, column) = (i / columns / channels, i / columns % channels, i % columns);
+                let frames = if self.frames == 1 { tap..tap + 1 } else { 0..3 };
+                let at = |a: usize, p: usize| weight[((a * 9 + p) * channels + channel) * columns + column];
+                let window = frames.flat_map(|a| (0..9).map(move |p| f64::from(at(a, p).abs())));
+                self.filters(&window.collect::<Vec<_>>(), -1.0)
+            })
+            .collect();
+        let forward = |d: &[f64]| vec![d[0] + d[2], d[1] + d[2], d[2] + d[1], d[1] + d[3]];
+        let back = |m: &[f64]| vec![m[0] + m[1] + m[2], m[1] + m[2] + m[3]];
+        let axes = if self.frames == 1 { vec![4, 4] } else { vec![4, 4, 4] };
+        let mut out = vec![0.0; l.output.iter().product()];
+        let [patches_t, patches_h, patches_w] = self.patches;
+        for patch in 0..n * patches_t * patches_h * patches_w {
+            let (pw, ph) = (patch % patches_w, patch / patches_w % patches_h);
+            let (pt, sample) =
+                (patch / patches_w / patches_h % patches_t, patch / patches_w / patches_h / patches_t);
+            let mut sums = vec![vec![0.0; self.each()]; columns];
+            for tap in 0..taps {
+                for channel in 0..channels {
+                    let patch: Vec<f64> = (0..self.each())
+                        .map(|j| {
+                            let t = if self.frames == 1 {
+                                (pt * l.stride[0] + tap * l.dilation[0]) as i64
+                            } else {
+                                (2 * pt + j / 16) as i64
+                            };
+                            let at = |first: usize, step: usize, pad: usize| {
+                                (2 * first + step) as i64 - pad as i64
+                            };
+                            let place =
+                                [t - l.pad[0] as i64, at(ph, j / 4 % 4, l.pad[1]), at(pw, j % 4, l.pad[2])];
+                            read(sample, place, channel)
+                        })
+                        .collect();
+                    let factors = along_all(patch, axes.clone(), &forward);
+                    for (column, sums) in sums.iter_mut().enumerate() {
+                        let filters = &filters[(tap * channels + channel) * columns + column];
+                        for ((s, d), f) in sums.iter_mut().zip(&factors).zip(filters) {
+                            *s += d * f;
+                        }
+                    }
+                }
+            }
+            for (column, sums) in sums.into_iter().enumerate() {
+                for (j, y) in along_all(sums, axes.clone(), &back).into_iter().enumerate() {
+                    let (t, h, w) = (pt * self.outputs + j / 4, 2 * ph + j / 2 % 2, 2 * pw + j % 2);
+                    if t < out_t && h < out_h && w < out_w {
+                        out[(((sample * out_t + t) * out_h + h) * out_w + w) * columns + column] = y;
+                    }
+                }
+            }
+        }
+        out
+    }
+}
+
+/// Transforms an array along each of its axes.
+fn along_all(mut values: Vec<f64>, mut lengths: Vec<usize>, f: &dyn Fn(&[f64]) -> Vec<f64>) -> Vec<f64> {
+    for axis in 0..lengths.len() {
+        let inner: usize = lengths[axis + 1..].iter().product();
+        let outer: usize = lengths[..axis].iter().product();
+        let length = lengths[axis];
+        let line = |o: usize, i: usize| -> Vec<f64> {
+            f(&(0..length).map(|k| values[(o * length + k) * inner + i]).collect::<Vec<_>>())
+        };
+        let lines: Vec<Vec<f64>> = (0..outer * inner).map(|p| line(p / inner, p % inner)).collect();
+        let made = lines[0].len();
+        let mut next = vec![0.0; outer * made * inner];
+        for (p, line) in lines.into_iter().enumerate() {
+            for (k, v) in line.into_iter().enumerate() {
+                next[(p / inner * made + k) * inner + p % inner] = v;
+            }
+        }
+        lengths[axis] = made;
+        values = next;
+    }
+    values
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn lengths(input: [usize; 5], columns: usize, kt: usize, stride: usize, pad: usize) -> Lengths {
+        let [n, t, h, w, _] = input;
+        Lengths {
+            input,
+            output: [n, (t + 2 * pad - kt) / stride + 1, h, w, columns],
+            kernel: [kt, 3, 3],
+            stride: [stride, 1, 1],
+            dilation: [1; 3],
+            pad: [pad, 1, 1],
+            padding_mode: PaddingMode::Constant,
+        }
+    }
+
+    #[test]
+    fn only_where_it_saves_something() {
+        let of = |l: &Lengths| Winograd::choose(l, false).map(|w| w.frames);
+        // C3D's convolutions 1, 2 and 5.
+        assert_eq!(of(&lengths([1, 16, 112, 112, 3], 64, 3, 1, 1)), None);
+        assert!(of(&lengths([1, 16, 56, 56, 64], 128, 3, 1, 1)).is_some());
+        assert_eq!(of(&lengths([1, 2, 7, 7, 512], 512, 3, 1, 1)), Some(4));
+        assert_eq!(of(&lengths([1, 1, 14, 14, 256], 256, 1, 1, 0)), Some(1));
+        let few = lengths([1, 4, 8, 8, 4], 4, 3, 1, 1);
+        assert_eq!((of(&few), Winograd::choose(&few, true).map(|w| w.frames)), (None, Some(1)));
+        // The forms that the cases of conv3d are there for.
+        assert_eq!(
+            Winograd::choose(&lengths([2, 4, 3, 4, 100], 96, 3, 1, 1), true).map(|w| w.frames),
+            Some(4)
+        );
+        assert_eq!(of(&Lengths { stride: [1, 2, 1], ..lengths([1, 2, 7, 7, 512], 512, 3, 1, 1) }), None);
+    }
+
+    #[test]
+    fn parts_make_everything_once_from_what_they_need() {
+        for (input, kt, stride, pad) in [
+            ([1, 20, 256, 256, 16], 3, 1, 1),
+            ([2, 21, 512, 256, 8], 3, 2, 2),
+            ([3, 16, 512, 512, 4], 5, 1, 0),
+            ([1, 9, 512, 512, 8], 1, 3, 0),
+        ] {
+            let l = lengths(input, 16, kt, stride, pad);
+            let w = Winograd::choose(&l, true).unwrap();
+            let parts = w.parts(&l);
+            assert!(parts.len() > input[0], "{input:?}: {parts:?}");
+            let [words_in, words_out] = w.words(&l);
+            let mut next = 0;
+            for p in &parts {
+                assert_eq!((p.samples, p.first_sum), (1, next), "{parts:?}");
+                next += p.sums;
+                let one = (w.plane() * w.each()) as u64;
+                assert!(p.factors as u64 * one * input[4] as u64 <= words_in, "{w:?} {p:?}");
+                assert!(p.sums as u64 * one * 16 <= words_out, "{w:?} {p:?}");
+                if w.frames == 1 {
+                    // What the first and the last sums of the part see of the input is among its factors.
+                    let (sample, frame) = (p.first_factor / input[1], p.first_factor % input[1]);
+                    assert_eq!(sample, p.first_sum / l.output[1]);
+                    let first = (p.first_sum % l.output[1] * stride) as i64 - pad as i64;
+                    let last = first + ((p.sums - 1) * stride + kt - 1) as i64;
+                    assert_eq!(frame as i64 - p.pad as i64, first, "{p:?}");
+                    assert_eq!((frame + p.factors) as i64, (last + 1).min(input[1] as i64), "{p:?}");
+                } else {
+                    assert_eq!((p.first_factor, p.factors, p.pad), (p.first_sum, p.sums, 0));
+                }
+            }
+            assert_eq!(next, input[0] * w.patches[0]);
+        }
+    }
+
+    /// Where nothing is negative, magnitudes of filters and factors are more than the sums themselves.
+    #[test]
+    fn magnitudes_are_at_least_the_sums() {
+        for kt in [1, 3] {
+            let l = lengths([1, 4, 5, 4, 8], 8, kt, 1, kt / 2);
+            for (frames, outputs) in [(1, 1), (4, 2)] {
+                if kt == 1 && frames == 4 {
+                    continue;
+                }
+                let patches = [l.output[1].div_ceil(outputs), 3, 2];
+                let w = Winograd { frames, outputs, patches, part: patches[0], samples: 1 };
+                let x: Vec<f32> = (0..4 * 5 * 4 * 8).map(|i| (i % 5) as f32).collect();
+                let weight: Vec<f32> = (0..kt * 9 * 64).map(|i| (i % 3) as f32).collect();
+                let plain = kinetograph_ref::conv3d::conv3d(
+                    &x,
+                    l.input,
+                    &weight,
+                    [kt, 3, 3, 8, 8],
+                    [None, None],
+                    &kinetograph_ref::conv3d::Conv3d {
+                        stride: [1; 3],
+                        padding: [[kt / 2; 2], [1; 2], [1; 2]],
+                        outside: kinetograph_ref::conv3d::Outside::Zeros,
+                        dilation: [1; 3],
+                        groups: 1,
+                    },
+                    |s| s,
+                );
+                let magnitudes = w.magnitudes(&x, &weight, &l);
+                assert_eq!(magnitudes.len(), plain.len());
+                assert!(
+                    magnitudes
+                        .iter()
+                        .zip(&plain)
+                        .all(|(m, p)| *m >= f64::from(*p) && *m <= 40.0 * f64::from(*p) + 400.0)
+                );
+            }
+        }
+    }
+}
