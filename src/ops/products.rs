@@ -58,8 +58,8 @@ params! {
 /// A dispatch of `matmul_uniform` for products of rows, columns and a depth.
 pub(super) fn uniform(dispatch: Dispatch, batches: usize, &[rows, columns, depth]: &[usize; 3]) -> Dispatch {
     // One product a turn is fastest, and most drivers' turns suffice for it.
-    let steps = [1, 2, 4].into_iter().filter(|s| depth.is_multiple_of(*s));
-    let step = steps.clone().find(|s| depth / s <= MOST_TURNS).or(steps.last()).unwrap_or(1);
+    let mut steps = [1, 2, 4].into_iter().filter(|s| depth.is_multiple_of(*s));
+    let step = steps.clone().find(|s| depth / s <= MOST_TURNS).or(steps.next_back()).unwrap_or(1);
     dispatch
         .tune("UNIFORM_STEP", format!("{step}u"))
         .turns(depth / step)

@@ -338,7 +338,7 @@ mod tests {
         for (input, kt, stride, pad) in [
             ([1, 20, 256, 256, 16], 3, 1, 1),
             ([2, 21, 512, 256, 8], 3, 2, 2),
-            ([3, 16, 512, 512, 4], 5, 1, 0),
+            ([3, 16, 512, 512, 4], 3, 1, 0),
             ([1, 9, 512, 512, 8], 1, 3, 0),
         ] {
             let l = lengths(input, 16, kt, stride, pad);
@@ -399,12 +399,11 @@ mod tests {
                 );
                 let magnitudes = w.magnitudes(&x, &weight, &l);
                 assert_eq!(magnitudes.len(), plain.len());
-                assert!(
-                    magnitudes
-                        .iter()
-                        .zip(&plain)
-                        .all(|(m, p)| *m >= f64::from(*p) && *m <= 40.0 * f64::from(*p) + 400.0)
-                );
+                let greatest = plain.iter().fold(0.0, |m, p| f64::max(m, f64::from(*p)));
+                let pairs = || magnitudes.iter().zip(&plain);
+                assert!(pairs().all(|(m, p)| *m >= f64::from(*p)));
+                // Each axis multiplies a sum of equal products by 8/3.
+                assert!(pairs().all(|(m, _)| *m <= 19.0 * greatest), "{kt} {frames} {greatest}");
             }
         }
     }
