@@ -12,7 +12,7 @@ use super::tiling::{Tiling, runs, uniform};
 use super::winograd::{Lengths, Part, Winograd};
 use super::{Door, Layout, Padding, PaddingMode, Port};
 use crate::error::{At, Error, Result};
-use crate::gpu::{Kernel, Matrices};
+use crate::gpu::Kernel;
 use crate::graph::{
     Activation, Bound, ChannelAffine, Dispatch, Family, Graph, Op, Operand, Precision, Recorder, Setting,
     TensorType, Traits, Value,
@@ -274,22 +274,9 @@ impl Geometry {
         })
     }
 
-    /// The device's cooperative matrices, where they are used.
-    fn matrices(&self, groups: usize, traits: Traits) -> Option<Matrices> {
-        traits
-            .matrices
-            .filter(|m| Tiling::cooperative(groups, self.product(groups), *m, traits.tile).is_some())
-    }
-
     fn tiling(&self, groups: usize, traits: Traits) -> Tiling {
-        let lengths = self.product(groups);
-        let cooperative = traits.matrices.and_then(|m| Tiling::cooperative(groups, lengths, m, traits.tile));
-        cooperative.unwrap_or_else(|| Tiling::choose(groups, lengths, true, traits.tile))
-    }
-
-    /// Rows, columns and depth of a group's matrix product.
-    fn product(&self, groups: usize) -> [usize; 3] {
-        [self.rows(), self.output[4] / groups, self.depth(groups)]
+        let lengths = [self.rows(), self.output[4] / groups, self.depth(groups)];
+        Tiling::of(traits, groups, lengths)
     }
 
     /// How many channels `conv3d_depthwise` computes at a time, if it can.
@@ -622,7 +609,6 @@ impl Op for Conv3d {
         let family = self.family(&g, r.traits().family, r.is_packed(1) || group_out % 4 == 0);
         let depthwise = g.depthwise(self.groups).filter(|_| r.traits().family != Family::Direct);
         let tiling = g.tiling(self.groups, r.traits());
-        let matrices = g.matrices(self.groups, r.traits());
         if let Some(winograd) = self.winograd(&g, r.traits(), r.is_packed(1)) {
             return self.record_winograd(r, &g, &winograd);
         }
@@ -675,18 +661,13 @@ impl Op for Conv3d {
                 r.dispatch(dispatch);
             }
             (Family::Tiled, _) => {
-                let dispatch = match matrices {
-                    Some(matrices) => {
-                        let whole = || whole_of(&COOPERATIVE, "conv3d_cooperative");
-                        let slices = || slices_of(&COOPERATIVE, "conv3d_cooperative_slices");
-                        tiling.matrices(if sliced { slices() } else { whole() }, matrices)
-                    }
-                    None => {
-                        let slices = || slices_of(&KERNEL, "conv3d_tiled_slices");
-                        tiling.tiles(if sliced { slices() } else { whole("conv3d_tiled") })
-                    }
+                let dispatch = match (tiling.is_cooperative(), sliced) {
+                    (false, false) => whole("conv3d_tiled"),
+                    (false, true) => slices_of(&KERNEL, "conv3d_tiled_slices"),
+                    (true, false) => whole_of(&COOPERATIVE, "conv3d_cooperative"),
+                    (true, true) => slices_of(&COOPERATIVE, "conv3d_cooperative_slices"),
                 };
-                r.dispatch(runs(dispatch, group_in));
+                r.dispatch(runs(tiling.tiles(dispatch), group_in));
                 if sliced {
                     r.dispatch(tiling.sum(finishing("conv3d_tiled_sum", &[Operand::Scratch(0)])));
                 }

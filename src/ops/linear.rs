@@ -9,10 +9,10 @@ use kinetograph_ref::linear as reference;
 use super::tiling::{Tiling, runs, uniform};
 use super::{Door, Layout, Port};
 use crate::error::{Error, Result};
-use crate::gpu::{Kernel, Matrices};
+use crate::gpu::Kernel;
 use crate::graph::{
     Activation, Bound, ChannelAffine, Dispatch, Family, Graph, Op, Operand, Recorder, Setting, TensorType,
-    Traits, Value,
+    Value,
 };
 use crate::tensor::Tensor;
 use crate::{kernel, params};
@@ -40,17 +40,6 @@ impl Linear {
     fn own_inputs(&self, inputs: usize) -> usize {
         inputs - usize::from(self.addend)
     }
-}
-
-/// The device's cooperative matrices, where they are used.
-fn matrices(traits: Traits, rows: usize, columns: usize, depth: usize) -> Option<Matrices> {
-    traits.matrices.filter(|m| Tiling::cooperative(1, [rows, columns, depth], *m, traits.tile).is_some())
-}
-
-fn tiling(traits: Traits, rows: usize, columns: usize, depth: usize) -> Tiling {
-    let lengths = [rows, columns, depth];
-    let cooperative = traits.matrices.and_then(|m| Tiling::cooperative(1, lengths, m, traits.tile));
-    cooperative.unwrap_or_else(|| Tiling::choose(1, lengths, true, traits.tile))
 }
 
 /// The elements in the shape of `x` with another last axis.
@@ -195,7 +184,7 @@ impl Op for Linear {
         let [in_c, out_c] = [inputs[1].shape[0], inputs[1].shape[1]];
         let rows = inputs[0].shape.elements() / in_c;
         match traits.family {
-            Family::Tiled if rows > FEW_ROWS => tiling(traits, rows, out_c, in_c).scratch(),
+            Family::Tiled if rows > FEW_ROWS => Tiling::of(traits, 1, [rows, out_c, in_c]).scratch(),
             _ => Vec::new(),
         }
     }
@@ -205,8 +194,7 @@ impl Op for Linear {
         let rows = r.input(0).elements() / in_c;
         let vectors = r.is_packed(1) || out_c % 4 == 0;
         let family = if vectors { r.traits().family } else { Family::Direct };
-        let matrices = matrices(r.traits(), rows, out_c, in_c);
-        let tiling = tiling(r.traits(), rows, out_c, in_c);
+        let tiling = Tiling::of(r.traits(), 1, [rows, out_c, in_c]);
         let row = if r.is_packed(1) { out_c.next_multiple_of(4) } else { out_c };
         let params = LinearParams {
             rows: r.u32("rows", rows)?,
@@ -232,9 +220,6 @@ impl Op for Linear {
         let whole = |entry| finishing(entry, &[Operand::Input(0), Operand::Input(1)]);
         // What makes tiles, or slices of them, which then are added up.
         let sliced = tiling.slices > 1;
-        let sum = |r: &mut Recorder<'_>| {
-            r.dispatch(tiling.sum(finishing("linear_tiled_sum", &[Operand::Scratch(0)])));
-        };
         let to_slices = [Operand::Input(0), Operand::Input(1), Operand::Scratch(0)];
         match family {
             Family::Direct => {
@@ -246,7 +231,7 @@ impl Op for Linear {
                 r.dispatch(whole("linear_rows").turns(in_c.div_ceil(8)).groups(groups as u64));
             }
             Family::Tiled => {
-                let dispatch = match (matrices.is_some(), sliced) {
+                let dispatch = match (tiling.is_cooperative(), sliced) {
                     (false, false) => whole("linear_tiled"),
                     (false, true) => Dispatch::new(&KERNEL, "linear_tiled_slices", &params).bind(to_slices),
                     (true, false) => finishing_of(
@@ -258,13 +243,9 @@ impl Op for Linear {
                         Dispatch::new(&COOPERATIVE, "linear_cooperative_slices", &params).bind(to_slices)
                     }
                 };
-                let dispatch = match matrices {
-                    Some(matrices) => tiling.matrices(dispatch, matrices),
-                    None => tiling.tiles(dispatch),
-                };
-                r.dispatch(runs(dispatch, in_c));
+                r.dispatch(runs(tiling.tiles(dispatch), in_c));
                 if sliced {
-                    sum(r);
+                    r.dispatch(tiling.sum(finishing("linear_tiled_sum", &[Operand::Scratch(0)])));
                 }
             }
             Family::Uniform => r.dispatch(uniform(whole("linear_uniform"), 1, rows, out_c, 1, in_c)),

@@ -300,29 +300,11 @@ impl Op for Matmul {
         let g = self.geometry(r.input(0), r.input(1))?.folded();
         let Geometry { batches, rows, columns, depth, .. } = &g;
         let tiling = g.tiling(r.traits().tile);
-        let steps = |of: fn(&Axis) -> usize, fill| {
-            r.innermost_first(&batches.iter().map(of).collect::<Vec<_>>(), fill)
-        };
-        let n = |v: usize| r.u32("length", v);
         let params = MatmulParams {
-            count: n(r.output(0).elements())?,
-            rows: n(rows.length)?,
-            columns: n(columns.length)?,
-            depth: n(depth.length)?,
-            a_row: n(rows.a)?,
-            a_depth: n(depth.a)?,
-            b_depth: n(depth.b)?,
-            b_column: n(columns.b)?,
-            out_row: n(rows.out)?,
-            out_column: n(columns.out)?,
             scale: self.scale,
-            slices: n(tiling.slices)?,
-            slice_depth: n(tiling.slice_depth)?,
-            dims: steps(|axis| axis.length, 1)?,
-            a_steps: steps(|axis| axis.a, 0)?,
-            b_steps: steps(|axis| axis.b, 0)?,
-            out_steps: steps(|axis| axis.out, 0)?,
-            ..Default::default()
+            slices: r.u32("length", tiling.slices)?,
+            slice_depth: r.u32("length", tiling.slice_depth)?,
+            ..MatmulParams::of(r, batches, [rows, columns, depth], g.batch())?
         };
         let launch = |entry| Dispatch::new(&KERNEL, entry, &params);
         let whole = |entry| {

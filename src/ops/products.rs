@@ -55,6 +55,41 @@ params! {
     }
 }
 
+impl MatmulParams {
+    /// Those of `count` products, whole and not scaled, from the batch axes (the outermost first), rows, columns and depth.
+    pub(super) fn of(
+        r: &Recorder<'_>,
+        batches: &[Axis],
+        [rows, columns, depth]: [&Axis; 3],
+        count: usize,
+    ) -> Result<MatmulParams> {
+        let n = |v: usize| r.u32("length", v);
+        let steps = |of: fn(&Axis) -> usize, fill| {
+            r.innermost_first(&batches.iter().map(of).collect::<Vec<_>>(), fill)
+        };
+        Ok(MatmulParams {
+            count: n(count * rows.length * columns.length)?,
+            rows: n(rows.length)?,
+            columns: n(columns.length)?,
+            depth: n(depth.length)?,
+            a_row: n(rows.a)?,
+            a_depth: n(depth.a)?,
+            b_depth: n(depth.b)?,
+            b_column: n(columns.b)?,
+            out_row: n(rows.out)?,
+            out_column: n(columns.out)?,
+            scale: 1.0,
+            slices: 1,
+            slice_depth: n(depth.length)?,
+            dims: steps(|axis| axis.length, 1)?,
+            a_steps: steps(|axis| axis.a, 0)?,
+            b_steps: steps(|axis| axis.b, 0)?,
+            out_steps: steps(|axis| axis.out, 0)?,
+            ..Default::default()
+        })
+    }
+}
+
 /// A dispatch of `matmul_uniform` for products of rows, columns and a depth.
 pub(super) fn uniform(dispatch: Dispatch, batches: usize, &[rows, columns, depth]: &[usize; 3]) -> Dispatch {
     // One product a turn is fastest, and most drivers' turns suffice for it.
@@ -86,32 +121,12 @@ impl Strided<'_> {
     pub(super) fn dispatch(&self, r: &Recorder<'_>, operands: [Operand; 3]) -> Result<Dispatch> {
         let Strided { batches, rows, columns, depth, first, count, at, before } = self;
         let n = |v: usize| r.u32("length", v);
-        let steps = |of: fn(&Axis) -> usize, fill| {
-            r.innermost_first(&batches.iter().map(of).collect::<Vec<_>>(), fill)
-        };
         let params = MatmulParams {
-            count: n(count * rows.length * columns.length)?,
-            rows: n(rows.length)?,
-            columns: n(columns.length)?,
-            depth: n(depth.length)?,
-            a_row: n(rows.a)?,
-            a_depth: n(depth.a)?,
-            b_depth: n(depth.b)?,
-            b_column: n(columns.b)?,
-            out_row: n(rows.out)?,
-            out_column: n(columns.out)?,
-            scale: 1.0,
-            slices: 1,
-            slice_depth: n(depth.length)?,
             first_batch: n(*first)?,
             a_at: n(at[0])?.wrapping_sub(n(before[0])?),
             b_at: n(at[1])?,
             out_at: n(before[1])?.wrapping_neg(),
-            dims: steps(|axis| axis.length, 1)?,
-            a_steps: steps(|axis| axis.a, 0)?,
-            b_steps: steps(|axis| axis.b, 0)?,
-            out_steps: steps(|axis| axis.out, 0)?,
-            ..Default::default()
+            ..MatmulParams::of(r, batches, [rows, columns, depth], *count)?
         };
         let dispatch = Dispatch::new(&KERNEL, "matmul_uniform", &params);
         let dispatch = dispatch.activation(Activation::Identity).bind(operands);

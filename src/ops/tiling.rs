@@ -88,6 +88,8 @@ pub(super) struct Tiling {
     pub(super) slice_depth: usize,
     /// Sums of one slice, in vec4s.
     sums: usize,
+    /// The cooperative matrices that make the tiles, if any do.
+    matrices: Option<Matrices>,
 }
 
 impl Tiling {
@@ -102,13 +104,26 @@ impl Tiling {
     ) -> Tiling {
         let given = tile.and_then(|t| TILES.get(usize::from(t)));
         let tiles = given.map_or(&TILES[..], std::slice::from_ref);
-        let whole = Tiling { tile: TILES[3], tiles: 1, slices: 1, slice_depth: depth, sums: 0 };
+        let whole =
+            Tiling { tile: TILES[3], tiles: 1, slices: 1, slice_depth: depth, sums: 0, matrices: None };
         Tiling::best(tiles, problems, [rows, columns, depth], may_slice, TILE_DEPTH).unwrap_or(whole)
+    }
+
+    /// By the device's cooperative matrices where they are of use, else by [`Tiling::choose`].
+    pub(super) fn of(traits: Traits, problems: usize, lengths: [usize; 3]) -> Tiling {
+        let cooperative =
+            traits.matrices.and_then(|m| Tiling::cooperative(problems, lengths, m, traits.tile));
+        cooperative.unwrap_or_else(|| Tiling::choose(problems, lengths, true, traits.tile))
+    }
+
+    /// Whether cooperative matrices make the tiles, by entry points of their own.
+    pub(super) fn is_cooperative(&self) -> bool {
+        self.matrices.is_some()
     }
 
     /// The same in tiles of cooperative matrices; none where most of the smallest tile would be empty, or for matrices that
     /// there are no tiles of.
-    pub(super) fn cooperative(
+    fn cooperative(
         problems: usize,
         lengths: [usize; 3],
         matrices: Matrices,
@@ -118,7 +133,9 @@ impl Tiling {
         let tiles = tile.map_or(&all[..], |t| std::slice::from_ref(&all[usize::from(t) % all.len()]));
         let size = usize::from(matrices.size);
         let fills = lengths.iter().all(|l| *l >= size);
-        fills.then(|| Tiling::best(tiles, problems, lengths, true, COOPERATIVE_DEPTH)).flatten()
+        let best =
+            fills.then(|| Tiling::best(tiles, problems, lengths, true, COOPERATIVE_DEPTH)).flatten()?;
+        Some(Tiling { matrices: Some(matrices), ..best })
     }
 
     /// The tile and the slices, multiples of `step` long, that take the least time.
@@ -144,6 +161,7 @@ impl Tiling {
                     slices,
                     slice_depth: if slices == 1 { depth } else { slice_depth },
                     sums,
+                    matrices: None,
                 };
                 wanted *= 2;
                 if slices > 1 && slices * sums > MOST_WAITING {
@@ -178,6 +196,9 @@ impl Tiling {
 
     /// A dispatch of the entry point that makes tiles, or slices of them.
     pub(super) fn tiles(&self, dispatch: Dispatch) -> Dispatch {
+        if let Some(matrices) = self.matrices {
+            return self.of_matrices(dispatch, matrices);
+        }
         let number = |n: usize| format!("{n}u");
         dispatch
             .tune("TILE_X", number(self.tile.x))
@@ -189,8 +210,7 @@ impl Tiling {
             .groups((self.tiles * self.slices) as u64)
     }
 
-    /// A dispatch of the entry point that makes tiles, or slices of them, by cooperative matrices.
-    pub(super) fn matrices(&self, dispatch: Dispatch, matrices: Matrices) -> Dispatch {
+    fn of_matrices(&self, dispatch: Dispatch, matrices: Matrices) -> Dispatch {
         let number = |n: usize| format!("{n}u");
         let size = matrices.size;
         let each = self.tile.rows() / 2 / usize::from(size);
