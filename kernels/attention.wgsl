@@ -16,10 +16,8 @@
 // window: Beltagy et al., Longformer, arXiv 2004.05150.
 //
 // Ladder: attention_direct (a query an invocation) → attention_tiled (GPUs: keys and values by way of workgroup
-// memory), attention_uniform (adapters on a processor: one address for all invocations); attention_wide for heads of
-// more channels than an invocation holds. On a processor's adapter the host takes, where many plain keys are seen, two
-// matrix products (matmul.wgsl) with attention_weights between them: the walk along keys is full of branches, in which such an
-// adapter loads lane by lane.
+// memory), attention_uniform (adapters on a processor: eight invocations share what they load); attention_wide for heads of
+// more channels than an invocation holds.
 
 #import index
 #import attention
@@ -60,7 +58,6 @@ override WINDOWED: u32 = 0u;
 @group(0) @binding(3) var<storage, read> value: array<Part>;
 @group(0) @binding(4) var<storage, read> bias: array<Elem>;
 @group(0) @binding(5) var<storage, read_write> output: array<Elem>;
-@group(0) @binding(1) var<storage, read_write> scores: array<f32>;
 
 struct Problem {
     n: u32,
@@ -176,7 +173,7 @@ fn attention_direct(
     walk(problem_of(row / params.queries), row % params.queries);
 }
 
-// 8 invocations, one query each, of one head of one sequence.
+// 8 invocations, QUERIES queries each, of one head of one sequence.
 @compute @workgroup_size(8)
 fn attention_uniform(
     @builtin(workgroup_id) workgroup: vec3<u32>,
@@ -184,11 +181,8 @@ fn attention_uniform(
     @builtin(local_invocation_index) lane: u32,
 ) {
     let group = linear_group(params.first_group, workgroup, workgroups);
-    let tiles = (params.queries + 7u) / 8u;
-    let i = group % tiles * 8u + lane;
-    if i < params.queries {
-        walk(problem_of(group / tiles), i);
-    }
+    let tiles = (params.queries + 8u * QUERIES - 1u) / (8u * QUERIES);
+    walk_uniform(problem_of(group / tiles), group % tiles * 8u * QUERIES, lane);
 }
 
 // 64 invocations, one query each, of one head of one sequence.
@@ -213,38 +207,4 @@ fn attention_wide(
     let group = linear_group(params.first_group, workgroup, workgroups);
     let tiles = (params.queries + 7u) / 8u;
     walk_wide(problem_of(group / tiles), group % tiles * 8u, invocation);
-}
-
-// 64 invocations, one row of products q·kᵀ each, [rows, keys], which become the weights of the keys' values: those of a
-// row that has a score of NaN or +∞ NaN, those of one with no score but −∞ zero.
-@compute @workgroup_size(64)
-fn attention_weights(
-    @builtin(workgroup_id) workgroup: vec3<u32>,
-    @builtin(num_workgroups) workgroups: vec3<u32>,
-    @builtin(local_invocation_index) lane: u32,
-) {
-    let row = linear_group(params.first_group, workgroup, workgroups) * 64u + lane;
-    if row >= params.rows {
-        return;
-    }
-    let first = row * params.keys;
-    var largest = -3.4028234e38;
-    var broken = false;
-    for (var j = 0u; j < params.keys; j++) {
-        let score = scores[first + j] * params.scale;
-        let bits = bitcast<u32>(score);
-        broken = broken || ((bits & EXPONENT) == EXPONENT && bits != MINUS_INFINITY);
-        largest = select(largest, score, score > largest);
-    }
-    var total = 0.0;
-    for (var j = 0u; j < params.keys; j++) {
-        let score = scores[first + j] * params.scale;
-        let weight = select(exp(score - largest), 0.0, bitcast<u32>(score) == MINUS_INFINITY);
-        total += weight;
-        scores[first + j] = weight;
-    }
-    let divisor = select(1.0, total, total > 0.0);
-    for (var j = 0u; j < params.keys; j++) {
-        scores[first + j] = select(scores[first + j] / divisor, params.nan, broken);
-    }
 }

@@ -307,9 +307,9 @@ fn conv3d_uniform(
     let group = linear_group(params.first_group, workgroup, workgroups);
     let rows = params.batch * params.out_t * params.out_h * params.out_w;
     let row_tiles = (rows + 8u * UNIFORM_ROWS - 1u) / (8u * UNIFORM_ROWS);
-    let column_tiles = (params.group_out + 15u) / 16u;
+    let column_tiles = (params.group_out + 4u * UNIFORM_COLUMNS4 - 1u) / (4u * UNIFORM_COLUMNS4);
     group_number = group / (row_tiles * column_tiles);
-    matmul_uniform(problem(), group % row_tiles * 8u * UNIFORM_ROWS, group / row_tiles % column_tiles * 4u, lane);
+    matmul_uniform(problem(), group % row_tiles * 8u * UNIFORM_ROWS, group / row_tiles % column_tiles * UNIFORM_COLUMNS4, lane);
 }
 
 // 64 invocations, each WIDTH channels of a few positions side by side along W, which share the loads of weights. The

@@ -281,9 +281,9 @@ fn conv_transpose3d_uniform(
 ) {
     let group = linear_group(params.first_group, workgroup, workgroups);
     let row_tiles = (phase_rows() + 8u * UNIFORM_ROWS - 1u) / (8u * UNIFORM_ROWS);
-    let column_tiles = (params.group_out + 15u) / 16u;
+    let column_tiles = (params.group_out + 4u * UNIFORM_COLUMNS4 - 1u) / (4u * UNIFORM_COLUMNS4);
     let column = group / (row_tiles * phases());
     phase = phase_of(group / row_tiles % phases());
     group_number = column / column_tiles;
-    matmul_uniform(problem(), group % row_tiles * 8u * UNIFORM_ROWS, column % column_tiles * 4u, lane);
+    matmul_uniform(problem(), group % row_tiles * 8u * UNIFORM_ROWS, column % column_tiles * UNIFORM_COLUMNS4, lane);
 }

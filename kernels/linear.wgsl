@@ -187,7 +187,7 @@ fn linear_uniform(
 ) {
     let group = linear_group(params.first_group, workgroup, workgroups);
     let row_tiles = (params.rows + 8u * UNIFORM_ROWS - 1u) / (8u * UNIFORM_ROWS);
-    matmul_uniform(problem(), group % row_tiles * 8u * UNIFORM_ROWS, group / row_tiles * 4u, lane);
+    matmul_uniform(problem(), group % row_tiles * 8u * UNIFORM_ROWS, group / row_tiles * UNIFORM_COLUMNS4, lane);
 }
 
 // 256 invocations, one row × 128 columns: 32 vec4 columns, each summed in 8 interleaved parts that meet in

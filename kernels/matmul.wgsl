@@ -16,6 +16,7 @@
 #import strided
 #import tiles
 #import slices
+#import apart // tune: SHARING
 
 alias Elem = f32; // tune: Elem
 
@@ -45,11 +46,6 @@ struct Params {
     // How many slices the sums are made in, and the products of one.
     slices: u32,
     slice_depth: u32,
-    // The first batch, and what is added to indices of a, b and the output: these may wrap.
-    first_batch: u32,
-    a_at: u32,
-    b_at: u32,
-    out_at: u32,
     pad_0: u32,
     pad_1: u32,
     // The batch axes.
@@ -82,11 +78,10 @@ struct Batch {
 }
 
 fn batch_of(number: u32) -> Batch {
-    let index = params.first_batch + number;
     return Batch(
-        params.a_at + strided(index, params.dims, params.a_steps),
-        params.b_at + strided(index, params.dims, params.b_steps),
-        params.out_at + strided(index, params.dims, params.out_steps),
+        strided(number, params.dims, params.a_steps),
+        strided(number, params.dims, params.b_steps),
+        strided(number, params.dims, params.out_steps),
     );
 }
 
@@ -246,12 +241,47 @@ fn matmul_tiled_sum(
     }
 }
 
-// 8 invocations make 32 × 16 outputs of one batch, rows lane + 8·i and all columns each, in the order of the tiled
-// entry point. A barrier is a switch of coroutines on a processor, and a load at an address that differs between
-// invocations a loop: there are none of the first, and the addresses of b are the same for all eight.
+// 8 invocations make 8 · UNIFORM_ROWS × 4 · UNIFORM_COLUMNS4 outputs of one batch, rows lane + 8·i and all columns each, in the
+// order of the tiled entry point. As in lib/matmul.wgsl there is no barrier, and what is loaded of b is shared.
 
+const UNIFORM_ROWS: u32 = 4u; // tune: UNIFORM_ROWS
+const UNIFORM_COLUMNS4: u32 = 8u; // tune: UNIFORM_COLUMNS4
 // How many products one turn of the loop takes; must divide the depth.
 const UNIFORM_STEP: u32 = 1u; // tune: UNIFORM_STEP
+// How many vec4s of b an invocation loads in a turn.
+const UNIFORM_LOADS: u32 = 1u; // tune: UNIFORM_LOADS
+// Whether a turn's products are four, and their elements of b are read at once.
+override B_DEEP: u32 = 0u;
+
+// Element k of b in four columns; where they are read at once, columns beyond the last repeat the last four.
+fn b_across(k: u32, column: u32) -> vec4<f32> {
+    let row = tile_batch.b + k * params.b_depth;
+    if B_RUN == 4u {
+        return vec4<f32>(WideB(b_runs[(row + min(column, params.columns - 4u)) / 4u]));
+    }
+    var four: vec4<f32>;
+    // unroll
+    for (var c = 0u; c < 4u; c++) {
+        let at = row + min(column + c, params.columns - 1u) * params.b_column;
+        four[c] = vec4<f32>(WideB(b_runs[at])).x;
+    }
+    return four;
+}
+
+// Elements k to k + 3 of b in one column.
+fn b_deep(k: u32, column: u32) -> vec4<f32> {
+    let at = tile_batch.b + k + min(column, params.columns - 1u) * params.b_column;
+    return vec4<f32>(WideB(b_runs[at / B_RUN]));
+}
+
+// The vec4 of this number that a turn needs: of columns side by side, or of a column's elements one after the other.
+fn b_numbered(k: u32, column0: u32, number: u32) -> vec4<f32> {
+    if B_DEEP != 0u {
+        return b_deep(k, column0 + number);
+    }
+    let u = min(k + number / UNIFORM_COLUMNS4, params.depth - 1u);
+    return b_across(u, column0 + 4u * (number % UNIFORM_COLUMNS4));
+}
 
 @compute @workgroup_size(8)
 fn matmul_uniform(
@@ -260,46 +290,59 @@ fn matmul_uniform(
     @builtin(local_invocation_index) lane: u32,
 ) {
     let group = linear_group(params.first_group, workgroup, workgroups);
-    let row_tiles = (params.rows + 31u) / 32u;
-    let column_tiles = (params.columns + 15u) / 16u;
-    let batch = batch_of(group / row_tiles / column_tiles);
-    let row0 = group % row_tiles * 32u + lane;
-    let column0 = group / row_tiles % column_tiles * 16u;
-    var from_a: array<u32, 4>;
+    let row_tiles = (params.rows + 8u * UNIFORM_ROWS - 1u) / (8u * UNIFORM_ROWS);
+    let column_tiles = (params.columns + 4u * UNIFORM_COLUMNS4 - 1u) / (4u * UNIFORM_COLUMNS4);
+    tile_batch = batch_of(group / row_tiles / column_tiles);
+    let row0 = group % row_tiles * 8u * UNIFORM_ROWS + lane;
+    let column0 = group / row_tiles % column_tiles * 4u * UNIFORM_COLUMNS4;
+    var from_a: array<u32, UNIFORM_ROWS>;
     // unroll
-    for (var i = 0u; i < 4u; i++) {
-        from_a[i] = batch.a + min(row0 + 8u * i, params.rows - 1u) * params.a_row;
+    for (var i = 0u; i < UNIFORM_ROWS; i++) {
+        from_a[i] = tile_batch.a + min(row0 + 8u * i, params.rows - 1u) * params.a_row;
     }
-    var from_b: array<vec4<u32>, 4>;
-    // unroll
-    for (var j = 0u; j < 4u; j++) {
-        let column = min(column0 + 4u * j + vec4<u32>(0u, 1u, 2u, 3u), vec4<u32>(params.columns - 1u));
-        from_b[j] = batch.b + column * params.b_column;
-    }
-    var acc: array<vec4<f32>, 16>;
-    for (var k0 = 0u; k0 < params.depth; k0 += UNIFORM_STEP) {
+    var acc: array<vec4<f32>, UNIFORM_ROWS * UNIFORM_COLUMNS4>;
+    for (var k = 0u; k < params.depth; k += UNIFORM_STEP) {
+        var own: array<vec4<f32>, UNIFORM_LOADS>;
         // unroll
-        for (var u = 0u; u < UNIFORM_STEP; u++) {
-            let k = k0 + u;
+        for (var n = 0u; n < UNIFORM_LOADS; n++) {
+            own[n] = b_numbered(k, column0, lane + 8u * n);
+        }
+        var x: array<f32, UNIFORM_ROWS * UNIFORM_STEP>;
+        // unroll
+        for (var i = 0u; i < UNIFORM_ROWS; i++) {
             // unroll
-            for (var j = 0u; j < 4u; j++) {
-                let at = from_b[j] + k * params.b_depth;
-                let row = vec4<f32>(f32(b[at.x]), f32(b[at.y]), f32(b[at.z]), f32(b[at.w]));
-                // unroll
-                for (var i = 0u; i < 4u; i++) {
-                    acc[i * 4u + j] += f32(a[from_a[i] + k * params.a_depth]) * row;
+            for (var u = 0u; u < UNIFORM_STEP; u++) {
+                x[i * UNIFORM_STEP + u] = f32(a[from_a[i] + (k + u) * params.a_depth]);
+            }
+        }
+        // unroll
+        for (var number = 0u; number < UNIFORM_STEP * UNIFORM_COLUMNS4; number++) {
+            let four = of_lane(own[number / 8u], number % 8u, b_numbered(k, column0, number));
+            // unroll
+            for (var i = 0u; i < UNIFORM_ROWS; i++) {
+                if B_DEEP != 0u {
+                    // unroll
+                    for (var u = 0u; u < UNIFORM_STEP; u++) {
+                        acc[i * UNIFORM_COLUMNS4 + number / 4u][number % 4u] += x[i * UNIFORM_STEP + u] * four[u];
+                    }
+                } else {
+                    let j = number % UNIFORM_COLUMNS4;
+                    acc[i * UNIFORM_COLUMNS4 + j] += x[i * UNIFORM_STEP + number / UNIFORM_COLUMNS4] * four;
                 }
             }
         }
     }
     // unroll
-    for (var i = 0u; i < 4u; i++) {
+    for (var i = 0u; i < UNIFORM_ROWS; i++) {
         let row = row0 + 8u * i;
         if row < params.rows {
             // unroll
-            for (var c = 0u; c < 16u; c++) {
-                if column0 + c < params.columns {
-                    store(batch, row, column0 + c, acc[i * 4u + c / 4u][c % 4u]);
+            for (var j = 0u; j < UNIFORM_COLUMNS4; j++) {
+                // unroll
+                for (var c = 0u; c < 4u; c++) {
+                    if column0 + 4u * j + c < params.columns {
+                        store(tile_batch, row, column0 + 4u * j + c, acc[i * UNIFORM_COLUMNS4 + j][c]);
+                    }
                 }
             }
         }

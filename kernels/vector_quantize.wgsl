@@ -8,15 +8,21 @@
 // Source: torch.argmin of torch.cdist; the quantizers of VQ-VAE and VQGAN.
 //
 // Ladder: vector_quantize_direct (a row an invocation) → in three steps, the codes cut in slices so that there are enough
-// workgroups: vector_quantize_squares, then vector_quantize_uniform (a row an invocation, sixteen codes at a time, whose
-// addresses are uniform: for adapters on a processor) or vector_quantize_tiled (four rows a workgroup, a slice's codes shared
+// workgroups: vector_quantize_squares, then vector_quantize_uniform (some rows an invocation and 32 codes at a time, which
+// eight invocations share: for adapters on a processor) or vector_quantize_tiled (four rows a workgroup, a slice's codes shared
 // out over its invocations), then vector_quantize_choose. Between these lie
 //   squares  [codes]: Σc² of each code, f32
 //   found    [rows, slices, 2]: the least distance in a slice, as an integer that sorts as it does, and its code
 
 #import index
+#import apart // tune: SHARING
 
 alias Elem = f32; // tune: Elem
+
+// How vector_quantize_uniform reads: Elem by Elem, or, where channels are a multiple of four, as vec4<Elem> with 4 as PART.
+// vec4<Elem>(x) is of both: it leaves a vec4 as it is.
+alias Part = Elem; // tune: Part
+const PART: u32 = 1u; // tune: PART
 
 struct Params {
     first_group: u32,
@@ -33,6 +39,8 @@ override DISTANCE: u32 = 0u;
 @group(0) @binding(0) var<uniform> params: Params;
 @group(0) @binding(1) var<storage, read> input: array<Elem>;
 @group(0) @binding(2) var<storage, read> codebook: array<Elem>;
+@group(0) @binding(1) var<storage, read> input_parts: array<Part>;
+@group(0) @binding(2) var<storage, read> codebook_parts: array<Part>;
 @group(0) @binding(3) var<storage, read_write> indices: array<i32>;
 @group(0) @binding(4) var<storage, read_write> quantized: array<Elem>;
 
@@ -140,12 +148,39 @@ fn distance_of(sum: f32, x_squares: f32, code: u32) -> f32 {
     return -sum / (length_of(x_squares) * length_of(squares[code]));
 }
 
-fn term(x: f32, c: f32) -> f32 {
-    return select(x * c, (x - c) * (x - c), DISTANCE == 0u);
+// Four channels from d on, a multiple of four, of the row or code that begins at `at`; zeros beyond the last.
+fn input_chunk(at: u32, d: u32) -> vec4<f32> {
+    if PART == 4u {
+        return vec4<f32>(vec4<Elem>(input_parts[(at + d) / 4u]));
+    }
+    var x = vec4<f32>();
+    // unroll
+    for (var i = 0u; i < 4u; i++) {
+        let one = vec4<Elem>(input_parts[at + min(d + i, params.channels - 1u)]).x;
+        x[i] = select(0.0, f32(one), d + i < params.channels);
+    }
+    return x;
 }
 
-// 8 invocations, one row each, and a slice.
-const CODES: u32 = 16u;
+fn code_chunk(at: u32, d: u32) -> vec4<f32> {
+    if PART == 4u {
+        return vec4<f32>(vec4<Elem>(codebook_parts[(at + d) / 4u]));
+    }
+    var x = vec4<f32>();
+    // unroll
+    for (var i = 0u; i < 4u; i++) {
+        let one = vec4<Elem>(codebook_parts[at + min(d + i, params.channels - 1u)]).x;
+        x[i] = select(0.0, f32(one), d + i < params.channels);
+    }
+    return x;
+}
+
+// 8 invocations, QUANTIZED rows each, lane + 8·r, and a slice, 32 codes at a time, of which each invocation loads four.
+//
+// Measured with 256 rows, 16384 codes of 256 channels, two cores: a row an invocation and sixteen codes, each channel loaded
+// by itself, 31 s a run on Mesa 22.3; see benches/results for this form.
+const QUANTIZED: u32 = 4u; // tune: QUANTIZED
+const CODES: u32 = 32u;
 
 @compute @workgroup_size(8)
 fn vector_quantize_uniform(
@@ -155,36 +190,66 @@ fn vector_quantize_uniform(
 ) {
     let group = linear_group(params.first_group, workgroup, workgroups);
     let slice = group % params.slices;
-    // Rows past the last are the last again: all invocations do the same.
-    let row = min(group / params.slices * 8u + lane, params.rows - 1u);
-    let first = row * params.channels;
+    let row0 = group / params.slices * 8u * QUANTIZED + lane;
     let end = min((slice + 1u) * params.slice, params.codes);
-    var best = 0u;
-    var smallest = NO_CODE;
+    // Rows past the last are the last again: all invocations do the same.
+    var first: array<u32, QUANTIZED>;
+    var best: array<u32, QUANTIZED>;
+    var smallest: array<u32, QUANTIZED>;
+    // unroll
+    for (var r = 0u; r < QUANTIZED; r++) {
+        first[r] = min(row0 + 8u * r, params.rows - 1u) * params.channels;
+        smallest[r] = NO_CODE;
+    }
     for (var code = slice * params.slice; code < end; code += CODES) {
-        var sums: array<f32, CODES>;
-        var x_squares = 0.0;
-        for (var d = 0u; d < params.channels; d++) {
-            let x = f32(input[first + d]);
-            x_squares += x * x;
+        var sums: array<vec4<f32>, QUANTIZED * CODES / 4u>;
+        var x_squares: array<f32, QUANTIZED>;
+        for (var d = 0u; d < params.channels; d += 4u) {
+            var own: array<vec4<f32>, CODES / 8u>;
+            // unroll
+            for (var n = 0u; n < CODES / 8u; n++) {
+                own[n] = code_chunk(min(code + lane + 8u * n, end - 1u) * params.channels, d);
+            }
+            var x: array<vec4<f32>, QUANTIZED>;
+            // unroll
+            for (var r = 0u; r < QUANTIZED; r++) {
+                x[r] = input_chunk(first[r], d);
+                if DISTANCE == 2u {
+                    x_squares[r] += dot(x[r], x[r]);
+                }
+            }
             // unroll
             for (var i = 0u; i < CODES; i++) {
-                sums[i] += term(x, f32(codebook[min(code + i, end - 1u) * params.channels + d]));
+                let c = of_lane(own[i / 8u], i % 8u, code_chunk(min(code + i, end - 1u) * params.channels, d));
+                // unroll
+                for (var r = 0u; r < QUANTIZED; r++) {
+                    let terms = select(x[r] * c, (x[r] - c) * (x[r] - c), DISTANCE == 0u);
+                    sums[r * CODES / 4u + i / 4u][i % 4u] += terms.x + terms.y + terms.z + terms.w;
+                }
             }
         }
         // Codes past the last are the last again, which is not nearer than itself.
         // unroll
         for (var i = 0u; i < CODES; i++) {
             let candidate = min(code + i, end - 1u);
-            let key = sortable(distance_of(sums[i], x_squares, candidate));
-            if key < smallest {
-                smallest = key;
-                best = candidate;
+            // unroll
+            for (var r = 0u; r < QUANTIZED; r++) {
+                let sum = sums[r * CODES / 4u + i / 4u][i % 4u];
+                let key = sortable(distance_of(sum, x_squares[r], candidate));
+                let nearer = key < smallest[r];
+                smallest[r] = select(smallest[r], key, nearer);
+                best[r] = select(best[r], candidate, nearer);
             }
         }
     }
-    found_out[2u * (row * params.slices + slice)] = smallest;
-    found_out[2u * (row * params.slices + slice) + 1u] = best;
+    // unroll
+    for (var r = 0u; r < QUANTIZED; r++) {
+        let row = row0 + 8u * r;
+        if row < params.rows {
+            found_out[2u * (row * params.slices + slice)] = smallest[r];
+            found_out[2u * (row * params.slices + slice) + 1u] = best[r];
+        }
+    }
 }
 
 // 256 invocations, four rows and a slice: each invocation takes every 256th code, for the four rows at once; the 256

@@ -175,7 +175,7 @@ fn window_attention_direct(
     walk(problem_of(row / params.queries), row % params.queries);
 }
 
-// 8 invocations, one query each, of one head of one window.
+// 8 invocations, QUERIES queries each, of one head of one window.
 @compute @workgroup_size(8)
 fn window_attention_uniform(
     @builtin(workgroup_id) workgroup: vec3<u32>,
@@ -183,11 +183,8 @@ fn window_attention_uniform(
     @builtin(local_invocation_index) lane: u32,
 ) {
     let group = linear_group(params.first_group, workgroup, workgroups);
-    let tiles = (params.queries + 7u) / 8u;
-    let i = group % tiles * 8u + lane;
-    if i < params.queries {
-        walk(problem_of(group / tiles), i);
-    }
+    let tiles = (params.queries + 8u * QUERIES - 1u) / (8u * QUERIES);
+    walk_uniform(problem_of(group / tiles), group % tiles * 8u * QUERIES, lane);
 }
 
 // 64 invocations, one query each, of one head of one window.

@@ -50,6 +50,11 @@ impl Pipeline {
         self.kernel.name.ends_with("_cooperative")
     }
 
+    /// Whether invocations exchange values within subgroups, as those of a software adapter do.
+    fn shuffled(&self) -> bool {
+        self.tunes.get("SHARING").is_some_and(|file| file == "shuffled")
+    }
+
     fn key(&self) -> String {
         let what = (self.kernel.name, &self.entry, &self.tunes, &self.constants);
         format!("{what:?} {:?} {:?}", self.fields, self.operands)
@@ -154,7 +159,10 @@ impl Pipeline {
             binding_array: BoundsCheckPolicy::Unchecked,
         };
         let stage = ShaderStage::Compute;
-        let options = spv::Options { bounds_check_policies, ..spv::Options::default() };
+        let mut options = spv::Options { bounds_check_policies, ..spv::Options::default() };
+        if self.shuffled() {
+            options.lang_version = (1, 3);
+        }
         let pipeline = spv::PipelineOptions { shader_stage: stage, entry_point: self.entry.clone() };
         let words =
             spv::write_vec(module, info, &options, Some(&pipeline)).map_err(|e| format!("SPIR-V: {e}"))?;
@@ -176,9 +184,13 @@ impl Pipeline {
             .collect::<Result<Vec<_>, _>>()
             .map_err(|e| format!("MSL: {e}"))?;
 
-        // The compiler that comes with Windows ends at 5.1; 16-bit floats begin with 6.2.
+        // The compiler that comes with Windows ends at 5.1; subgroups begin with 6.0, 16-bit floats with 6.2.
         let half = self.tunes.values().any(|v| v.contains("f16"));
-        let shader_model = if half { hlsl::ShaderModel::V6_2 } else { hlsl::ShaderModel::V5_1 };
+        let shader_model = match (half, self.shuffled()) {
+            (true, _) => hlsl::ShaderModel::V6_2,
+            (_, true) => hlsl::ShaderModel::V6_0,
+            _ => hlsl::ShaderModel::V5_1,
+        };
         let options = hlsl::Options { shader_model, ..hlsl::Options::default() };
         let pipeline = hlsl::PipelineOptions { entry_point: Some((stage, self.entry.clone())) };
         let mut direct = String::new();
@@ -277,8 +289,9 @@ fn pipelines() -> BTreeMap<String, (String, Pipeline)> {
         for precision in [Precision::F32, Precision::F16] {
             let configurations = case.configurations(precision).into_iter();
             let kinds = if precision == Precision::F16 { &MATRICES[..] } else { &[None] };
-            for traits in configurations.flat_map(|t| kinds.iter().map(move |&m| Traits { matrices: m, ..t }))
-            {
+            let with_matrices =
+                configurations.flat_map(|t| kinds.iter().map(move |&m| Traits { matrices: m, ..t }));
+            for traits in with_matrices.flat_map(|t| [t, Traits { subgroups: true, ..t }]) {
                 for dispatch in case.dispatches(traits).unwrap() {
                     let pipeline = Pipeline::of(&dispatch);
                     all.entry(pipeline.key()).or_insert_with(|| (case.name.clone(), pipeline));
@@ -306,7 +319,8 @@ fn files(folder: &str) -> Vec<Kernel> {
 }
 
 fn imports(text: &str) -> impl Iterator<Item = &str> {
-    text.lines().filter_map(|l| l.strip_prefix("#import ")).map(str::trim)
+    let names = text.lines().filter_map(|l| l.strip_prefix("#import "));
+    names.map(|n| n.split("//").next().unwrap_or(n).trim())
 }
 
 fn report(problems: &[String]) {
@@ -394,6 +408,9 @@ fn the_library_is_listed_and_every_file_of_it_imported() {
     let kernels = files("kernels");
     let mut reached = BTreeSet::new();
     let mut open: Vec<&str> = kernels.iter().flat_map(|k| imports(k.text)).collect();
+    // Imports that the host chooses.
+    let pipelines: Vec<_> = pipelines().into_values().collect();
+    open.extend(pipelines.iter().filter_map(|(_, p)| p.tunes.get("SHARING")).map(|file| &**file));
     while let Some(name) = open.pop() {
         if reached.insert(name) {
             open.extend(library.iter().filter(|k| k.name == name).flat_map(|k| imports(k.text)));

@@ -1,5 +1,5 @@
 // The walk along keys that attentions stand on: softmax(scale · q·kᵀ + what is added) · v of one head, with no matrix
-// of scores in memory, in three forms.
+// of scores in memory, in four forms.
 //
 // A query keeps the largest score so far, and the sum of exp(score − largest) and of that times the value; when a
 // larger score comes, both sums are scaled down to it. A key that is not seen, or to whose product −∞ is added, is not
@@ -22,6 +22,8 @@
 //                                                  false only if no query first…last sees any key j0…j1
 //
 // Source: Dao et al., FlashAttention, arXiv 2205.14135.
+
+#import apart // tune: SHARING
 
 // Channels of a head, and how many vec4s of them an invocation holds.
 const HEAD_DIM: u32 = 8u; // tune: HEAD_DIM
@@ -170,6 +172,135 @@ fn walk(p: Problem, i: u32) {
         }
     }
     finish(p, i, &state, 0u, 1u);
+}
+
+// Uniform: 8 invocations, QUERIES queries each, `first` + lane + 8·r, for adapters that run on a processor, where loads at
+// addresses that are the same for all invocations are fast only if none of them can have left, and loads of lib/shuffled.wgsl
+// need all eight. So they all take the same way: queries beyond the last repeat it and write nothing, and keys that are not
+// seen get the weight zero. Keys are taken four at a time, so that sums are scaled down once for them, and each is
+// loaded once for all queries.
+//
+// Measured at 196 places, 12 heads of 64 channels, 8 frames, two cores, milliseconds in kernels: on Mesa 25.0, each key and
+// query by itself 670, QUERIES = 4 264, shuffled 57; on Mesa 26.2 105, 87 and 95.
+const QUERIES: u32 = 4u; // tune: QUERIES
+// How many vec4s of a key or value an invocation loads.
+const HELD_LOADS: u32 = 1u; // tune: HELD_LOADS
+
+struct Block {
+    own: array<Query, QUERIES>,
+    q: array<vec4<f32>, QUERIES * HELD>,
+    largest: array<f32, QUERIES>,
+    total: array<f32, QUERIES>,
+    broken: array<bool, QUERIES>,
+    sum: array<vec4<f32>, QUERIES * HELD>,
+}
+
+// Takes in four keys from j0 on, some of which may lie beyond the last one.
+fn take_four(p: Problem, lane: u32, j0: u32, b: ptr<function, Block>) {
+    var scores: array<vec4<f32>, QUERIES>;
+    var hidden: array<vec4<bool>, QUERIES>;
+    // unroll
+    for (var j = 0u; j < 4u; j++) {
+        let number = min(j0 + j, params.keys - 1u);
+        let at = key_start(p, number) + params.key_at;
+        var products: array<vec4<f32>, QUERIES>;
+        var loaded: array<vec4<f32>, HELD_LOADS>;
+        // unroll
+        for (var n = 0u; n < HELD_LOADS; n++) {
+            loaded[n] = key_chunk(at, (lane + 8u * n) * 4u);
+        }
+        // unroll
+        for (var c = 0u; c < HELD; c++) {
+            let k = of_lane(loaded[c / 8u], c % 8u, key_chunk(at, c * 4u));
+            // unroll
+            for (var r = 0u; r < QUERIES; r++) {
+                products[r] += (*b).q[r * HELD + c] * k;
+            }
+        }
+        // unroll
+        for (var r = 0u; r < QUERIES; r++) {
+            let product = products[r].x + products[r].y + products[r].z + products[r].w;
+            scores[r][j] = product * params.scale;
+        }
+        let other = key_of(p, number);
+        // unroll
+        for (var r = 0u; r < QUERIES; r++) {
+            let plus = added((*b).own[r], other);
+            scores[r][j] += plus;
+            let seen = j0 + j < params.keys & sees((*b).own[r], other);
+            hidden[r][j] = !seen | (bitcast<u32>(plus) == MINUS_INFINITY);
+        }
+    }
+    var weights: array<vec4<f32>, QUERIES>;
+    // unroll
+    for (var r = 0u; r < QUERIES; r++) {
+        let bits = bitcast<vec4<u32>>(scores[r]);
+        hidden[r] |= bits == vec4<u32>(MINUS_INFINITY);
+        let wrong = !hidden[r] & ((bits & vec4<u32>(EXPONENT)) == vec4<u32>(EXPONENT));
+        (*b).broken[r] |= any(wrong);
+        let score = select(scores[r], vec4<f32>((*b).largest[r]), hidden[r] | wrong);
+        let largest = max(max(score.x, score.y), max(score.z, score.w));
+        let now = max(largest, (*b).largest[r]);
+        let smaller = exp((*b).largest[r] - now);
+        (*b).largest[r] = now;
+        weights[r] = select(exp(score - now), vec4<f32>(), hidden[r]);
+        (*b).total[r] = (*b).total[r] * smaller + (weights[r].x + weights[r].y + weights[r].z + weights[r].w);
+        // unroll
+        for (var c = 0u; c < HELD; c++) {
+            (*b).sum[r * HELD + c] *= smaller;
+        }
+    }
+    // unroll
+    for (var j = 0u; j < 4u; j++) {
+        let at = key_start(p, min(j0 + j, params.keys - 1u)) + params.value_at;
+        var loaded: array<vec4<f32>, HELD_LOADS>;
+        // unroll
+        for (var n = 0u; n < HELD_LOADS; n++) {
+            loaded[n] = value_chunk(at, (lane + 8u * n) * 4u);
+        }
+        // unroll
+        for (var c = 0u; c < HELD; c++) {
+            let v = of_lane(loaded[c / 8u], c % 8u, value_chunk(at, c * 4u));
+            // unroll
+            for (var r = 0u; r < QUERIES; r++) {
+                // Zero times an infinity would be NaN.
+                (*b).sum[r * HELD + c] += weights[r][j] * select(v, vec4<f32>(), hidden[r][j]);
+            }
+        }
+    }
+}
+
+fn walk_uniform(p: Problem, first: u32, lane: u32) {
+    var b: Block;
+    // unroll
+    for (var r = 0u; r < QUERIES; r++) {
+        let i = min(first + lane + 8u * r, params.queries - 1u);
+        let from_query = query_start(p, i);
+        // unroll
+        for (var c = 0u; c < HELD; c++) {
+            b.q[r * HELD + c] = query_chunk(from_query, c * 4u);
+        }
+        b.own[r] = query_of(p, i);
+        b.largest[r] = -3.4028234e38;
+    }
+    for (var j0 = 0u; j0 < params.keys; j0 += 4u) {
+        if any_seen(first, first + 8u * QUERIES - 1u, j0, j0 + 3u) {
+            take_four(p, lane, j0, &b);
+        }
+    }
+    // unroll
+    for (var r = 0u; r < QUERIES; r++) {
+        if first + lane + 8u * r < params.queries {
+            var state: State;
+            state.total = b.total[r];
+            state.broken = b.broken[r];
+            // unroll
+            for (var c = 0u; c < HELD; c++) {
+                state.sum[c] = b.sum[r * HELD + c];
+            }
+            finish(p, first + lane + 8u * r, &state, 0u, 1u);
+        }
+    }
 }
 
 // 64 invocations, one query each from `first` on. Together they fetch TILE keys and values into workgroup memory, and

@@ -18,6 +18,7 @@
 // `weight: array<vec4<Elem>>`, whose row k begins at `k · weight_row + weight_at`, in vec4s.
 
 #import tiles
+#import apart // tune: SHARING
 
 const PADDING = 0xffffffffu;
 
@@ -99,22 +100,24 @@ fn matmul_tiled(m: Matmul, row0: u32, column0: u32, lane: u32) {
     }
 }
 
-// Uniform: 8 invocations make 8 · UNIFORM_ROWS × 16 outputs, UNIFORM_ROWS rows × 16 columns each, with no workgroup
-// memory. For adapters that run on a processor: there a barrier is a switch of coroutines and a load at an address that
-// differs between invocations is a loop, but the weights' addresses here are the same for all eight.
+// Uniform: 8 invocations make 8 · UNIFORM_ROWS × 4 · UNIFORM_COLUMNS4 outputs, UNIFORM_ROWS rows and all columns each, with
+// no workgroup memory. For adapters that run on a processor: there a barrier is a switch of coroutines and a load at an
+// address that differs between invocations is a loop. The weights are the same for all eight, which share them as
+// lib/apart.wgsl or lib/shuffled.wgsl has it; the input's elements differ, so that a tile has many columns.
 //
-// Measured with 3×3×3 taps, 64 → 64 channels, 4×14×14 positions, on two cores that others used too, runs of all forms in
-// turn, the least of 15 or more. Mesa 26.2 (llvmpipe, LLVM 22): four rows and four products a turn, the first form, 48 ms;
-// four rows and one product 28 ms, since more of them leave the compiler no registers; six rows, which share each weight,
-// 18 ms. In another round the first form took 45 ms, and eight rows with padding masked by an `and` instead of two
-// selects 16 ms; seven to eleven rows were alike, twelve took 37 ms. Mesa 22.3 (LLVM 15), which loads these weights lane
-// by lane all the same, took 415 ms for the first form and 272 ms for seven rows.
+// Measured with C3D's conv5b (512 → 512 channels, 2×7×7 positions) and conv4a in Winograd's form, one after the other, two
+// cores, milliseconds of a run: 8 rows × 16 columns loaded apart 390 and - on Mesa 22.3, 251 and 335 on 25.0, 70 and
+// 135 on 26.2; 4 × 32 shuffled 66, 79 and 196, 74 and 141. 2 to 8 rows of 32 columns and 2 to 4 of 64 lie within a tenth
+// of that, and take longer to compile the larger they are.
 
-// Tiles of this many rows an invocation, at most eight, cover all rows with the least waste.
-const UNIFORM_ROWS: u32 = 8u; // tune: UNIFORM_ROWS
+// Tiles of this many rows an invocation, and fours of columns: those that cover all with the least waste.
+const UNIFORM_ROWS: u32 = 4u; // tune: UNIFORM_ROWS
+const UNIFORM_COLUMNS4: u32 = 8u; // tune: UNIFORM_COLUMNS4
 // How many elements of a segment one turn of the loop takes; must divide `length`. More than one only where the number of
-// turns would be too large.
+// turns would be too large, or the columns are few.
 const UNIFORM_STEP: u32 = 1u; // tune: UNIFORM_STEP
+// How many vec4s of weights an invocation loads in a turn.
+const UNIFORM_LOADS: u32 = 1u; // tune: UNIFORM_LOADS
 
 fn matmul_uniform(m: Matmul, row0: u32, column0: u32, lane: u32) {
     var rows: array<Row, UNIFORM_ROWS>;
@@ -123,7 +126,7 @@ fn matmul_uniform(m: Matmul, row0: u32, column0: u32, lane: u32) {
         rows[i] = row_of(min(row0 + lane + 8u * i, m.rows - 1u));
     }
     let last = m.columns4 - 1u - column0;
-    var acc: array<vec4<f32>, UNIFORM_ROWS * 4u>;
+    var acc: array<vec4<f32>, UNIFORM_ROWS * UNIFORM_COLUMNS4>;
     for (var s = 0u; s < m.segments; s++) {
         let tap = tap_of(s);
         // Padding is read from the input's beginning, and all its bits masked out.
@@ -137,6 +140,14 @@ fn matmul_uniform(m: Matmul, row0: u32, column0: u32, lane: u32) {
         }
         let w = s * m.length * m.weight_row + m.weight_at + column0;
         for (var c = 0u; c < m.length; c += UNIFORM_STEP) {
+            // Element by element of the segment, the fours of its weights are numbered from 0 to 8 · UNIFORM_LOADS.
+            var own: array<vec4<f32>, UNIFORM_LOADS>;
+            // unroll
+            for (var n = 0u; n < UNIFORM_LOADS; n++) {
+                let number = lane + 8u * n;
+                let wk = w + min(c + number / UNIFORM_COLUMNS4, m.length - 1u) * m.weight_row;
+                own[n] = vec4<f32>(weight[wk + min(number % UNIFORM_COLUMNS4, last)]);
+            }
             // unroll
             for (var u = 0u; u < UNIFORM_STEP; u++) {
                 var x: array<f32, UNIFORM_ROWS>;
@@ -146,11 +157,12 @@ fn matmul_uniform(m: Matmul, row0: u32, column0: u32, lane: u32) {
                 }
                 let wk = w + (c + u) * m.weight_row;
                 // unroll
-                for (var j = 0u; j < 4u; j++) {
-                    let weights = vec4<f32>(weight[wk + min(j, last)]);
+                for (var j = 0u; j < UNIFORM_COLUMNS4; j++) {
+                    let number = u * UNIFORM_COLUMNS4 + j;
+                    let weights = of_lane(own[number / 8u], number % 8u, vec4<f32>(weight[wk + min(j, last)]));
                     // unroll
                     for (var i = 0u; i < UNIFORM_ROWS; i++) {
-                        acc[i * 4u + j] += x[i] * weights;
+                        acc[i * UNIFORM_COLUMNS4 + j] += x[i] * weights;
                     }
                 }
             }
@@ -161,9 +173,9 @@ fn matmul_uniform(m: Matmul, row0: u32, column0: u32, lane: u32) {
         let row = row0 + lane + 8u * i;
         if row < m.rows {
             // unroll
-            for (var j = 0u; j < 4u; j++) {
+            for (var j = 0u; j < UNIFORM_COLUMNS4; j++) {
                 if column0 + j < m.columns4 {
-                    store(row, (column0 + j) * 4u, acc[i * 4u + j]);
+                    store(row, (column0 + j) * 4u, acc[i * UNIFORM_COLUMNS4 + j]);
                 }
             }
         }

@@ -103,9 +103,10 @@ fn report(gpu: &Gpu) -> Result<()> {
         l.max_compute_workgroup_storage_size >> 10
     ))?;
     output::print(&format!(
-        "  16-bit floats: {}; cooperative matrices: {}; timestamps: {}",
+        "  16-bit floats: {}; subgroups: {}; cooperative matrices: {}; timestamps: {}",
         if gpu.has_f16() { "yes" } else { "no (--precision f32 only)" },
-        gpu.matrices().map_or("no".into(), |m| format!("{0}×{0}, subgroups of {1}", m.size, m.subgroup)),
+        gpu.subgroup().map_or("no".into(), |lanes| format!("of {lanes} or more")),
+        gpu.matrices().map_or("no".into(), |m| format!("{0}×{0}", m.size)),
         if gpu.has_timestamps() { "yes" } else { "no (profiles use the clock)" }
     ))?;
     match gpu.self_check() {

@@ -3,8 +3,8 @@
 //! A kernel file is plain WGSL. Three conventions are ours, comments to everybody else:
 //!
 //! - `#import name` on a line of its own pastes `kernels/lib/name.wgsl`, once; `#import ../name` another kernel.
-//! - A `const` or `alias` line that ends in `// tune: Name` may have its value replaced by the host. As
-//!   written, the file is valid with the value that stands there.
+//! - A `const` or `alias` line that ends in `// tune: Name` may have its value replaced by the host, and an `#import` line
+//!   the name of its file. As written, the file is valid with what stands there.
 //! - `// unroll` on the line above a `for (var i = A; i < B; i++) {` whose bounds are integer literals or
 //!   `const`s of the file has the loop written out, because drivers do not unroll the bounded loops that
 //!   naga emits.
@@ -39,6 +39,7 @@ macro_rules! kernel {
 /// The import-only files of `kernels/lib`.
 pub const LIB: &[Kernel] = &[
     kernel!("lib/activation"),
+    kernel!("lib/apart"),
     kernel!("lib/attention"),
     kernel!("lib/elementary"),
     kernel!("lib/boxes"),
@@ -51,6 +52,7 @@ pub const LIB: &[Kernel] = &[
     kernel!("lib/nan"),
     kernel!("lib/order"),
     kernel!("lib/select"),
+    kernel!("lib/shuffled"),
     kernel!("lib/power"),
     kernel!("lib/padding"),
     kernel!("lib/slices"),
@@ -168,7 +170,7 @@ impl Paste<'_> {
         for (i, text) in kernel.text.lines().enumerate() {
             let line = Line { text: text.to_owned(), file: kernel.name, number: i + 1 };
             if let Some(name) = text.strip_prefix("#import ") {
-                let name = name.trim();
+                let name = &*self.imported_name(name);
                 let file = match name.strip_prefix("../") {
                     Some(name) => SHARED.iter().find(|k| k.name == name),
                     None => LIB.iter().find(|k| k.name.strip_prefix("lib/") == Some(name)),
@@ -186,6 +188,18 @@ impl Paste<'_> {
             }
         }
         Ok(())
+    }
+
+    /// The name of the file that an import line stands for.
+    fn imported_name(&mut self, line: &str) -> String {
+        let Some((usual, key)) = line.split_once("// tune:") else { return line.trim().to_owned() };
+        match self.tunes.get_key_value(key.trim()) {
+            Some((&key, value)) => {
+                self.tuned.insert(key);
+                value.to_string()
+            }
+            None => usual.trim().to_owned(),
+        }
     }
 
     fn tune(&mut self, line: &Line) -> Result<String> {
@@ -290,6 +304,14 @@ mod tests {
         let e = expand(text, &[("Elem", "f16"), ("N", "8u")]).unwrap();
         assert_eq!(e.source, "enable f16;\nalias Elem = f16; // tune: Elem\nconst N: u32 = 8u; // tune: N\n");
         assert!(expand(text, &[("M", "8u")]).unwrap_err().to_string().contains("tune: M"));
+    }
+
+    #[test]
+    fn imports_are_replaced_as_other_tune_lines() {
+        let text = "#import apart // tune: SHARING\n";
+        assert!(!expand(text, &[]).unwrap().source.contains("subgroup"));
+        assert!(expand(text, &[("SHARING", "shuffled")]).unwrap().source.contains("subgroupShuffle"));
+        assert!(expand(text, &[("SHARING", "nothing")]).unwrap_err().to_string().contains("test.wgsl:1"));
     }
 
     #[test]

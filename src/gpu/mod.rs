@@ -105,8 +105,10 @@ impl Gpu {
     /// # Errors
     /// [`crate::ErrorKind::Device`] when the driver refuses.
     pub fn from_adapter(adapter: &wgpu::Adapter) -> Result<Gpu> {
-        let useful =
-            wgpu::Features::SHADER_F16 | wgpu::Features::TIMESTAMP_QUERY | wgpu::Features::PIPELINE_CACHE;
+        let useful = wgpu::Features::SHADER_F16
+            | wgpu::Features::TIMESTAMP_QUERY
+            | wgpu::Features::PIPELINE_CACHE
+            | wgpu::Features::SUBGROUP;
         let usual = wgpu::DeviceDescriptor {
             label: Some("kinetograph"),
             required_features: adapter.features() & useful,
@@ -188,6 +190,12 @@ impl Gpu {
     /// The device's cooperative matrices, if kernels can use them; none on a device of the host program's.
     pub fn matrices(&self) -> Option<Matrices> {
         self.0.matrices
+    }
+
+    /// How many invocations a subgroup has at least, if kernels can exchange values within one.
+    pub fn subgroup(&self) -> Option<u32> {
+        let can = self.0.features.contains(wgpu::Features::SUBGROUP);
+        can.then_some(self.0.info.subgroup_min_size)
     }
 
     /// Whether the device can time single dispatches.

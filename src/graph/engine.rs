@@ -69,6 +69,8 @@ pub struct PlanOptions {
     pub winograd: Option<bool>,
     /// Whether cooperative matrices (tensor cores) may be used, where the device has them and floats are stored as f16.
     pub matrices: bool,
+    /// Whether kernels for adapters that run on a processor may exchange values within subgroups, where the device can.
+    pub subgroups: bool,
     /// For testing kernels: fill all memory that nodes write with NaN before each run.
     pub poison: bool,
     /// For testing kernels: this many workgroups along a dimension of a dispatch, if not as many as the device takes.
@@ -91,6 +93,7 @@ impl Default for PlanOptions {
             tile: None,
             winograd: None,
             matrices: true,
+            subgroups: true,
             poison: false,
             widest: None,
             guard: 0,
@@ -121,6 +124,7 @@ impl PlanOptions {
             tile: self.tile,
             winograd: self.winograd,
             matrices: usual.matrices.filter(|_| self.matrices),
+            subgroups: usual.subgroups && self.subgroups,
             ..usual
         }
     }

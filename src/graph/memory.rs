@@ -48,14 +48,12 @@ pub(super) struct Layout {
     pub(super) roots: Vec<Value>,
     /// Places of `inner`, then of `pieces`.
     pub(super) arena: Arena,
-    /// Values between nodes.
+    /// Values that nodes make; those that leave the graph stay until the end.
     pub(super) inner: Vec<Value>,
-    /// Inputs and outputs, which have buffers of their own, which the host program may use in place.
+    /// Inputs, which have buffers of their own, where the host program's values stay until it puts others.
     pub(super) own: Vec<Value>,
     /// Node and bytes of each piece of scratch.
     pub(super) pieces: Vec<(usize, u64)>,
-    /// The node that makes a value.
-    pub(super) made_by: HashMap<Value, usize>,
     pub(super) summary: MemorySummary,
 }
 
@@ -133,14 +131,19 @@ impl Layout {
         let outside: Vec<Value> = graph.outputs.iter().map(|(_, v)| roots[v.index()]).collect();
         let is_outside = |v: &Value| outside.contains(v) || options.keep_all;
 
-        let mut inner: Vec<Value> = made_by.keys().filter(|v| !is_outside(v)).copied().collect();
+        let mut inner: Vec<Value> = made_by.keys().copied().collect();
         inner.sort_unstable();
         let at: HashMap<Value, usize> = inner.iter().enumerate().map(|(i, v)| (*v, i)).collect();
         let mut regions: Vec<Region> = inner
             .iter()
             .map(|v| {
                 let born = made_by[v];
-                let life = born..=last_read.get(v).copied().unwrap_or(born);
+                let life = match (is_outside(v), options.guard) {
+                    (false, _) => born..=last_read.get(v).copied().unwrap_or(born),
+                    (true, 0) => born..=graph.nodes.len(),
+                    // What lies behind it must stay as it was filled.
+                    (true, _) => 0..=graph.nodes.len(),
+                };
                 Region { size: bytes(*v), life, apart: Vec::new() }
             })
             .collect();
@@ -182,14 +185,13 @@ impl Layout {
         }
         let arena = arena::place(&regions, ALIGN, limits.buffer);
 
-        let mut own: Vec<Value> = graph.inputs.clone();
-        own.extend(made_by.keys().filter(|v| is_outside(v)));
-        own.sort_unstable();
+        let own = graph.inputs.clone();
         let activations = arena.buffers.iter().sum::<u64>() + own.iter().map(|v| bytes(*v)).sum::<u64>();
         let mut everything = regions;
-        everything.extend(own.iter().map(|v| {
-            let from = made_by.get(v).copied().unwrap_or(0);
-            Region { size: bytes(*v), life: from..=graph.nodes.len(), apart: Vec::new() }
+        everything.extend(own.iter().map(|v| Region {
+            size: bytes(*v),
+            life: 0..=graph.nodes.len(),
+            apart: Vec::new(),
         }));
         let constants = (0..graph.values.len() as u32).map(Value);
         let constants =
@@ -199,7 +201,7 @@ impl Layout {
             activations,
             alive: arena::peak(&everything),
         };
-        let layout = Layout { roots, arena, inner, own, pieces, made_by, summary };
+        let layout = Layout { roots, arena, inner, own, pieces, summary };
         layout.check(graph, options, limits)?;
         Ok(layout)
     }

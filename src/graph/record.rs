@@ -42,6 +42,8 @@ pub struct Traits {
     pub winograd: Option<bool>,
     /// The device's cooperative matrices, which linear layers and convolutions use in [`Family::Tiled`] with f16.
     pub matrices: Option<Matrices>,
+    /// Whether invocations of [`Family::Uniform`] hand each other what they load, within subgroups of at least eight.
+    pub subgroups: bool,
 }
 
 impl Traits {
@@ -50,14 +52,15 @@ impl Traits {
 
     /// A family and a storage, the rest by estimate.
     pub const fn new(family: Family, precision: Precision) -> Traits {
-        Traits { family, precision, tile: None, winograd: None, matrices: None }
+        Traits { family, precision, tile: None, winograd: None, matrices: None, subgroups: false }
     }
 
     /// The traits of a device.
     pub fn of(gpu: &Gpu, precision: Precision) -> Traits {
         let family = if gpu.is_software() { Family::Uniform } else { Family::Tiled };
         let matrices = gpu.matrices().filter(|_| precision == Precision::F16);
-        Traits { matrices, ..Traits::new(family, precision) }
+        let subgroups = gpu.subgroup().is_some_and(|lanes| lanes >= 8);
+        Traits { matrices, subgroups, ..Traits::new(family, precision) }
     }
 }
 

@@ -6,14 +6,11 @@ use kinetograph_cpu::{all_finite, attention as fast};
 use kinetograph_ref::attention as reference;
 use serde::Deserialize;
 
-use super::products::{Axis, Strided};
+use super::tiling::{eights_each, sharing};
 use super::{Door, Layout, Port};
 use crate::error::{Error, Result};
 use crate::gpu::Kernel;
-use crate::graph::{
-    Bound, Dispatch, Family, Graph, Op, Operand, Precision, Recorder, Setting, TensorType, Traits,
-    UNIT_ROUNDOFF, Value,
-};
+use crate::graph::{Bound, Dispatch, Family, Graph, Op, Operand, Recorder, TensorType, UNIT_ROUNDOFF, Value};
 use crate::shape::Shape;
 use crate::tensor::Tensor;
 use crate::{kernel, params};
@@ -29,11 +26,8 @@ const MOST_WIDTH: usize = 512;
 /// Fewer queries than this would leave much of a tile's workgroup idle.
 const FEW_QUERIES: usize = 32;
 
-/// Fewer keys than this are walked along even where a matrix of scores would be faster for many.
-const FEW_KEYS: usize = 32;
-
-/// The most bytes of scores that wait at a time.
-const MOST_WAITING: usize = 64 << 20;
+/// The most queries of an invocation that shares the loads of keys.
+pub(super) const MOST_SHARED: usize = 4;
 
 /// Which tokens attend to each other.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
@@ -52,7 +46,7 @@ pub enum Over {
 /// Attributes of an attention, `softmax(scale·q·kᵀ + bias)·v` for every head:
 /// `torch.nn.functional.scaled_dot_product_attention` of heads that lie side by side in the channels.
 ///
-/// GPUs never store scores. A bias of −∞ masks: the key and value there are not looked at. A query with no key left
+/// Scores are never stored. A bias of −∞ masks: the key and value there are not looked at. A query with no key left
 /// gives zeros, one with a score that is NaN or +∞ gives NaN.
 #[derive(Debug, Clone, PartialEq, Default, Deserialize)]
 #[serde(default, deny_unknown_fields)]
@@ -185,91 +179,6 @@ impl Attention {
                 *score = f32::NEG_INFINITY;
             }
         }
-    }
-
-    /// How many problems' scores wait at a time where they are stored: on an adapter that runs on a processor, of many plain
-    /// keys, in f32.
-    fn stored(&self, inputs: &[TensorType], traits: Traits) -> Option<usize> {
-        let [q, k, _, bias] = self.places();
-        let s = self.sizes(&inputs[q].shape, &inputs[k].shape).ok()?;
-        let plain = inputs.len() == bias && !self.causal && self.window.is_none();
-        let suits = traits.family == Family::Uniform && traits.precision == Precision::F32;
-        let problems = s.batch * s.sequences * self.heads;
-        let at_a_time = (MOST_WAITING / 4 / (s.queries * s.keys)).min(problems);
-        let many = s.keys >= FEW_KEYS && s.queries >= FEW_KEYS;
-        (plain && suits && many && at_a_time > 0).then_some(at_a_time)
-    }
-
-    /// Products of queries and keys, their weights, products of those and the values, of some problems after the others.
-    fn record_stored(
-        &self,
-        r: &mut Recorder<'_>,
-        s: &Sizes,
-        params: &AttentionParams,
-        part: usize,
-    ) -> Result<()> {
-        let [q, k, v, _] = self.places();
-        let width = s.channels / self.heads;
-        let problems = s.batch * s.sequences * self.heads;
-        let step = |x: u32| x as usize;
-        let (row, sequence, token) =
-            (step(params.query_row), step(params.sequence_step), step(params.token_step));
-        let plane = s.queries * s.keys;
-        // Batch elements, sequences, heads: steps of queries or weights, of keys or values, and of what is made.
-        let batches = |of_queries: Option<usize>, of_keys: usize, out: Option<usize>| {
-            let [queries, keys] = [s.sequences * s.queries, s.sequences * s.keys];
-            let tokens = [[queries, keys], [sequence; 2], [0; 2]];
-            let lengths = [s.batch, s.sequences, self.heads];
-            let planes = [s.sequences * self.heads * plane, self.heads * plane, plane];
-            std::array::from_fn::<Axis, 3, _>(|i| {
-                let [of_query, of_key] = tokens[i];
-                let channels = if i == 2 { width } else { 0 };
-                let side =
-                    |row: Option<usize>, tokens: usize| row.map_or(planes[i], |row| tokens * row + channels);
-                Axis {
-                    length: lengths[i],
-                    a: side(of_queries, of_query),
-                    b: side(Some(of_keys), of_key),
-                    out: side(out, of_query),
-                }
-            })
-        };
-        for first in (0..problems).step_by(part) {
-            let count = part.min(problems - first);
-            let scores = Strided {
-                batches: &batches(Some(row), row, None),
-                rows: Axis { length: s.queries, a: token * row, b: 0, out: s.keys },
-                columns: Axis { length: s.keys, a: 0, b: token * row, out: 1 },
-                depth: Axis { length: width, a: 1, b: 1, out: 0 },
-                first,
-                count,
-                at: [0, step(params.key_at)],
-                before: [0, first * plane],
-            };
-            let dispatch = scores.dispatch(r, [Operand::Input(q), Operand::Input(k), Operand::Scratch(0)])?;
-            r.dispatch(dispatch);
-            let rows = count * s.queries;
-            let weights = AttentionParams { rows: r.u32("queries", rows)?, ..*params };
-            r.dispatch(
-                Dispatch::new(&KERNEL, "attention_weights", &weights)
-                    .bind([Operand::Scratch(0)])
-                    .turns(3 * s.keys)
-                    .groups(rows.div_ceil(64) as u64),
-            );
-            let sums = Strided {
-                batches: &batches(None, row, Some(s.channels)),
-                rows: Axis { length: s.queries, a: s.keys, b: 0, out: token * s.channels },
-                columns: Axis { length: width, a: 0, b: 1, out: 1 },
-                depth: Axis { length: s.keys, a: 1, b: token * row, out: 0 },
-                first,
-                count,
-                at: [0, step(params.value_at)],
-                before: [first * plane, 0],
-            };
-            let dispatch = sums.dispatch(r, [Operand::Scratch(0), Operand::Input(v), Operand::Output(0)])?;
-            r.dispatch(dispatch);
-        }
-        Ok(())
     }
 
     /// Numbers of the inputs that query, key, value and bias are.
@@ -530,15 +439,6 @@ impl Op for Attention {
         4 * (outputs[0].shape.elements() / queries.max(1)) as u64 * pairs as u64
     }
 
-    fn scratch(&self, setting: &Setting<'_>) -> Vec<u64> {
-        let [q, k, ..] = self.places();
-        let sizes = self.sizes(&setting.inputs[q].shape, &setting.inputs[k].shape);
-        match (self.stored(setting.inputs, setting.traits), sizes) {
-            (Some(problems), Ok(s)) => vec![(problems * s.queries * s.keys) as u64],
-            _ => Vec::new(),
-        }
-    }
-
     fn record(&self, r: &mut Recorder<'_>) -> Result<()> {
         let [q, k, v, bias] = self.places();
         let s = self.sizes(r.input(q), r.input(k))?;
@@ -547,6 +447,7 @@ impl Op for Attention {
         // Keys and values of a tile, and what is known of its keys, take up to 16 KiB.
         let tile = [32, 28, 24, 20, 16].into_iter().find(|t| t * (2 * chunks + 1) <= 1024).unwrap_or(8);
         let problems = s.batch * s.sequences * self.heads;
+        let shared = eights_each(s.queries, MOST_SHARED);
         let (entry, groups, turns) = match r.traits().family {
             _ if width > MOST_HELD => {
                 ("attention_wide", problems * s.queries.div_ceil(8), s.keys.div_ceil(16) * 33)
@@ -556,7 +457,9 @@ impl Op for Attention {
                 problems * s.queries.div_ceil(64),
                 s.keys.div_ceil(tile) * (1 + tile + (tile * chunks).div_ceil(64)),
             ),
-            Family::Uniform => ("attention_uniform", problems * s.queries.div_ceil(8), s.keys),
+            Family::Uniform => {
+                ("attention_uniform", problems * s.queries.div_ceil(8 * shared), s.keys.div_ceil(4) + 1)
+            }
             _ => ("attention_direct", (problems * s.queries).div_ceil(64), s.keys),
         };
         let has_bias = r.inputs() > bias;
@@ -597,9 +500,6 @@ impl Op for Attention {
             nan: f32::NAN,
             ..Default::default()
         };
-        if let Some(part) = self.stored(&r.types(), r.traits()) {
-            return self.record_stored(r, &s, &params, part);
-        }
         let held = if width > MOST_HELD { chunks.div_ceil(8) } else { chunks };
         let bias_kind: u32 = match (has_bias, self.key_grid) {
             (false, _) => 0,
@@ -609,6 +509,7 @@ impl Op for Attention {
         let mut dispatch = Dispatch::new(&KERNEL, entry, &params)
             .tune("HEAD_DIM", format!("{width}u"))
             .tune("HELD", format!("{held}u"))
+            .tune("HELD_LOADS", format!("{}u", held.div_ceil(8)))
             .constant("BIAS", bias_kind)
             .constant("CAUSAL", u32::from(self.causal))
             .constant("WINDOWED", u32::from(self.window.is_some()))
@@ -621,8 +522,12 @@ impl Op for Attention {
             ])
             .turns(turns)
             .groups(groups as u64);
-        if entry == "attention_tiled" {
-            dispatch = dispatch.tune("TILE", format!("{tile}u"));
+        match entry {
+            "attention_tiled" => dispatch = dispatch.tune("TILE", format!("{tile}u")),
+            "attention_uniform" => {
+                dispatch = sharing(dispatch, r.traits()).tune("QUERIES", format!("{shared}u"));
+            }
+            _ => {}
         }
         if width.is_multiple_of(4) && r.traits().family != Family::Direct {
             dispatch = dispatch.tune("Part", "vec4<Elem>").tune("PART", "4u");

@@ -8,7 +8,7 @@ use kinetograph_ref::conv3d as reference;
 use serde::Deserialize;
 
 use super::attributes::{PaddingRule, each, padding};
-use super::tiling::{Tiling, runs, uniform};
+use super::tiling::{Tiling, Uniform, runs};
 use super::winograd::{Lengths, Part, Winograd};
 use super::{Door, Layout, Padding, PaddingMode, Port};
 use crate::error::{At, Error, Result};
@@ -375,7 +375,11 @@ impl Conv3d {
                     ])
             };
             r.dispatch(match r.traits().family {
-                Family::Uniform => uniform(whole("conv3d_uniform"), w.each(), rows, columns, taps, channels),
+                Family::Uniform => {
+                    let tiles =
+                        Uniform { problems: w.each(), rows, columns, segments: taps, length: channels };
+                    tiles.tiles(whole("conv3d_uniform"), r.traits(), false)
+                }
                 _ => runs(tiling.tiles(whole("conv3d_tiled")), channels),
             });
 
@@ -673,7 +677,14 @@ impl Op for Conv3d {
                 }
             }
             (Family::Uniform, _) => {
-                r.dispatch(uniform(whole("conv3d_uniform"), self.groups, rows, group_out, taps, group_in));
+                let tiles = Uniform {
+                    problems: self.groups,
+                    rows,
+                    columns: group_out,
+                    segments: taps,
+                    length: group_in,
+                };
+                r.dispatch(tiles.tiles(whole("conv3d_uniform"), r.traits(), false));
             }
             (Family::Direct, _) => {
                 let dispatch = whole("conv3d_direct").turns(depth + taps);

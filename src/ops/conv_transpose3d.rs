@@ -7,7 +7,7 @@ use kinetograph_ref::conv_transpose3d as reference;
 use serde::Deserialize;
 
 use super::attributes::{each, padding};
-use super::tiling::{Tiling, runs, uniform};
+use super::tiling::{Tiling, Uniform, runs};
 use super::{Door, Layout, Padding, Port};
 use crate::error::{Error, Result};
 use crate::gpu::Kernel;
@@ -391,7 +391,14 @@ impl Op for ConvTranspose3d {
         match family {
             Family::Tiled => dispatch = runs(tiling.tiles(dispatch), group_in),
             Family::Uniform => {
-                dispatch = uniform(dispatch, phases * self.groups, rows, group_out, taps, group_in);
+                let tiles = Uniform {
+                    problems: phases * self.groups,
+                    rows,
+                    columns: group_out,
+                    segments: taps,
+                    length: group_in,
+                };
+                dispatch = tiles.tiles(dispatch, r.traits(), false);
             }
             Family::Direct => {}
         }

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use kinetograph_cpu::linear as fast;
 use kinetograph_ref::linear as reference;
 
-use super::tiling::{Tiling, runs, uniform};
+use super::tiling::{Tiling, Uniform, runs};
 use super::{Door, Layout, Port};
 use crate::error::{Error, Result};
 use crate::gpu::Kernel;
@@ -248,7 +248,10 @@ impl Op for Linear {
                     r.dispatch(tiling.sum(finishing("linear_tiled_sum", &[Operand::Scratch(0)])));
                 }
             }
-            Family::Uniform => r.dispatch(uniform(whole("linear_uniform"), 1, rows, out_c, 1, in_c)),
+            Family::Uniform => {
+                let tiles = Uniform { problems: 1, rows, columns: out_c, segments: 1, length: in_c };
+                r.dispatch(tiles.tiles(whole("linear_uniform"), r.traits(), false));
+            }
         }
         Ok(())
     }

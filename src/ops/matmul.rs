@@ -8,15 +8,18 @@ use kinetograph_ref::matmul as reference;
 use serde::Deserialize;
 
 use super::attributes::axes;
-use super::products::{Axis, KERNEL, MatmulParams, uniform};
-use super::tiling::Tiling;
+use super::tiling::{Tiling, Uniform};
 use super::{Door, Layout, Port};
 use crate::error::{Error, Result};
+use crate::gpu::Kernel;
 use crate::graph::{
     Activation, Bound, Dispatch, Family, Graph, Op, Operand, Recorder, Setting, TensorType, Value,
 };
-use crate::shape::Shape;
+use crate::shape::{MAX_RANK, Shape};
 use crate::tensor::Tensor;
+use crate::{kernel, params};
+
+static KERNEL: Kernel = kernel!("matmul");
 
 /// Matrices of fewer rows or columns would leave most of a tile empty.
 const FEW: usize = 8;
@@ -60,6 +63,25 @@ impl Default for Matmul {
             scale: 1.0,
             activation: Activation::Identity,
         }
+    }
+}
+
+/// One axis of the product: its length, and steps along it in `a`, `b` and the output.
+#[derive(Debug, Clone, Copy)]
+struct Axis {
+    length: usize,
+    a: usize,
+    b: usize,
+    out: usize,
+}
+
+impl Axis {
+    /// Whether this axis and `inner`, the one within it, can be walked as one.
+    fn continues(&self, inner: &Axis) -> bool {
+        self.length == 1
+            || [(self.a, inner.a), (self.b, inner.b), (self.out, inner.out)]
+                .iter()
+                .all(|(outer, inner_step)| *outer == inner_step * inner.length)
     }
 }
 
@@ -230,6 +252,65 @@ pub const DOOR: Door = Door {
     build: |g, v, a| Ok(vec![g.matmul(v[0], v[1], &a.read()?)?]),
 };
 
+params! {
+    struct MatmulParams {
+        count: u32,
+        rows: u32,
+        columns: u32,
+        depth: u32,
+        a_row: u32,
+        a_depth: u32,
+        b_depth: u32,
+        b_column: u32,
+        out_row: u32,
+        out_column: u32,
+        scale: f32,
+        slices: u32,
+        slice_depth: u32,
+        pad_0: u32,
+        pad_1: u32,
+        dims: [u32; MAX_RANK],
+        a_steps: [u32; MAX_RANK],
+        b_steps: [u32; MAX_RANK],
+        out_steps: [u32; MAX_RANK],
+    }
+}
+
+impl MatmulParams {
+    /// Those of `count` products, whole and not scaled, from the batch axes (the outermost first), rows, columns and depth.
+    fn of(
+        r: &Recorder<'_>,
+        batches: &[Axis],
+        [rows, columns, depth]: [&Axis; 3],
+        count: usize,
+    ) -> Result<MatmulParams> {
+        let n = |v: usize| r.u32("length", v);
+        let steps = |of: fn(&Axis) -> usize, fill| {
+            r.innermost_first(&batches.iter().map(of).collect::<Vec<_>>(), fill)
+        };
+        Ok(MatmulParams {
+            count: n(count * rows.length * columns.length)?,
+            rows: n(rows.length)?,
+            columns: n(columns.length)?,
+            depth: n(depth.length)?,
+            a_row: n(rows.a)?,
+            a_depth: n(depth.a)?,
+            b_depth: n(depth.b)?,
+            b_column: n(columns.b)?,
+            out_row: n(rows.out)?,
+            out_column: n(columns.out)?,
+            scale: 1.0,
+            slices: 1,
+            slice_depth: n(depth.length)?,
+            dims: steps(|axis| axis.length, 1)?,
+            a_steps: steps(|axis| axis.a, 0)?,
+            b_steps: steps(|axis| axis.b, 0)?,
+            out_steps: steps(|axis| axis.out, 0)?,
+            ..Default::default()
+        })
+    }
+}
+
 impl Op for Matmul {
     fn name(&self) -> &'static str {
         "matmul"
@@ -329,7 +410,15 @@ impl Op for Matmul {
                 r.dispatch(tiling.sum(sum.bind([Operand::Scratch(0), Operand::Output(0)])));
             }
             Family::Uniform if !g.few() => {
-                r.dispatch(uniform(whole("matmul_uniform"), g.batch(), &g.lengths()));
+                let across = g.in_fours(columns, depth, |axis| axis.b);
+                let deep = !across && g.in_fours(depth, columns, |axis| axis.b);
+                let mut dispatch = whole("matmul_uniform").constant("B_DEEP", u32::from(deep));
+                if !across && !deep {
+                    dispatch = dispatch.tune("B_RUN", "1u").tune("BRun", "Elem").tune("WideB", "f32");
+                }
+                let [rows, columns, length] = g.lengths();
+                let tiles = Uniform { problems: g.batch(), rows, columns, segments: 1, length };
+                r.dispatch(tiles.tiles(dispatch, r.traits(), deep));
             }
             _ => {
                 let groups = r.output(0).elements().div_ceil(64);

@@ -12,7 +12,6 @@
 mod shared;
 mod attributes;
 mod gates;
-mod products;
 mod tiling;
 mod winograd;
 

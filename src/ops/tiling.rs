@@ -234,30 +234,52 @@ impl Tiling {
     }
 }
 
-/// Rows of an invocation of the uniform entry points, of eight invocations a workgroup, at most.
-const MOST_UNIFORM_ROWS: usize = 8;
+/// What the eight invocations of a workgroup of the uniform entry points make, as `kernels/lib/matmul.wgsl` and
+/// `kernels/matmul.wgsl` have it.
+pub(super) struct Uniform {
+    /// How many products there are.
+    pub(super) problems: usize,
+    pub(super) rows: usize,
+    pub(super) columns: usize,
+    /// Every sum is of so many runs of so many products.
+    pub(super) segments: usize,
+    pub(super) length: usize,
+}
 
-/// A dispatch of an entry point that stands on `matmul_uniform` of `kernels/lib/matmul.wgsl`, for `problems` products of
-/// `rows` sums of `segments` times `length` products.
-pub(super) fn uniform(
-    dispatch: Dispatch,
-    problems: usize,
-    rows: usize,
-    columns: usize,
-    segments: usize,
-    length: usize,
-) -> Dispatch {
+impl Uniform {
+    /// Sets a dispatch's tiles, with as few columns or rows beyond the last as can be; `four_deep` are tiles that take four
+    /// products at a time.
+    pub(super) fn tiles(&self, dispatch: Dispatch, traits: Traits, four_deep: bool) -> Dispatch {
+        let &Uniform { problems, rows, columns, segments, length } = self;
+        // What is loaded by each for itself costs more the more columns there are.
+        let columns4 = columns.div_ceil(4).next_power_of_two().min(if traits.subgroups { 8 } else { 4 });
+        let rows_each = eights_each(rows, (32 / columns4).min(8));
+        let turns = |step: usize| segments * (length / step + 1);
+        // The fewest products a turn with which no invocation loads in vain and the driver's turns suffice.
+        let mut steps = [1, 2, 4].into_iter().filter(|s| length.is_multiple_of(*s));
+        let suits = |step: &usize| turns(*step) <= MOST_TURNS && step * columns4 >= 8;
+        let step = steps.clone().find(suits).or(steps.next_back()).unwrap_or(1);
+        let step = if four_deep { 4 } else { step };
+        sharing(dispatch, traits)
+            .tune("UNIFORM_ROWS", format!("{rows_each}u"))
+            .tune("UNIFORM_COLUMNS4", format!("{columns4}u"))
+            .tune("UNIFORM_STEP", format!("{step}u"))
+            .tune("UNIFORM_LOADS", format!("{}u", (step * columns4).div_ceil(8)))
+            .turns(turns(step))
+            .groups((problems * rows.div_ceil(8 * rows_each) * columns.div_ceil(4 * columns4)) as u64)
+    }
+}
+
+/// How many rows, at most so many, each of eight invocations takes at a time for the fewest beyond the last.
+pub(super) fn eights_each(rows: usize, most: usize) -> usize {
     let eights = rows.div_ceil(8);
-    let rows_each = eights.div_ceil(eights.div_ceil(MOST_UNIFORM_ROWS));
-    let turns = |step: usize| segments * (length / step + 1);
-    // One product a turn is fastest.
-    let mut steps = [1, 2, 4].into_iter().filter(|s| length.is_multiple_of(*s));
-    let step = steps.clone().find(|s| turns(*s) <= MOST_TURNS).or(steps.next_back()).unwrap_or(1);
-    dispatch
-        .tune("UNIFORM_ROWS", format!("{rows_each}u"))
-        .tune("UNIFORM_STEP", format!("{step}u"))
-        .turns(turns(step))
-        .groups((problems * eights.div_ceil(rows_each) * columns.div_ceil(16)) as u64)
+    eights.div_ceil(eights.div_ceil(most))
+}
+
+/// How the eight invocations of a uniform entry point come to what they all need: `kernels/lib/shuffled.wgsl` or, as
+/// kernels are written, `kernels/lib/apart.wgsl`.
+pub(super) fn sharing(dispatch: Dispatch, traits: Traits) -> Dispatch {
+    if traits.subgroups { dispatch.tune("SHARING", "shuffled") } else { dispatch }
 }
 
 /// The tune lines of `kernels/lib/matmul.wgsl` for segments of this length.

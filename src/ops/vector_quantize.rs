@@ -6,6 +6,7 @@ use kinetograph_cpu::{all_finite, vector_quantize as fast};
 use kinetograph_ref::vector_quantize as reference;
 use serde::Deserialize;
 
+use super::tiling::{eights_each, sharing};
 use super::{Door, Layout, Port};
 use crate::error::{Error, Result};
 use crate::gpu::Kernel;
@@ -21,6 +22,9 @@ static KERNEL: Kernel = kernel!("vector_quantize");
 
 /// From this many codes on, they are shared out.
 const MANY_CODES: usize = 128;
+
+/// The most rows of an invocation that shares the loads of codes.
+const MOST_QUANTIZED: usize = 4;
 
 /// Slices of the codes that are made so that there are more workgroups.
 const MOST_SLICES: usize = 64;
@@ -148,7 +152,8 @@ impl Cut {
         let uniform = family == Family::Uniform;
         // Codes that an invocation takes at once or its workgroup at a time, workgroups enough for any device, turns of a code.
         let (entry, groups, unit, wanted, turns) = if uniform {
-            ("vector_quantize_uniform", rows.div_ceil(8), 16, 64, channels + 1)
+            let each = eights_each(rows, MOST_QUANTIZED);
+            ("vector_quantize_uniform", rows.div_ceil(8 * each), 32, 64, channels.div_ceil(4) + 1)
         } else {
             let code = channels / 4 + channels % 4 + 1;
             ("vector_quantize_tiled", rows.div_ceil(4), 256, 512, code)
@@ -290,13 +295,19 @@ impl Op for VectorQuantize {
                 .turns(channels)
                 .groups(codes.div_ceil(64) as u64),
         );
-        r.dispatch(
-            launch(cut.entry)
-                .constant("DISTANCE", self.distance as u32)
-                .bind([Input(0), Input(1), Scratch(0), Scratch(1)])
-                .turns(cut.turns)
-                .groups(cut.rows as u64 * cut.slices as u64),
-        );
+        let mut nearest = launch(cut.entry)
+            .constant("DISTANCE", self.distance as u32)
+            .bind([Input(0), Input(1), Scratch(0), Scratch(1)])
+            .turns(cut.turns)
+            .groups(cut.rows as u64 * cut.slices as u64);
+        if r.traits().family == Family::Uniform {
+            let each = eights_each(rows, MOST_QUANTIZED);
+            nearest = sharing(nearest, r.traits()).tune("QUANTIZED", format!("{each}u"));
+            if channels.is_multiple_of(4) {
+                nearest = nearest.tune("Part", "vec4<Elem>").tune("PART", "4u");
+            }
+        }
+        r.dispatch(nearest);
         r.dispatch(
             launch("vector_quantize_choose")
                 .bind([Input(1), Scratch(1), Output(0), Output(1)])

@@ -6,7 +6,9 @@ use kinetograph_cpu::{all_finite, attention as fast};
 use kinetograph_ref::window_attention as reference;
 use serde::Deserialize;
 
+use super::attention::MOST_SHARED;
 use super::attributes::{each, optional_each};
+use super::tiling::{eights_each, sharing};
 use super::{Door, Layout, Port};
 use crate::error::{Error, Result};
 use crate::gpu::Kernel;
@@ -302,13 +304,16 @@ impl Op for WindowAttention {
         let chunks = a.width.div_ceil(4);
         // Keys and values of a tile, and what is known of its keys, take up to 16 KiB.
         let tile = [32, 28, 24, 20, 16].into_iter().find(|t| t * (2 * chunks + 1) <= 1024).unwrap_or(8);
+        let shared = eights_each(tokens, MOST_SHARED);
         let (entry, groups, turns) = match r.traits().family {
             Family::Tiled if tokens >= FEW_QUERIES => (
                 "window_attention_tiled",
                 problems * tokens.div_ceil(64),
                 tokens.div_ceil(tile) * (1 + tile + (tile * chunks).div_ceil(64)),
             ),
-            Family::Uniform => ("window_attention_uniform", problems * tokens.div_ceil(8), tokens),
+            Family::Uniform => {
+                ("window_attention_uniform", problems * tokens.div_ceil(8 * shared), tokens.div_ceil(4))
+            }
             _ => ("window_attention_direct", (problems * tokens).div_ceil(64), tokens),
         };
         let channels = a.heads * a.width;
@@ -340,6 +345,7 @@ impl Op for WindowAttention {
         let mut dispatch = Dispatch::new(&KERNEL, entry, &params)
             .tune("HEAD_DIM", format!("{}u", a.width))
             .tune("HELD", format!("{chunks}u"))
+            .tune("HELD_LOADS", format!("{}u", chunks.div_ceil(8)))
             .constant("HAS_TABLE", u32::from(has_table))
             .bind([
                 Operand::Input(0),
@@ -350,8 +356,12 @@ impl Op for WindowAttention {
             ])
             .turns(turns)
             .groups(groups as u64);
-        if entry == "window_attention_tiled" {
-            dispatch = dispatch.tune("TILE", format!("{tile}u"));
+        match entry {
+            "window_attention_tiled" => dispatch = dispatch.tune("TILE", format!("{tile}u")),
+            "window_attention_uniform" => {
+                dispatch = sharing(dispatch, r.traits()).tune("QUERIES", format!("{shared}u"));
+            }
+            _ => {}
         }
         if a.width.is_multiple_of(4) && r.traits().family != Family::Direct {
             dispatch = dispatch.tune("Part", "vec4<Elem>").tune("PART", "4u");

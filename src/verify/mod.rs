@@ -299,9 +299,13 @@ fn run_on_gpu(case: &Case, gpu: &Gpu) -> Vec<Report> {
     let mut reports = Vec::new();
     for precision in [Precision::F32, Precision::F16] {
         let mut seen = Vec::new();
-        let matrices = gpu.matrices().filter(|_| precision == Precision::F16);
+        let Traits { matrices, subgroups, .. } = Traits::of(gpu, precision);
         let configurations = case.configurations(precision).into_iter();
-        for traits in configurations.flat_map(|t| [Traits { matrices, ..t }, t]) {
+        // What the device has is taken, and what devices without it take: loads are the same in either precision.
+        let apart = precision == Precision::F32;
+        for traits in configurations.flat_map(|t| {
+            [Traits { matrices, subgroups, ..t }, Traits { subgroups: subgroups && !apart, ..t }]
+        }) {
             let mut report = |what: &str, verdict| {
                 let tile = traits.tile.map_or(String::new(), |t| format!(" tile {t}"));
                 let form = match (traits.winograd, traits.matrices) {
@@ -309,8 +313,9 @@ fn run_on_gpu(case: &Case, gpu: &Gpu) -> Vec<Report> {
                     (_, Some(_)) if traits.family == Family::Tiled => " cooperative",
                     _ => "",
                 };
+                let apart = if traits.family == Family::Uniform && !traits.subgroups { " apart" } else { "" };
                 let configuration =
-                    format!("{:?}{tile}{form} {precision}{what}", traits.family).to_lowercase();
+                    format!("{:?}{tile}{form}{apart} {precision}{what}", traits.family).to_lowercase();
                 reports.push(Report { case: case.name.clone(), configuration, verdict });
             };
             if precision == Precision::F16 && !gpu.has_f16() {

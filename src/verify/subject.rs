@@ -27,12 +27,17 @@ impl Subject<'_> {
     pub(super) fn run(self, graph: &Graph, inputs: &[(&str, Tensor)], precision: Precision) -> Result<Twice> {
         let options = PlanOptions::with_precision(precision);
         match self {
-            Subject::Gpu { gpu, traits: Traits { family, tile, winograd, matrices, .. }, narrow } => {
+            Subject::Gpu {
+                gpu,
+                traits: Traits { family, tile, winograd, matrices, subgroups, .. },
+                narrow,
+            } => {
                 let options = PlanOptions {
                     family: Some(family),
                     tile,
                     winograd,
                     matrices: matrices.is_some(),
+                    subgroups,
                     poison: true,
                     guard: GUARD,
                     ..options

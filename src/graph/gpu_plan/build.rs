@@ -75,7 +75,7 @@ impl Builder<'_> {
             buffer: self.gpu.limits().max_buffer_size,
             total: self.gpu.memory_limit(),
         };
-        let Layout { roots, arena, inner, own, pieces, made_by, summary } =
+        let Layout { roots, arena, inner, own, pieces, summary } =
             Layout::new(graph, self.options, &self.traits, &limits)?;
         (self.roots, self.memory) = (roots, summary);
 
@@ -99,9 +99,6 @@ impl Builder<'_> {
             let buffer = self.gpu.buffer(label, self.padded(size), usage, false)?;
             if self.options.guard > 0 {
                 self.gpu.queue().write_buffer(&buffer, 0, &vec![POISON; buffer.size() as usize]);
-            }
-            if made_by.contains_key(&v) {
-                self.written.push(self.buffers.len());
             }
             self.buffers.push(buffer);
         }
