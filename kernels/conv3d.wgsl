@@ -11,7 +11,8 @@
 //   weight [kT, kH, kW, Cin/groups, Cout], columns of one group after the other; the tiled and uniform entry
 //          points read rows of vec4, each group's columns padded to a multiple of four
 //   bias   [Cout], looked at if HAS_BIAS
-//   addend and output [N, T', H', W', Cout], the addend looked at if HAS_ADDEND
+//   addend and output [N, T', H', W', Cout], the addend looked at if HAS_ADDEND is 1, the
+//             output's own elements taken for it if 2
 // Dispatch: a row of workgroups, see each entry point.
 // Source: torch.nn.functional.conv3d and torch.nn.Conv3d's padding_mode, with the padding before each axis
 // (pt, ph, pw) given by itself.
@@ -160,8 +161,10 @@ fn finish(row: u32, channel: u32, sum: f32) {
         y += f32(bias[channel]);
     }
     let at = row * params.out_c + channel;
-    if HAS_ADDEND != 0u {
+    if HAS_ADDEND == 1u {
         y += f32(addend[at]);
+    } else if HAS_ADDEND == 2u {
+        y += f32(output[at]);
     }
     output[at] = Elem(activate(ACTIVATION, SLOPE, y));
 }
@@ -173,8 +176,10 @@ fn finish_sum(row: u32, channel: u32, sum: f32) {
         y += f32(sum_bias[channel]);
     }
     let at = row * params.out_c + channel;
-    if HAS_ADDEND != 0u {
+    if HAS_ADDEND == 1u {
         y += f32(sum_addend[at]);
+    } else if HAS_ADDEND == 2u {
+        y += f32(sum_output[at]);
     }
     sum_output[at] = Elem(activate(ACTIVATION, SLOPE, y));
 }
@@ -368,8 +373,10 @@ fn conv3d_depthwise(
             if HAS_BIAS != 0u {
                 y += Wide(bias_wide[channel]);
             }
-            if HAS_ADDEND != 0u {
+            if HAS_ADDEND == 1u {
                 y += Wide(addend_wide[at]);
+            } else if HAS_ADDEND == 2u {
+                y += Wide(output_wide[at]);
             }
             // unroll
             for (var j = 0u; j < WIDTH; j++) {

@@ -19,7 +19,8 @@
 //   weight [kT, kH, kW, Cin, Cout/groups]; if PACKED [taps, Cin/groups, Cout], the taps of a class triple together,
 //          each group's columns padded to a multiple of four; the tiled and uniform entry points need it so
 //   bias   [Cout], looked at if HAS_BIAS
-//   addend and output [N, T', H', W', Cout], the addend looked at if HAS_ADDEND
+//   addend and output [N, T', H', W', Cout], the addend looked at if HAS_ADDEND is 1, the
+//             output's own elements taken for it if 2
 // Dispatch: a row of workgroups, see each entry point.
 // Source: torch.nn.functional.conv_transpose3d.
 //
@@ -167,8 +168,10 @@ fn finish(at: u32, channel: u32, sum: f32) {
     if HAS_BIAS != 0u {
         y += f32(bias[channel]);
     }
-    if HAS_ADDEND != 0u {
+    if HAS_ADDEND == 1u {
         y += f32(addend[at]);
+    } else if HAS_ADDEND == 2u {
+        y += f32(output[at]);
     }
     output[at] = Elem(activate(ACTIVATION, SLOPE, y));
 }

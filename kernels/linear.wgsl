@@ -4,7 +4,8 @@
 //   input  [rows, In]
 //   weight [In, Out]; all entry points but the direct one read rows of vec4, Out padded to a multiple of four
 //   bias   [Out], looked at if HAS_BIAS
-//   addend and output [rows, Out], the addend looked at if HAS_ADDEND
+//   addend and output [rows, Out], the addend looked at if HAS_ADDEND is 1, the
+//             output's own elements taken for it if 2
 // Dispatch: a row of workgroups, see each entry point.
 // Source: torch.nn.functional.linear, with the weight transposed.
 //
@@ -76,8 +77,10 @@ fn finish(row: u32, column: u32, sum: f32) {
         y += f32(bias[column]);
     }
     let at = row * params.out_c + column;
-    if HAS_ADDEND != 0u {
+    if HAS_ADDEND == 1u {
         y += f32(addend[at]);
+    } else if HAS_ADDEND == 2u {
+        y += f32(output[at]);
     }
     output[at] = Elem(activate(ACTIVATION, SLOPE, y));
 }
@@ -170,8 +173,10 @@ fn linear_tiled_sum(
                 y += f32(sum_bias[column]);
             }
             let at = i / columns4 * params.out_c + column;
-            if HAS_ADDEND != 0u {
+            if HAS_ADDEND == 1u {
                 y += f32(sum_addend[at]);
+            } else if HAS_ADDEND == 2u {
+                y += f32(sum_output[at]);
             }
             sum_output[at] = Elem(activate(ACTIVATION, SLOPE, y));
         }

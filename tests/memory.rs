@@ -22,21 +22,15 @@ fn small() -> Vec<(String, &'static str, Graph)> {
     folders().iter().map(graph).collect()
 }
 
-/// Golden files whose networks take more than a tenth above what is alive, and how much they may. A buffer that a dispatch
-/// reads is not one that it writes, so that three tensors that follow each other need three buffers, each as large as the
-/// largest that it ever holds. For crw, resnet-maps and slow-ava a search through all ways to share out their tensors among
-/// buffers found none that takes less.
-const MORE: &[(&str, f64)] = &[
-    ("crw", 1.17),
-    ("crw-padded", 1.17),
-    ("resnet-maps", 1.19),
-    ("slow-ava", 1.22),
-    ("slow-ava-lfb", 1.17),
-    ("slow-ava-lfb-avg", 1.17),
-    ("slow-ava-lfb-max", 1.17),
-    ("slowfast-ava", 1.14),
-    ("timesformer-original", 1.14),
-];
+/// The one golden file whose network takes more than a tenth above what is alive, and how much it may. A buffer that a
+/// dispatch reads is not one that it writes, so that three tensors that follow each other need three buffers, each as
+/// large as the largest that it ever holds.
+const MORE: &[(&str, f64)] = &[("slow-ava", 1.13)];
+
+/// Published configurations that take more than a tenth above what is alive as long as their normalisations have no values,
+/// and are no part of the convolutions before them.
+const UNFUSED: &[(&str, &str, f64)] =
+    &[("crw", "resnet18", 1.12), ("frame-order", "shuffle-and-learn", 1.14), ("r3d", "r2plus1d-18", 1.18)];
 
 /// With the plainest kernels: others take working memory besides, for slices of small products, for the factors of Winograd's
 /// form, and on software adapters for scores.
@@ -52,18 +46,23 @@ fn small_networks_take_what_is_alive_and_a_tenth() {
         let known = MORE.iter().find(|(known, _)| *known == name).map(|(_, most)| *most);
         let most = known.unwrap_or(if network == "i3d" { 1.05 } else { 1.1 });
         let excess = excess(&graph);
-        assert!(excess >= 1.0 && excess <= most, "{name}: {excess:.3} of what is alive, {most} at most");
+        assert!(excess <= most, "{name}: {excess:.3} of what is alive, {most} at most");
     }
 }
 
-/// At the published size, where no normalisation waits to be fused with weights that have values.
 #[test]
-fn published_networks_take_little_more_than_what_is_alive() {
-    for (network, variant) in
-        [("c3d", "pool5-padded"), ("c3d", "pool5-ceil"), ("timesformer", "divided"), ("timesformer", "hr")]
-    {
-        let excess = excess(&models::find(network).unwrap().outline(Some(variant)).unwrap());
-        assert!((1.0..=1.05).contains(&excess), "{network} {variant}: {excess:.3} of what is alive");
+fn published_networks_take_what_is_alive_and_a_tenth() {
+    for network in models::NETWORKS {
+        for variant in network.variants {
+            let named = |(n, v, _): &&(&str, &str, f64)| (*n, *v) == (network.name, variant.name);
+            let most = match network.name {
+                "c3d" | "i3d" | "timesformer" => 1.05,
+                _ => UNFUSED.iter().find(named).map_or(1.1, |(.., most)| *most),
+            };
+            let excess = excess(&network.outline(Some(variant.name)).unwrap());
+            let (network, variant) = (network.name, variant.name);
+            assert!(excess <= most, "{network} {variant}: {excess:.3} of what is alive, {most} at most");
+        }
     }
 }
 

@@ -2,8 +2,8 @@
 //!
 //! wgpu tracks whole buffers: one dispatch may not read one range of a buffer and write another. So regions
 //! are coloured, one buffer a colour, such that what a node writes never shares a buffer with what it reads.
-//! Offsets are chosen greedily by size (Pisarchyk & Lee, arXiv:2001.03288); several orders are tried, the best is varied
-//! while that helps, and the smallest sum is kept.
+//! Offsets are chosen greedily by size (Pisarchyk & Lee, arXiv:2001.03288); several orders are tried, the best is varied at
+//! random for a fraction of a second, and the smallest sum is kept.
 
 use std::ops::RangeInclusive;
 
@@ -25,9 +25,13 @@ pub(crate) struct Place {
     pub(crate) offset: u64,
 }
 
-/// How many other orders are tried at most, and how many pairs of regions are looked at for them.
-const MOST_TRIES: usize = 300;
-const MOST_STEPS: usize = 10_000_000;
+/// How many pairs of regions are looked at before the best order so far counts: for each region, and at most. The latter is
+/// some tenths of a second.
+const STEPS_EACH: u64 = 20_000;
+const MOST_STEPS: u64 = 6_000_000;
+
+/// Other orders are tried of regions of at least this part of what is alive at most: the others hardly matter.
+const HEAVY: u64 = 64;
 
 /// A placement of all regions.
 #[derive(Debug, Clone)]
@@ -48,83 +52,133 @@ pub(crate) fn place(regions: &[Region], align: u64, largest: u64) -> Arena {
         let Region { size, life, .. } = &regions[i];
         std::cmp::Reverse(size.saturating_mul((life.end() - life.start() + 1) as u64))
     });
-    let place = |order: Vec<usize>| {
-        let arena = place_in_order(regions, &order, align, largest);
-        (arena.buffers.iter().sum::<u64>(), arena, order)
+    let mut search = Search::new(regions, align, largest);
+    let mut best: Option<(u64, Vec<usize>)> = None;
+    for order in [by_size, in_time, by_life, by_area] {
+        if let Some(bytes) =
+            search.bytes(&order, best.as_ref().map_or(u64::MAX, |(least, _)| least.saturating_sub(1)))
+        {
+            best = Some((bytes, order));
+        }
+    }
+    let Some(mut best) = best else {
+        return Arena { places: vec![Place { buffer: 0, offset: 0 }; regions.len()], buffers: Vec::new() };
     };
-    let tried = [by_size, in_time, by_life, by_area].map(place);
-    let Some(mut best) = tried.into_iter().min_by_key(|(bytes, ..)| *bytes) else {
-        return Arena { places: Vec::new(), buffers: Vec::new() };
-    };
-    let enough = peak(regions);
-    let enough = enough + enough / 100;
-    let n = regions.len().max(1);
+    let peak = peak(regions);
+    let heavy: Vec<usize> = (0..regions.len()).filter(|&i| regions[i].size > peak / HEAVY).collect();
     // Knuth's MMIX generator: the same layout on every run.
     let mut state = 1u64;
-    let mut any = || {
+    let mut any = |below: usize| {
         state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
-        (state >> 33) as usize % n
+        (state >> 33) as usize % below
     };
-    for _ in 0..(MOST_STEPS / (n * n)).min(MOST_TRIES) {
-        if best.0 <= enough {
-            break;
+    let mut now = best.clone();
+    let steps = MOST_STEPS.min(STEPS_EACH * regions.len() as u64);
+    while best.0 > peak + peak / 100 && search.steps < steps && heavy.len() > 1 {
+        let mut order = now.1.clone();
+        for _ in 0..=any(3) {
+            let [moved, before] = [heavy[any(heavy.len())], heavy[any(heavy.len())]];
+            order.retain(|&i| i != moved);
+            let at = order.iter().position(|&i| i == before).unwrap_or(0);
+            order.insert(at, moved);
         }
-        let mut order = best.2.clone();
-        let moved = order.remove(any());
-        order.insert(any(), moved);
-        let other = place(order);
-        if other.0 <= best.0 {
-            best = other;
+        // A little worse is accepted at times, and given up when it leads nowhere.
+        let most = now.0 + if any(8) == 0 { peak / 25 } else { 0 };
+        if let Some(bytes) = search.bytes(&order, most) {
+            now = (bytes, order);
+        }
+        if now.0 < best.0 {
+            best = now.clone();
+        } else if any(200) == 0 {
+            now = best.clone();
         }
     }
-    best.1
+    search.bytes(&best.1, u64::MAX);
+    let places = search.places.iter().map(|p| p.unwrap_or(Place { buffer: 0, offset: 0 })).collect();
+    Arena { places, buffers: search.buffers }
 }
 
-fn place_in_order(regions: &[Region], order: &[usize], align: u64, largest: u64) -> Arena {
-    let mut places: Vec<Option<Place>> = vec![None; regions.len()];
-    let mut buffers: Vec<u64> = Vec::new();
-    for &i in order {
-        let region = &regions[i];
-        let mut best: Option<(u64, Place)> = None;
-        for buffer in 0..=buffers.len() {
-            if region.apart.iter().any(|&j| places[j].is_some_and(|p| p.buffer == buffer)) {
-                continue;
-            }
-            let mut taken: Vec<(u64, u64)> = (0..regions.len())
-                .filter_map(|j| {
-                    let p = places[j]
-                        .filter(|p| p.buffer == buffer && overlap(&regions[j].life, &region.life))?;
-                    Some((p.offset, p.offset + regions[j].size))
-                })
-                .collect();
-            taken.sort_unstable();
-            let mut offset = 0;
-            for (from, to) in taken {
-                if offset + region.size <= from {
-                    break;
-                }
-                offset = offset.max(to.next_multiple_of(align));
-            }
-            let have = buffers.get(buffer).copied().unwrap_or(0);
-            if offset > 0 && offset + region.size > largest {
-                continue;
-            }
-            let growth = (offset + region.size).saturating_sub(have);
-            if best.is_none_or(|(g, _)| growth < g) {
-                best = Some((growth, Place { buffer, offset }));
-            }
+/// Places regions in one order after another.
+struct Search<'a> {
+    regions: &'a [Region],
+    align: u64,
+    largest: u64,
+    /// Which regions are alive together with each.
+    beside: Vec<Vec<usize>>,
+    places: Vec<Option<Place>>,
+    buffers: Vec<u64>,
+    steps: u64,
+}
+
+impl<'a> Search<'a> {
+    fn new(regions: &'a [Region], align: u64, largest: u64) -> Self {
+        let beside = |i: usize| {
+            let others = (0..regions.len()).filter(|&j| j != i && regions[j].size > 0);
+            others.filter(|&j| overlap(&regions[i].life, &regions[j].life)).collect()
+        };
+        Search {
+            regions,
+            align,
+            largest,
+            beside: (0..regions.len()).map(beside).collect(),
+            places: Vec::new(),
+            buffers: Vec::new(),
+            steps: 0,
         }
-        // A fresh buffer always takes a region, so there is a best.
-        let Some((_, place)) = best else { continue };
-        if place.buffer == buffers.len() {
-            buffers.push(0);
-        }
-        buffers[place.buffer] = buffers[place.buffer].max(place.offset + region.size);
-        places[i] = Some(place);
     }
-    Arena {
-        places: places.into_iter().map(|p| p.unwrap_or(Place { buffer: 0, offset: 0 })).collect(),
-        buffers,
+
+    /// The bytes of all buffers with regions placed in this order, unless they are more than `most`.
+    fn bytes(&mut self, order: &[usize], most: u64) -> Option<u64> {
+        let Search { regions, align, largest, beside, places, buffers, steps } = self;
+        places.clear();
+        places.resize(regions.len(), None);
+        buffers.clear();
+        let mut total = 0;
+        let mut taken: Vec<(usize, u64, u64)> = Vec::new();
+        for &i in order.iter().filter(|&&i| regions[i].size > 0) {
+            let region = &regions[i];
+            taken.clear();
+            taken.extend(
+                beside[i].iter().filter_map(|&j| {
+                    places[j].map(|p: Place| (p.buffer, p.offset, p.offset + regions[j].size))
+                }),
+            );
+            taken.sort_unstable();
+            *steps += beside[i].len() as u64 + 1;
+            let mut best: Option<(u64, Place)> = None;
+            for buffer in 0..=buffers.len() {
+                if region.apart.iter().any(|&j| places[j].is_some_and(|p| p.buffer == buffer)) {
+                    continue;
+                }
+                let mut offset = 0;
+                for &(_, from, to) in taken.iter().filter(|(own, ..)| *own == buffer) {
+                    if offset + region.size <= from {
+                        break;
+                    }
+                    offset = offset.max(to.next_multiple_of(*align));
+                }
+                let have = buffers.get(buffer).copied().unwrap_or(0);
+                if offset > 0 && offset + region.size > *largest {
+                    continue;
+                }
+                let growth = (offset + region.size).saturating_sub(have);
+                if best.is_none_or(|(least, _)| growth < least) {
+                    best = Some((growth, Place { buffer, offset }));
+                }
+            }
+            // A fresh buffer always takes a region, so there is a best.
+            let (growth, place) = best?;
+            if place.buffer == buffers.len() {
+                buffers.push(0);
+            }
+            buffers[place.buffer] += growth;
+            places[i] = Some(place);
+            total += growth;
+            if total > most {
+                return None;
+            }
+        }
+        Some(total)
     }
 }
 

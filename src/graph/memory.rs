@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use super::arena::{self, Arena, Region};
+use super::arena::{self, Arena, Place, Region};
 use super::{Family, Graph, PlanOptions, Precision, Setting, Traits, Value};
 use crate::error::{Error, Result};
 use crate::tensor::DType;
@@ -18,8 +18,8 @@ pub struct MemorySummary {
     pub weights: u64,
     /// Bytes of inputs, outputs and intermediate tensors as planned.
     pub activations: u64,
-    /// The largest sum of tensors alive at once: no plan can be smaller. Inputs are alive throughout, for they stay where the
-    /// host program put them until it puts others; outputs from when they are made.
+    /// The largest sum of tensors alive at once. Inputs are alive throughout, for they stay where the host program put them
+    /// until it puts others; outputs from when they are made. A plan can be smaller where a sum takes the place of its addend.
     pub alive: u64,
 }
 
@@ -46,14 +46,17 @@ impl MemoryLimits<'static> {
 pub(super) struct Layout {
     /// A value's memory: itself, or for a view what it looks at.
     pub(super) roots: Vec<Value>,
-    /// Places of `inner`, then of `pieces`.
-    pub(super) arena: Arena,
+    /// Places of `inner`, then of `pieces`, in buffers of so many bytes.
+    pub(super) places: Vec<Place>,
+    pub(super) buffers: Vec<u64>,
     /// Values that nodes make; those that leave the graph stay until the end.
     pub(super) inner: Vec<Value>,
     /// Inputs, which have buffers of their own, where the host program's values stay until it puts others.
     pub(super) own: Vec<Value>,
     /// Node and bytes of each piece of scratch.
     pub(super) pieces: Vec<(usize, u64)>,
+    /// The input of each node in whose memory its output lies, if there is one.
+    pub(super) in_place: Vec<Option<usize>>,
     pub(super) summary: MemorySummary,
 }
 
@@ -106,6 +109,27 @@ fn roots(graph: &Graph) -> Vec<Value> {
         roots[node.outputs[0].index()] = roots[node.inputs[0].index()];
     }
     roots
+}
+
+/// Regions with those that lie where others do made part of these, and empty themselves.
+fn merged(regions: &[Region], first: &[usize]) -> Vec<Region> {
+    let mut all = regions.to_vec();
+    for (i, region) in regions.iter().enumerate() {
+        let host = first[i];
+        let mut apart: Vec<usize> = region.apart.iter().map(|&j| first[j]).filter(|&j| j != host).collect();
+        if host == i {
+            all[i].apart.splice(.., apart);
+        } else {
+            all[host].life = *all[host].life.start()..=*region.life.end();
+            all[host].apart.append(&mut apart);
+            all[i] = Region { size: 0, life: region.life.clone(), apart: Vec::new() };
+        }
+    }
+    for region in &mut all {
+        region.apart.sort_unstable();
+        region.apart.dedup();
+    }
+    all
 }
 
 impl Layout {
@@ -183,10 +207,31 @@ impl Layout {
                 regions.push(Region { size: padded(size, options), life: i..=i, apart });
             }
         }
-        let arena = arena::place(&regions, ALIGN, limits.buffer);
+        let in_place: Vec<Option<usize>> = graph
+            .nodes
+            .iter()
+            .enumerate()
+            .map(|(i, node)| {
+                let addend = node.op.addend(node.inputs.len()).filter(|_| options.guard == 0)?;
+                let root = roots[node.inputs[addend].index()];
+                let only = node.inputs.iter().filter(|v| roots[v.index()] == root).count() == 1;
+                let ends = last_read.get(&root) == Some(&i) && made_by.contains_key(&root);
+                let fits = bytes(root) == bytes(node.outputs[0]);
+                (only && ends && fits && !is_outside(&root)).then_some(addend)
+            })
+            .collect();
+        // Chains of sums lie where the first addend does.
+        let mut first: Vec<usize> = (0..regions.len()).collect();
+        for (node, addend) in graph.nodes.iter().zip(&in_place) {
+            if let Some(addend) = addend {
+                first[at[&node.outputs[0]]] = first[at[&roots[node.inputs[*addend].index()]]];
+            }
+        }
+        let Arena { places, buffers } = arena::place(&merged(&regions, &first), ALIGN, limits.buffer);
+        let places = first.iter().map(|&i| places[i]).collect();
 
         let own = graph.inputs.clone();
-        let activations = arena.buffers.iter().sum::<u64>() + own.iter().map(|v| bytes(*v)).sum::<u64>();
+        let activations = buffers.iter().sum::<u64>() + own.iter().map(|v| bytes(*v)).sum::<u64>();
         let mut everything = regions;
         everything.extend(own.iter().map(|v| Region {
             size: bytes(*v),
@@ -201,7 +246,7 @@ impl Layout {
             activations,
             alive: arena::peak(&everything),
         };
-        let layout = Layout { roots, arena, inner, own, pieces, summary };
+        let layout = Layout { roots, places, buffers, inner, own, pieces, in_place, summary };
         layout.check(graph, options, limits)?;
         Ok(layout)
     }

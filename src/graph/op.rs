@@ -341,6 +341,14 @@ pub trait Op: fmt::Debug + Send + Sync {
         None
     }
 
+    /// The number of an input like [`Op::with_addend`]'s, whose element every kernel reads just before it writes the
+    /// output's, in the same invocation: the output may then take its memory. Kernels that have the constant `HAS_ADDEND`
+    /// are told so by a 2 instead of 1, find it in the output, and have nothing bound in its place.
+    fn addend(&self, inputs: usize) -> Option<usize> {
+        let _ = inputs;
+        None
+    }
+
     /// This operator with one more input at the end, of the output's elements in the output's order, that is added to
     /// what it gives (before an activation that comes later), where the kernel can do that in one go.
     fn with_addend(&self) -> Option<Arc<dyn Op>> {

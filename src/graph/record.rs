@@ -171,6 +171,15 @@ impl Dispatch {
         self
     }
 
+    /// With an input that lies in the output's memory, see [`crate::graph::Op::addend`].
+    pub(crate) fn in_place(mut self, addend: usize) -> Self {
+        if let Some(operand) = self.operands.iter_mut().find(|o| **o == Operand::Input(addend)) {
+            *operand = Operand::Absent;
+            self = self.constant("HAS_ADDEND", 2u32);
+        }
+        self
+    }
+
     /// The kernel file.
     pub fn kernel(&self) -> &'static Kernel {
         self.kernel

@@ -278,6 +278,10 @@ impl Op for ConvTranspose3d {
         free.then(|| Arc::new(ConvTranspose3d { activation, ..self.clone() }) as Arc<dyn Op>)
     }
 
+    fn addend(&self, inputs: usize) -> Option<usize> {
+        self.addend.then(|| inputs - 1)
+    }
+
     fn with_addend(&self) -> Option<Arc<dyn Op>> {
         let free = self.activation == Activation::Identity && !self.addend;
         free.then(|| Arc::new(ConvTranspose3d { addend: true, ..self.clone() }) as Arc<dyn Op>)

@@ -160,6 +160,10 @@ impl Op for Linear {
         free.then(|| Arc::new(Linear { activation, ..self.clone() }) as Arc<dyn Op>)
     }
 
+    fn addend(&self, inputs: usize) -> Option<usize> {
+        self.addend.then(|| inputs - 1)
+    }
+
     fn with_addend(&self) -> Option<Arc<dyn Op>> {
         let free = self.activation == Activation::Identity && !self.addend;
         free.then(|| Arc::new(Linear { addend: true, ..self.clone() }) as Arc<dyn Op>)

@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use kinetograph::gpu::Gpu;
-use kinetograph::graph::first_difference;
-use kinetograph::ops::{Conv3d, Pool3d, Reduce, Reduction, Softmax};
+use kinetograph::graph::{Family, Outputs, first_difference};
+use kinetograph::ops::{Conv3d, ConvTranspose3d, Pool3d, Reduce, Reduction, Softmax};
 use kinetograph::verify::compare_graph;
 use kinetograph::{Activation, Engine, ErrorKind, Graph, PlanOptions, Precision, Result, Tensor};
 use libtest_mimic::{Failed, Trial};
@@ -243,17 +243,97 @@ fn outputs_without_a_node(gpu: &Gpu) -> Result<(), Failed> {
     Ok(())
 }
 
+/// A sum in its addend's memory has the same bits as one in its own, whatever kernel makes it, run after run.
+fn sums_in_place_have_the_same_bits(gpu: &Gpu) -> Result<(), Failed> {
+    let x = values(&[1, 2, 6, 6, 4], 1);
+    // Window, input's channels, groups: by tiles or Winograd's form, channel by channel, of one position, in slices.
+    let layers = [([3, 3, 3], 8, 1), ([3, 3, 3], 8, 8), ([1, 1, 1], 12, 1), ([1, 1, 1], 600, 1)];
+    let engine = Engine::from_gpu(gpu.clone());
+    for (kernel, channels, groups) in layers {
+        for kind in ["convolution", "transposed", "linear"] {
+            if kind == "transposed" && groups > 1 {
+                continue;
+            }
+            let mut g = Graph::new();
+            let input = g.input("x", x.shape())?;
+            let name = |what: &str| format!("{kind} {kernel:?} {what}");
+            let weight = |g: &mut Graph, shape: &[usize], i| {
+                g.constant(&name(&format!("weight {i}")), values(shape, i))
+            };
+            // Two sums, one after the other, in the memory of what is no input.
+            let first = weight(&mut g, &[4, channels], 7);
+            let mut stream = g.linear(input, first, None)?;
+            let padding = kernel.map(|k| k / 2);
+            for i in 0..2 {
+                let y = g.relu(stream)?;
+                let of_group = [kernel[0], kernel[1], kernel[2], channels / groups, channels];
+                let y = match kind {
+                    "linear" => {
+                        let w = weight(&mut g, &[channels, channels], i);
+                        g.linear(y, w, None)?
+                    }
+                    "transposed" => {
+                        let w = weight(&mut g, &of_group, i);
+                        let padding = padding.map(|p| [p; 2]);
+                        g.conv_transpose3d(
+                            y,
+                            w,
+                            None,
+                            &ConvTranspose3d { padding, groups, ..Default::default() },
+                        )?
+                    }
+                    _ => {
+                        let w = weight(&mut g, &of_group, i);
+                        g.conv3d(y, w, None, &Conv3d { groups, ..Conv3d::padded(padding) })?
+                    }
+                };
+                stream = g.add(y, stream)?;
+            }
+            g.output("y", stream)?;
+            for family in Family::ALL {
+                for winograd in [false, true] {
+                    let options = PlanOptions {
+                        family: Some(family),
+                        winograd: Some(winograd),
+                        ..PlanOptions::default()
+                    };
+                    let apart = engine.plan_with(&g, &PlanOptions { keep_all: true, ..options.clone() })?;
+                    let plan = engine.plan_with(&g, &options)?;
+                    let inputs = [("x", x.clone())];
+                    let expected = apart.run(&inputs)?;
+                    for _ in 0..2 {
+                        let outputs = plan.run(&inputs)?;
+                        let bytes = |o: &Outputs| o.get("y").map(|t| t.bytes().to_vec());
+                        let difference = bytes(&expected).is_none() || bytes(&expected) != bytes(&outputs);
+                        if difference {
+                            return Err(
+                                format!("{} in {family:?}, Winograd {winograd}", name("differs")).into()
+                            );
+                        }
+                    }
+                    let memory = plan.as_gpu().ok_or("no GPU")?.memory();
+                    if family == Family::Direct && memory.activations >= memory.alive {
+                        return Err(format!("{}: {memory:?}", name("no sum is in place")).into());
+                    }
+                }
+            }
+        }
+    }
+    Ok(())
+}
+
 /// What a test does with a device.
 type Check = fn(&Gpu) -> Result<(), Failed>;
 
 pub(crate) fn trials(prefix: &str, devices: &Arc<Devices>) -> Vec<Trial> {
-    let list: [(&str, Check); 12] = [
+    let list: [(&str, Check); 13] = [
         ("outputs-without-a-node", outputs_without_a_node),
         ("agrees-with-cpu", agrees_with_cpu),
         ("same-bits-however-planned", same_bits_however_planned),
         ("cuts-are-made", cuts_are_made),
         ("memory-is-reused", memory_is_reused),
         ("views-share-memory", views_share_memory),
+        ("sums-in-place-have-the-same-bits", sums_in_place_have_the_same_bits),
         ("profile-names-every-node", profile_names_every_node),
         ("first-difference-is-found", first_difference_is_found),
         ("limits-are-errors", limits_are_errors),

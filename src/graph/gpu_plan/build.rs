@@ -35,6 +35,7 @@ pub(super) fn build(gpu: &Gpu, graph: &Graph, options: &PlanOptions) -> Result<B
         slots: HashMap::new(),
         scratch: vec![Vec::new(); graph.nodes.len()],
         written: Vec::new(),
+        in_place: Vec::new(),
         memory: MemorySummary::default(),
     };
     builder.place(graph)?;
@@ -55,6 +56,8 @@ struct Builder<'a> {
     /// The pieces of scratch of each node.
     scratch: Vec<Vec<Slot>>,
     written: Vec<usize>,
+    /// The input of each node in whose memory its output lies, if there is one.
+    in_place: Vec<Option<usize>>,
     memory: MemorySummary,
 }
 
@@ -75,20 +78,20 @@ impl Builder<'_> {
             buffer: self.gpu.limits().max_buffer_size,
             total: self.gpu.memory_limit(),
         };
-        let Layout { roots, arena, inner, own, pieces, summary } =
+        let Layout { roots, places, buffers, inner, own, pieces, in_place, summary } =
             Layout::new(graph, self.options, &self.traits, &limits)?;
-        (self.roots, self.memory) = (roots, summary);
+        (self.roots, self.memory, self.in_place) = (roots, summary, in_place);
 
         let usage = wgpu::BufferUsages::STORAGE | wgpu::BufferUsages::COPY_SRC | wgpu::BufferUsages::COPY_DST;
-        for size in &arena.buffers {
+        for size in &buffers {
             self.written.push(self.buffers.len());
             self.buffers.push(self.gpu.buffer("intermediate tensors", *size, usage, false)?);
         }
-        for (v, place) in inner.iter().zip(&arena.places) {
+        for (v, place) in inner.iter().zip(&places) {
             let slot = Slot { buffer: place.buffer, offset: place.offset, size: self.size(graph, *v) };
             self.slots.insert(*v, slot);
         }
-        for ((node, size), place) in pieces.into_iter().zip(&arena.places[inner.len()..]) {
+        for ((node, size), place) in pieces.into_iter().zip(&places[inner.len()..]) {
             self.scratch[node].push(Slot { buffer: place.buffer, offset: place.offset, size });
         }
         for v in own {
@@ -179,11 +182,14 @@ impl Builder<'_> {
                 };
                 slots.push(slot);
             }
-            let dispatches = if node.op.is_view() {
+            let mut dispatches = if node.op.is_view() {
                 Vec::new()
             } else {
                 record_node(graph, node, self.traits[i], &packed)?
             };
+            if let Some(addend) = self.in_place[i] {
+                dispatches = dispatches.into_iter().map(|d| d.in_place(addend)).collect();
+            }
             recorded.push((dispatches, slots));
             self.options.progress("loading weights", i, graph.nodes.len());
         }
