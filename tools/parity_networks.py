@@ -2,9 +2,9 @@
 difference of the outputs relative to the largest.
 
     cargo build --release
-    python tools/parity_networks.py target/release/kinetograph [--device DEVICE] [NAME ...]
+    python tools/parity_networks.py target/release/kinetograph [--device DEVICE] [--double] [NAME ...]
 
-Prints a row of docs/parity.md for each. Needs torch and torchvision; the networks of pytorchvideo and transformers are
+Prints a row of docs/parity.md for each; with --double also how far both lie from the same network in f64. Needs torch and torchvision; the networks of pytorchvideo and transformers are
 passed over, and said to be, where these are not installed.
 """
 
@@ -181,7 +181,7 @@ NETWORKS = {
 }
 
 
-def compare(name, binary, device):
+def compare(name, binary, device, double):
     oracle, make, shape, to_clip, to_input, rename = NETWORKS[name]
     try:
         model = make()
@@ -204,9 +204,10 @@ def compare(name, binary, device):
             start = time.time()
             want = model(to_input(x) if to_input else x)
             theirs = time.time() - start
+            exact = model.double()(to_input(x.double()) if to_input else x.double()) if double else want
         # The transcriptions give their features, too.
-        want = want[1] if isinstance(want, tuple) else getattr(want, "logits", want)
-        want = want.double().numpy()
+        logits = lambda y: (y[1] if isinstance(y, tuple) else getattr(y, "logits", y)).double().numpy()
+        want, exact = logits(want), logits(exact)
         del model
         command = [binary, "run", "--input", folder / "clip.npy", "--weights", weights, "--device", device]
         start = time.time()
@@ -217,6 +218,9 @@ def compare(name, binary, device):
             return
         got = numpy.load(folder / "y.npy").astype("float64")
         error = abs(got - want).max() / abs(want).max()
+        if double:
+            ours_off, theirs_off = (abs(y - exact).max() / abs(exact).max() for y in (got, want))
+            print(f"  against f64: {ours_off:.1e}, PyTorch in f32 {theirs_off:.1e}")
         where = json.loads(done.stdout)["device"]
         print(f"| {name} | {oracle} | {where} | {error:.1e} | {ours:.1f} s, loading too; torch {theirs:.1f} s |", flush=True)
 
@@ -226,6 +230,7 @@ if __name__ == "__main__":
     parser.add_argument("binary")
     parser.add_argument("names", nargs="*")
     parser.add_argument("--device", default="cpu")
+    parser.add_argument("--double", action="store_true")
     arguments = parser.parse_intermixed_args()
     for name in arguments.names or NETWORKS:
-        compare(name, arguments.binary, arguments.device)
+        compare(name, arguments.binary, arguments.device, arguments.double)

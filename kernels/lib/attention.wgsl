@@ -180,8 +180,9 @@ fn walk(p: Problem, i: u32) {
 // seen get the weight zero. Keys are taken four at a time, so that sums are scaled down once for them, and each is
 // loaded once for all queries.
 //
-// Measured at 196 places, 12 heads of 64 channels, 8 frames, two cores, milliseconds in kernels: on Mesa 25.0, each key and
-// query by itself 670, QUERIES = 4 264, shuffled 57; on Mesa 26.2 105, 87 and 95.
+// Measured at 196 places, 12 heads of 64 channels, 8 frames, milliseconds in kernels on two cores that a compiler used too: a
+// query an invocation with branches, as `walk` has them, 670 on Mesa 25.0 and 105 on 26.2; four without, loaded apart, 264
+// and 87; shuffled 73 and 83.
 const QUERIES: u32 = 4u; // tune: QUERIES
 // How many vec4s of a key or value an invocation loads.
 const HELD_LOADS: u32 = 1u; // tune: HELD_LOADS

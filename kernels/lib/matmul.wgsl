@@ -105,10 +105,10 @@ fn matmul_tiled(m: Matmul, row0: u32, column0: u32, lane: u32) {
 // address that differs between invocations is a loop. The weights are the same for all eight, which share them as
 // lib/apart.wgsl or lib/shuffled.wgsl has it; the input's elements differ, so that a tile has many columns.
 //
-// Measured with C3D's conv5b (512 → 512 channels, 2×7×7 positions) and conv4a in Winograd's form, one after the other, two
-// cores, milliseconds of a run: 8 rows × 16 columns loaded apart 390 and - on Mesa 22.3, 251 and 335 on 25.0, 70 and
-// 135 on 26.2; 4 × 32 shuffled 66, 79 and 196, 74 and 141. 2 to 8 rows of 32 columns and 2 to 4 of 64 lie within a tenth
-// of that, and take longer to compile the larger they are.
+// Measured with C3D's conv5b (512 → 512 channels, 2×7×7 positions) and conv4a (256 → 512, 4×14×14), both in Winograd's form,
+// milliseconds of a run on two cores that a compiler used too: 8 rows × 16 columns loaded apart 276, not measured (Mesa
+// 22.3), 251, 335 (25.0), 70, 135 (26.2); 4 rows × 32 columns shuffled 66, not measured, 79, 196 and 74, 141. Two to six
+// rows of 32 columns and two to four of 64 lie within a fifth of the latter, and compile the longer the more they are.
 
 // Tiles of this many rows an invocation, and fours of columns: those that cover all with the least waste.
 const UNIFORM_ROWS: u32 = 4u; // tune: UNIFORM_ROWS

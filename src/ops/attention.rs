@@ -6,7 +6,7 @@ use kinetograph_cpu::{all_finite, attention as fast};
 use kinetograph_ref::attention as reference;
 use serde::Deserialize;
 
-use super::tiling::{eights_each, sharing};
+use super::tiling::{MOST_SHARED, eights_each, sharing};
 use super::{Door, Layout, Port};
 use crate::error::{Error, Result};
 use crate::gpu::Kernel;
@@ -25,9 +25,6 @@ const MOST_WIDTH: usize = 512;
 
 /// Fewer queries than this would leave much of a tile's workgroup idle.
 const FEW_QUERIES: usize = 32;
-
-/// The most queries of an invocation that shares the loads of keys.
-pub(super) const MOST_SHARED: usize = 4;
 
 /// Which tokens attend to each other.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]

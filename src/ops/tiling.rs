@@ -270,6 +270,9 @@ impl Uniform {
     }
 }
 
+/// The most rows of an invocation, such as queries, that shares its loads with seven others.
+pub(super) const MOST_SHARED: usize = 4;
+
 /// How many rows, at most so many, each of eight invocations takes at a time for the fewest beyond the last.
 pub(super) fn eights_each(rows: usize, most: usize) -> usize {
     let eights = rows.div_ceil(8);

@@ -6,7 +6,7 @@ use kinetograph_cpu::{all_finite, vector_quantize as fast};
 use kinetograph_ref::vector_quantize as reference;
 use serde::Deserialize;
 
-use super::tiling::{eights_each, sharing};
+use super::tiling::{MOST_SHARED, eights_each, sharing};
 use super::{Door, Layout, Port};
 use crate::error::{Error, Result};
 use crate::gpu::Kernel;
@@ -22,9 +22,6 @@ static KERNEL: Kernel = kernel!("vector_quantize");
 
 /// From this many codes on, they are shared out.
 const MANY_CODES: usize = 128;
-
-/// The most rows of an invocation that shares the loads of codes.
-const MOST_QUANTIZED: usize = 4;
 
 /// Slices of the codes that are made so that there are more workgroups.
 const MOST_SLICES: usize = 64;
@@ -152,7 +149,7 @@ impl Cut {
         let uniform = family == Family::Uniform;
         // Codes that an invocation takes at once or its workgroup at a time, workgroups enough for any device, turns of a code.
         let (entry, groups, unit, wanted, turns) = if uniform {
-            let each = eights_each(rows, MOST_QUANTIZED);
+            let each = eights_each(rows, MOST_SHARED);
             ("vector_quantize_uniform", rows.div_ceil(8 * each), 32, 64, channels.div_ceil(4) + 1)
         } else {
             let code = channels / 4 + channels % 4 + 1;
@@ -301,7 +298,7 @@ impl Op for VectorQuantize {
             .turns(cut.turns)
             .groups(cut.rows as u64 * cut.slices as u64);
         if r.traits().family == Family::Uniform {
-            let each = eights_each(rows, MOST_QUANTIZED);
+            let each = eights_each(rows, MOST_SHARED);
             nearest = sharing(nearest, r.traits()).tune("QUANTIZED", format!("{each}u"));
             if channels.is_multiple_of(4) {
                 nearest = nearest.tune("Part", "vec4<Elem>").tune("PART", "4u");

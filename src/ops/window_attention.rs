@@ -6,9 +6,8 @@ use kinetograph_cpu::{all_finite, attention as fast};
 use kinetograph_ref::window_attention as reference;
 use serde::Deserialize;
 
-use super::attention::MOST_SHARED;
 use super::attributes::{each, optional_each};
-use super::tiling::{eights_each, sharing};
+use super::tiling::{MOST_SHARED, eights_each, sharing};
 use super::{Door, Layout, Port};
 use crate::error::{Error, Result};
 use crate::gpu::Kernel;
