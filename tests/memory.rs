@@ -33,7 +33,7 @@ const UNFUSED: &[(&str, &str, f64)] =
     &[("crw", "resnet18", 1.12), ("frame-order", "shuffle-and-learn", 1.14), ("r3d", "r2plus1d-18", 1.18)];
 
 /// With the plainest kernels: others take working memory besides, for slices of small products, for the factors of Winograd's
-/// form, and on software adapters for scores.
+/// form.
 fn excess(graph: &Graph) -> f64 {
     let limits = MemoryLimits { binding: u64::MAX, buffer: u64::MAX, ..MemoryLimits::LEAST };
     let memory = graph.memory(Family::Direct, &PlanOptions::default(), &limits).unwrap();
@@ -46,7 +46,7 @@ fn small_networks_take_what_is_alive_and_a_tenth() {
         let known = MORE.iter().find(|(known, _)| *known == name).map(|(_, most)| *most);
         let most = known.unwrap_or(if network == "i3d" { 1.05 } else { 1.1 });
         let excess = excess(&graph);
-        assert!(excess <= most, "{name}: {excess:.3} of what is alive, {most} at most");
+        assert!((0.5..=most).contains(&excess), "{name}: {excess:.3} of what is alive, {most} at most");
     }
 }
 
@@ -61,7 +61,10 @@ fn published_networks_take_what_is_alive_and_a_tenth() {
             };
             let excess = excess(&network.outline(Some(variant.name)).unwrap());
             let (network, variant) = (network.name, variant.name);
-            assert!(excess <= most, "{network} {variant}: {excess:.3} of what is alive, {most} at most");
+            assert!(
+                (0.5..=most).contains(&excess),
+                "{network} {variant}: {excess:.3} of what is alive, {most} at most"
+            );
         }
     }
 }

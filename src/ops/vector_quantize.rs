@@ -138,6 +138,8 @@ struct Cut {
     entry: &'static str,
     /// Workgroups along the rows.
     rows: usize,
+    /// Rows that an invocation takes, where it takes some at a time.
+    rows_each: usize,
     /// Codes of a slice, and how many slices there are.
     slice: usize,
     slices: usize,
@@ -147,10 +149,10 @@ struct Cut {
 impl Cut {
     fn new([rows, codes, channels]: [usize; 3], family: Family) -> Option<Cut> {
         let uniform = family == Family::Uniform;
+        let rows_each = eights_each(rows, MOST_SHARED);
         // Codes that an invocation takes at once or its workgroup at a time, workgroups enough for any device, turns of a code.
         let (entry, groups, unit, wanted, turns) = if uniform {
-            let each = eights_each(rows, MOST_SHARED);
-            ("vector_quantize_uniform", rows.div_ceil(8 * each), 32, 64, channels.div_ceil(4) + 1)
+            ("vector_quantize_uniform", rows.div_ceil(8 * rows_each), 32, 64, channels.div_ceil(4) + 1)
         } else {
             let code = channels / 4 + channels % 4 + 1;
             ("vector_quantize_tiled", rows.div_ceil(4), 256, 512, code)
@@ -164,7 +166,7 @@ impl Cut {
         let slices = usize::div_ceil(wanted, groups).min(MOST_SLICES).max(units.div_ceil(most.max(1)));
         let slice = units.div_ceil(slices) * unit;
         let turns = slice / unit * turns + 8;
-        Some(Cut { entry, rows: groups, slice, slices: codes.div_ceil(slice), turns })
+        Some(Cut { entry, rows: groups, rows_each, slice, slices: codes.div_ceil(slice), turns })
     }
 }
 
@@ -298,8 +300,7 @@ impl Op for VectorQuantize {
             .turns(cut.turns)
             .groups(cut.rows as u64 * cut.slices as u64);
         if r.traits().family == Family::Uniform {
-            let each = eights_each(rows, MOST_SHARED);
-            nearest = sharing(nearest, r.traits()).tune("QUANTIZED", format!("{each}u"));
+            nearest = sharing(nearest, r.traits()).tune("QUANTIZED", format!("{}u", cut.rows_each));
             if channels.is_multiple_of(4) {
                 nearest = nearest.tune("Part", "vec4<Elem>").tune("PART", "4u");
             }

@@ -302,9 +302,11 @@ fn run_on_gpu(case: &Case, gpu: &Gpu) -> Vec<Report> {
         let Traits { matrices, subgroups, .. } = Traits::of(gpu, precision);
         let configurations = case.configurations(precision).into_iter();
         // What the device has is taken, and what devices without it take: loads are the same in either precision.
-        let apart = precision == Precision::F32;
         for traits in configurations.flat_map(|t| {
-            [Traits { matrices, subgroups, ..t }, Traits { subgroups: subgroups && !apart, ..t }]
+            [
+                Traits { matrices, subgroups, ..t },
+                Traits { subgroups: subgroups && precision == Precision::F16, ..t },
+            ]
         }) {
             let mut report = |what: &str, verdict| {
                 let tile = traits.tile.map_or(String::new(), |t| format!(" tile {t}"));
