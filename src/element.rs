@@ -77,7 +77,7 @@ impl Element {
         self.check(shape, bytes)?;
         let data = match self {
             Element::F16 => Data::F16(each(bytes, endian, f16::from_ne_bytes)),
-            Element::U8 => Data::U8(bytes.into()),
+            Element::U8 => Data::U8(Arc::new(bytes.to_vec())),
             Element::Bool => Data::U8(each(bytes, endian, |[b]| (b != 0).into())),
             _ => return self.decode(shape, bytes, endian),
         };
@@ -115,23 +115,24 @@ impl fmt::Display for Element {
 }
 
 /// Maps every `N` bytes, put in this machine's order. The bytes need no alignment.
-fn each<const N: usize, T>(bytes: &[u8], endian: Endian, f: impl Fn([u8; N]) -> T) -> Arc<[T]> {
+fn each<const N: usize, T>(bytes: &[u8], endian: Endian, f: impl Fn([u8; N]) -> T) -> Arc<Vec<T>> {
     let (chunks, _) = bytes.as_chunks::<N>();
     if endian == Endian::NATIVE {
-        return chunks.iter().map(|&c| f(c)).collect();
+        return Arc::new(chunks.iter().map(|&c| f(c)).collect());
     }
     let swapped = |c: &[u8; N]| {
         let mut c = *c;
         c.reverse();
         f(c)
     };
-    chunks.iter().map(swapped).collect()
+    Arc::new(chunks.iter().map(swapped).collect())
 }
 
-fn narrow<T: Copy + fmt::Display + TryInto<i32>>(wide: &[T]) -> Result<Arc<[i32]>> {
+fn narrow<T: Copy + fmt::Display + TryInto<i32>>(wide: &[T]) -> Result<Arc<Vec<i32>>> {
     wide.iter()
         .map(|&x| x.try_into().map_err(|_| Error::bad_input(format!("the integer {x} does not fit an i32"))))
-        .collect()
+        .collect::<Result<_>>()
+        .map(Arc::new)
 }
 
 #[cfg(test)]

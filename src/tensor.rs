@@ -44,18 +44,18 @@ impl fmt::Display for DType {
     }
 }
 
-/// The elements of a [`Tensor`]. Cloning shares them.
+/// The elements of a [`Tensor`]. Cloning shares them; a `Vec` becomes shared without being copied.
 #[derive(Clone)]
 #[non_exhaustive]
 pub enum Data {
     /// 32-bit floats.
-    F32(Arc<[f32]>),
+    F32(Arc<Vec<f32>>),
     /// 16-bit floats.
-    F16(Arc<[f16]>),
+    F16(Arc<Vec<f16>>),
     /// 32-bit signed integers.
-    I32(Arc<[i32]>),
+    I32(Arc<Vec<i32>>),
     /// Bytes.
-    U8(Arc<[u8]>),
+    U8(Arc<Vec<u8>>),
 }
 
 impl Data {
@@ -73,7 +73,7 @@ macro_rules! data_from {
     ($($t:ty => $variant:ident),*) => {$(
         impl From<Vec<$t>> for Data {
             fn from(v: Vec<$t>) -> Data {
-                Data::$variant(v.into())
+                Data::$variant(Arc::new(v))
             }
         }
     )*};
@@ -111,8 +111,8 @@ impl Tensor {
     /// [`crate::ErrorKind::BadInput`] when the shape is unusable.
     pub fn from_fn(shape: &[usize], f: impl FnMut(usize) -> f32) -> Result<Self> {
         let shape = Shape::new(shape)?;
-        let data = Data::F32((0..shape.elements()).map(f).collect());
-        Ok(Tensor { shape, data })
+        let data: Vec<f32> = (0..shape.elements()).map(f).collect();
+        Ok(Tensor { shape, data: data.into() })
     }
 
     /// The lengths of the axes.
@@ -162,11 +162,11 @@ impl Tensor {
     pub fn to_f32(&self) -> Tensor {
         let data = match &self.data {
             Data::F32(_) => return self.clone(),
-            Data::F16(v) => v.iter().map(|x| x.to_f32()).collect(),
+            Data::F16(v) => v.iter().map(|x| x.to_f32()).collect::<Vec<f32>>(),
             Data::I32(v) => v.iter().map(|&x| x as f32).collect(),
             Data::U8(v) => v.iter().map(|&x| f32::from(x)).collect(),
         };
-        Tensor { shape: self.shape.clone(), data: Data::F32(data) }
+        Tensor { shape: self.shape.clone(), data: data.into() }
     }
 
     /// The same values rounded to `f16`s; what lies beyond ±65,504 becomes infinite.
@@ -177,8 +177,8 @@ impl Tensor {
         }
         let wide = self.to_f32();
         let Data::F32(v) = &wide.data else { unreachable!("to_f32 gives f32s") };
-        let data = v.iter().map(|&x| f16::from_f32(x)).collect();
-        Tensor { shape: self.shape.clone(), data: Data::F16(data) }
+        let data = v.iter().map(|&x| f16::from_f32(x)).collect::<Vec<f16>>();
+        Tensor { shape: self.shape.clone(), data: data.into() }
     }
 
     /// The magnitudes of a float tensor.
@@ -186,8 +186,8 @@ impl Tensor {
     /// # Errors
     /// [`crate::ErrorKind::BadInput`] when the elements are not f32.
     pub fn abs(&self) -> Result<Tensor> {
-        let data = Data::F32(self.f32s()?.iter().map(|x| x.abs()).collect());
-        Ok(Tensor { shape: self.shape.clone(), data })
+        let data: Vec<f32> = self.f32s()?.iter().map(|x| x.abs()).collect();
+        Ok(Tensor { shape: self.shape.clone(), data: data.into() })
     }
 
     /// The elements' bytes in native order.
@@ -226,25 +226,25 @@ impl Tensor {
         let dims: Vec<usize> = order.iter().map(|&a| self.shape[a]).collect();
         let steps: Vec<usize> = order.iter().map(|&a| strides[a]).collect();
         let data = match &self.data {
-            Data::F32(v) => Data::F32(gather(v, &dims, &steps)),
-            Data::F16(v) => Data::F16(gather(v, &dims, &steps)),
-            Data::I32(v) => Data::I32(gather(v, &dims, &steps)),
-            Data::U8(v) => Data::U8(gather(v, &dims, &steps)),
+            Data::F32(v) => gather(v, &dims, &steps).into(),
+            Data::F16(v) => gather(v, &dims, &steps).into(),
+            Data::I32(v) => gather(v, &dims, &steps).into(),
+            Data::U8(v) => gather(v, &dims, &steps).into(),
         };
         Ok(Tensor { shape: Shape::new(&dims)?, data })
     }
 }
 
 /// Copies the elements of `source` at multiples of `steps`, in row-major order of `dims`.
-fn gather<T: Copy>(source: &[T], dims: &[usize], steps: &[usize]) -> Arc<[T]> {
-    let Some((&last, outer)) = dims.split_last() else { return source.into() };
+fn gather<T: Copy>(source: &[T], dims: &[usize], steps: &[usize]) -> Vec<T> {
+    let Some((&last, outer)) = dims.split_last() else { return source.to_vec() };
     let step = steps[outer.len()];
     let mut index = vec![0; outer.len()];
     let mut out = Vec::with_capacity(source.len());
     loop {
         let base: usize = index.iter().zip(steps).map(|(i, s)| i * s).sum();
         out.extend((0..last).map(|i| source[base + i * step]));
-        let Some(axis) = (0..outer.len()).rev().find(|&a| index[a] + 1 < dims[a]) else { return out.into() };
+        let Some(axis) = (0..outer.len()).rev().find(|&a| index[a] + 1 < dims[a]) else { return out };
         index[axis] += 1;
         index[axis + 1..].fill(0);
     }

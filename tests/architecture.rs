@@ -49,8 +49,7 @@ const MAY_USE_FAST_KERNELS: &[&str] = &["graph", "ops"];
 const MAY_NAME_WGPU: &[&str] = &["src/graph/engine.rs", "src/graph/gpu_plan/", "src/lib.rs"];
 
 /// The files of src/ops and src/ops/composed that are about no one operator.
-const NO_OPERATORS: &[&str] =
-    &["mod", "attributes", "gates", "products", "recurrent", "shared", "tiling", "winograd"];
+const NO_OPERATORS: &[&str] = &["mod", "attributes", "gates", "recurrent", "shared", "tiling"];
 
 const MOST_LINES: usize = 800;
 

@@ -41,6 +41,32 @@ pub fn binary(a: &[f32], b: &[f32], function: Function, finish: Finish<'_>) -> V
     y
 }
 
+/// The function of every pair, then `finish`: `a` is `[outer, middle, inner]` and `b` `[outer, inner]`, each row of which is
+/// repeated for the `middle` rows of `a` beside it.
+pub fn repeated(
+    a: &[f32],
+    b: &[f32],
+    [middle, inner]: [usize; 2],
+    function: Function,
+    finish: Finish<'_>,
+) -> Vec<f32> {
+    let level = Level::new();
+    let mut y = vec![0.0; a.len()];
+    let block = middle * inner;
+    let some = (PART / block.max(1)).max(1);
+    let parts = y.par_chunks_mut(some * block).zip(a.par_chunks(some * block));
+    parts.zip(b.par_chunks(some * inner)).for_each(|((y, a), b)| {
+        let blocks = y.chunks_mut(block).zip(a.chunks(block)).zip(b.chunks(inner));
+        for ((y, a), b) in blocks {
+            for (y, a) in y.chunks_mut(inner).zip(a.chunks(inner)) {
+                dispatch!(level, _ => each(function, y, a, b));
+            }
+        }
+        finish(y);
+    });
+    y
+}
+
 #[inline(always)]
 fn each(function: Function, y: &mut [f32], a: &[f32], b: &[f32]) {
     let all = y.iter_mut().zip(a).zip(b);
@@ -55,6 +81,15 @@ fn each(function: Function, y: &mut [f32], a: &[f32], b: &[f32]) {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn rows_are_repeated_within() {
+        let (a, b): (Vec<f32>, Vec<f32>) =
+            ((0..24).map(|i| i as f32).collect(), (0..6).map(|i| 100.0 * i as f32).collect());
+        let y = repeated(&a, &b, [4, 3], Function::Add, &|y| y.iter_mut().for_each(|y| *y += 0.5));
+        let want = |i: usize| i as f32 + 100.0 * (i / 12 * 3 + i % 3) as f32 + 0.5;
+        assert!(y.iter().enumerate().all(|(i, y)| *y == want(i)), "{y:?}");
+    }
 
     #[test]
     fn rows_are_repeated() {

@@ -22,6 +22,8 @@ pub mod permute;
 pub mod pool3d;
 mod product;
 pub mod softmax;
+pub mod sort;
+pub mod tvl1;
 pub mod vector_quantize;
 
 pub use product::all_finite;

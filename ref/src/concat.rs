@@ -2,7 +2,7 @@
 
 /// Each input is its elements and its row: the length along the joined axis times that of all axes after it.
 pub fn concat<T: Copy>(inputs: &[(&[T], usize)], outer: usize) -> Vec<T> {
-    let mut y = Vec::new();
+    let mut y = Vec::with_capacity(inputs.iter().map(|(x, _)| x.len()).sum());
     for o in 0..outer {
         for (x, row) in inputs {
             y.extend_from_slice(&x[o * row..(o + 1) * row]);

@@ -16,6 +16,7 @@ mod select;
 use std::borrow::Cow;
 use std::collections::HashMap;
 use std::fmt;
+use std::sync::mpsc::Receiver;
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::Duration;
 
@@ -221,15 +222,17 @@ impl Gpu {
         let validation = device.push_error_scope(wgpu::ErrorFilter::Validation);
         let value = f(device);
         let caught = [validation.pop(), internal.pop(), memory.pop()].map(pollster::block_on);
-        match caught.into_iter().flatten().next() {
-            None => Ok(value),
-            Some(_) if self.lost().is_some() => Err(self.lost_error().at(what)),
-            Some(wgpu::Error::OutOfMemory { .. }) => Err(Error::out_of_memory(format!(
+        let Some(error) = caught.into_iter().flatten().next() else { return Ok(value) };
+        // A lost device says so at the next poll only.
+        let _ = device.poll(wgpu::PollType::Poll);
+        Err(match error {
+            _ if self.lost().is_some() => self.lost_error().at(what),
+            wgpu::Error::OutOfMemory { .. } => Error::out_of_memory(format!(
                 "{what}: the device `{}` has no memory left",
                 self.0.info.name
-            ))),
-            Some(e) => Err(Error::internal(format!("{what}: {e}"))),
-        }
+            )),
+            e => Error::internal(format!("{what}: {e}")),
+        })
     }
 
     fn lost(&self) -> Option<String> {
@@ -315,52 +318,70 @@ impl Gpu {
     /// The bytes of ranges of buffers, each `(buffer, offset, length)`; offsets and buffers' sizes are
     /// multiples of 4.
     pub(crate) fn read(&self, what: &str, ranges: &[(&wgpu::Buffer, u64, u64)]) -> Result<Vec<Vec<u8>>> {
-        let padded = |len: u64| len.next_multiple_of(4);
-        let total = ranges.iter().map(|r| padded(r.2)).sum();
+        self.start_reading(what, ranges)?.finish(self, what)
+    }
+
+    /// Submits copies of these ranges, as they are after all that was submitted before.
+    pub(crate) fn start_reading(&self, what: &str, ranges: &[(&wgpu::Buffer, u64, u64)]) -> Result<Reading> {
+        let total = ranges.iter().map(|r| r.2.next_multiple_of(4)).sum();
         let usage = wgpu::BufferUsages::MAP_READ | wgpu::BufferUsages::COPY_DST;
         let staging = self.buffer(what, total, usage, false)?;
         let commands = self.scoped(what, |d| {
             let mut encoder = d.create_command_encoder(&wgpu::CommandEncoderDescriptor { label: Some(what) });
             let mut at = 0;
             for (buffer, offset, len) in ranges {
-                encoder.copy_buffer_to_buffer(buffer, *offset, &staging, at, padded(*len));
-                at += padded(*len);
+                let padded = len.next_multiple_of(4);
+                encoder.copy_buffer_to_buffer(buffer, *offset, &staging, at, padded);
+                at += padded;
             }
             encoder.finish()
         })?;
         let index = self.submit(what, commands)?;
-        let (sender, receiver) = std::sync::mpsc::channel();
+        let (sender, mapped) = std::sync::mpsc::channel();
         self.scoped(what, |_| {
             staging.slice(..).map_async(wgpu::MapMode::Read, move |r| {
-                // The receiver is gone only when the wait below has failed already.
+                // The receiver is gone only when waiting has failed already.
                 let _ = sender.send(r);
             });
         })?;
-        self.wait(what, index)?;
+        Ok(Reading { staging, index, mapped, lengths: ranges.iter().map(|r| r.2).collect() })
+    }
+
+    /// One line for people: name, kind, back end and driver.
+    pub fn describe(&self) -> String {
+        describe(&self.0.info)
+    }
+}
+
+/// Bytes on their way from the device.
+pub(crate) struct Reading {
+    staging: wgpu::Buffer,
+    index: wgpu::SubmissionIndex,
+    mapped: Receiver<std::result::Result<(), wgpu::BufferAsyncError>>,
+    lengths: Vec<u64>,
+}
+
+impl Reading {
+    /// Waits for them.
+    pub(crate) fn finish(self, gpu: &Gpu, what: &str) -> Result<Vec<Vec<u8>>> {
+        gpu.wait(what, self.index)?;
         // Another thread that waits on the same device may be the one that is told.
-        match receiver.recv_timeout(TIMEOUT) {
+        match self.mapped.recv_timeout(TIMEOUT) {
             Ok(Ok(())) => {}
             Ok(Err(e)) => return Err(Error::internal(format!("{what}: {e}"))),
             Err(_) => {
                 return Err(Error::internal(format!("{what}: the device never answered the read-back")));
             }
         }
-        let view = staging.slice(..).get_mapped_range();
+        let view = self.staging.slice(..).get_mapped_range();
         let view = view.map_err(|e| Error::internal(format!("{what}: {e}")))?;
         let mut at = 0;
-        Ok(ranges
-            .iter()
-            .map(|r| {
-                let bytes = view[at..at + r.2 as usize].to_vec();
-                at += padded(r.2) as usize;
-                bytes
-            })
-            .collect())
-    }
-
-    /// One line for people: name, kind, back end and driver.
-    pub fn describe(&self) -> String {
-        describe(&self.0.info)
+        let take = |length: &u64| {
+            let bytes = view[at..at + *length as usize].to_vec();
+            at += length.next_multiple_of(4) as usize;
+            bytes
+        };
+        Ok(self.lengths.iter().map(take).collect())
     }
 }
 

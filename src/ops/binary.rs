@@ -265,6 +265,18 @@ impl BinaryOp {
     }
 }
 
+/// `[middle, inner]` where `b` is `a` with neighbouring axes, together `middle`, of length 1, and `inner` enough for vectors.
+fn repeated_within(a: &[usize], b: &[usize]) -> Option<[usize; 2]> {
+    if a.len() != b.len() {
+        return None;
+    }
+    let first = a.iter().zip(b).position(|(a, b)| a != b)?;
+    let last = a.iter().zip(b).rposition(|(a, b)| a != b)?;
+    let inner: usize = a[last + 1..].iter().product();
+    let middle = a[first..=last].iter().product();
+    (b[first..=last].iter().all(|n| *n == 1) && inner >= 8).then_some([middle, inner])
+}
+
 impl Op for BinaryOp {
     fn name(&self) -> &'static str {
         "binary"
@@ -314,8 +326,14 @@ impl Op for BinaryOp {
         // Axes of length 1 in front repeat as missing ones do.
         let own = b.shape().iter().position(|length| *length != 1).unwrap_or(b.shape().rank());
         let repeats = a.shape().rank() >= b.shape().rank() && a.shape().ends_with(&b.shape()[own..]);
-        if a.dtype() == DType::I32 || !repeats {
+        if a.dtype() == DType::I32 {
             return self.reference(inputs);
+        }
+        if !repeats {
+            let Some(within) = repeated_within(a.shape(), b.shape()) else { return self.reference(inputs) };
+            let finish = |y: &mut [f32]| self.activation.apply_all(y);
+            let y = fast::repeated(a.f32s()?, b.f32s()?, within, function, &finish);
+            return Ok(vec![Tensor::new(a.shape(), y)?]);
         }
         let y = fast::binary(a.f32s()?, b.f32s()?, function, &|y| self.activation.apply_all(y));
         Ok(vec![Tensor::new(a.shape(), y)?])

@@ -1,5 +1,9 @@
 //! 3D convolution.
 
+mod geometry;
+mod record;
+mod winograd;
+
 use std::ops::RangeInclusive;
 use std::sync::Arc;
 
@@ -8,24 +12,20 @@ use kinetograph_ref::conv3d as reference;
 use serde::Deserialize;
 
 use super::attributes::{PaddingRule, each, padding};
-use super::tiling::{Tiling, Uniform, runs};
-use super::winograd::{Lengths, Part, Winograd};
 use super::{Door, Layout, Padding, PaddingMode, Port};
 use crate::error::{At, Error, Result};
 use crate::gpu::Kernel;
 use crate::graph::{
-    Activation, Bound, ChannelAffine, Dispatch, Family, Graph, Op, Operand, Precision, Recorder, Setting,
-    TensorType, Traits, Value,
+    Activation, Bound, ChannelAffine, Family, Graph, Op, Recorder, Setting, TensorType, Value,
 };
+use crate::kernel;
 use crate::shape::Shape;
 use crate::tensor::Tensor;
-use crate::{kernel, params};
+
+use geometry::Geometry;
 
 static KERNEL: Kernel = kernel!("conv3d");
 static COOPERATIVE: Kernel = kernel!("conv3d_cooperative");
-
-/// Positions along W that an invocation of `conv3d_depthwise` computes.
-const DEPTHWISE_OUTPUTS: usize = 4;
 
 /// Attributes of a 3D convolution (cross-correlation), those of `torch.nn.functional.conv3d`. Three numbers are
 /// for the axes T, H, W.
@@ -162,130 +162,6 @@ pub const DOOR: Door = Door {
     },
 };
 
-params! {
-    struct Conv3dParams {
-        batch: u32,
-        in_t: u32,
-        in_h: u32,
-        in_w: u32,
-        in_c: u32,
-        out_t: u32,
-        out_h: u32,
-        out_w: u32,
-        out_c: u32,
-        kernel_t: u32,
-        kernel_h: u32,
-        kernel_w: u32,
-        stride_t: u32,
-        stride_h: u32,
-        stride_w: u32,
-        dilation_t: u32,
-        dilation_h: u32,
-        dilation_w: u32,
-        pad_t: u32,
-        pad_h: u32,
-        pad_w: u32,
-        group_in: u32,
-        group_out: u32,
-        weight_row: u32,
-        weight_group: u32,
-        slices: u32,
-        slice_depth: u32,
-        patches_t: u32,
-        patches_h: u32,
-        patches_w: u32,
-        first_patch_t: u32,
-        patches: u32,
-    }
-}
-
-/// Lengths of a convolution, which can be folded without moving anything in memory.
-#[derive(Debug, Clone, Copy)]
-struct Geometry {
-    /// `N, T, H, W, C`.
-    input: [usize; 5],
-    output: [usize; 5],
-    kernel: [usize; 3],
-    stride: [usize; 3],
-    dilation: [usize; 3],
-    pad: [usize; 3],
-}
-
-impl Geometry {
-    /// Lowers towards a plain matrix product: windows that lie side by side along W become channels, and a
-    /// window of one position makes all positions one axis.
-    fn folded(mut self, groups: usize) -> Geometry {
-        let [_, _, _, w, c] = self.input;
-        let side_by_side = self.kernel[2] == self.stride[2] && (self.kernel[2] == 1 || self.dilation[2] == 1);
-        let k = self.kernel[2];
-        if side_by_side && k > 1 && self.pad[2] == 0 && groups == 1 && self.output[3] * k == w {
-            self.input[3] = w / k;
-            self.input[4] = c * k;
-            (self.kernel[2], self.stride[2]) = (1, 1);
-        }
-        let [n, t, h, w, _] = self.output;
-        if self.kernel == [1; 3] && self.stride == [1; 3] && self.input[..4] == self.output[..4] {
-            let flat = n * t * h * w;
-            self.input = [1, 1, 1, flat, self.input[4]];
-            self.output = [1, 1, 1, flat, self.output[4]];
-        }
-        self
-    }
-
-    fn rows(&self) -> usize {
-        self.output[..4].iter().product()
-    }
-
-    /// Products of one sum.
-    fn depth(&self, groups: usize) -> usize {
-        self.kernel.iter().product::<usize>() * self.input[4] / groups
-    }
-
-    /// The lengths as a kernel takes them.
-    fn params(&self, r: &Recorder<'_>, groups: usize) -> Result<Conv3dParams> {
-        let n = |v: usize| r.u32("length", v);
-        let [batch, in_t, in_h, in_w, in_c] = self.input;
-        let [_, out_t, out_h, out_w, out_c] = self.output;
-        Ok(Conv3dParams {
-            batch: n(batch)?,
-            in_t: n(in_t)?,
-            in_h: n(in_h)?,
-            in_w: n(in_w)?,
-            in_c: n(in_c)?,
-            out_t: n(out_t)?,
-            out_h: n(out_h)?,
-            out_w: n(out_w)?,
-            out_c: n(out_c)?,
-            kernel_t: n(self.kernel[0])?,
-            kernel_h: n(self.kernel[1])?,
-            kernel_w: n(self.kernel[2])?,
-            stride_t: n(self.stride[0])?,
-            stride_h: n(self.stride[1])?,
-            stride_w: n(self.stride[2])?,
-            dilation_t: n(self.dilation[0])?,
-            dilation_h: n(self.dilation[1])?,
-            dilation_w: n(self.dilation[2])?,
-            pad_t: n(self.pad[0])?,
-            pad_h: n(self.pad[1])?,
-            pad_w: n(self.pad[2])?,
-            group_in: n(in_c / groups)?,
-            group_out: n(out_c / groups)?,
-            ..Conv3dParams::default()
-        })
-    }
-
-    fn tiling(&self, groups: usize, traits: Traits) -> Tiling {
-        let lengths = [self.rows(), self.output[4] / groups, self.depth(groups)];
-        Tiling::of(traits, groups, lengths)
-    }
-
-    /// How many channels `conv3d_depthwise` computes at a time, if it can.
-    fn depthwise(&self, groups: usize) -> Option<usize> {
-        let single = self.input[4] == groups && self.output[4] == groups;
-        [4, 2].into_iter().find(|w| groups.is_multiple_of(*w) && single)
-    }
-}
-
 impl Conv3d {
     fn geometry(&self, x: &Shape, weight: &Shape, output: &Shape) -> Result<Geometry> {
         let [kt, kh, kw, _, _] = weight.dims("the weight", "[kT, kH, kW, Cin/groups, Cout]")?;
@@ -298,129 +174,6 @@ impl Conv3d {
             pad: self.padding.map(|p| p[0]),
         };
         Ok(geometry.folded(self.groups))
-    }
-
-    /// Winograd's form, part by part: factors, a matrix product for each of them, sums.
-    fn record_winograd(&self, r: &mut Recorder<'_>, g: &Geometry, w: &Winograd) -> Result<()> {
-        let lengths = self.lengths(g);
-        let (channels, columns) = (g.input[4], g.output[4]);
-        let own = self.own_inputs(r.inputs());
-        let given = |at: usize, is: bool| if is { Operand::Input(at) } else { Operand::Absent };
-        let frames = |d: Dispatch| {
-            let number = |n: usize| format!("{n}u");
-            d.tune("PATCH_FRAMES", number(w.frames)).tune("PATCH_OUTPUTS", number(w.outputs))
-        };
-        for part in w.parts(&lengths) {
-            let Part { samples, first_factor, factors, first_sum, sums, pad } = part;
-            let patches = |r: &Recorder<'_>, in_time: usize, first: usize, count: usize| {
-                let n = |v: usize| r.u32("length", v);
-                Ok::<_, Error>(Conv3dParams {
-                    patches_t: n(in_time)?,
-                    patches_h: n(w.patches[1])?,
-                    patches_w: n(w.patches[2])?,
-                    first_patch_t: n(first)?,
-                    patches: n(samples * count * w.plane())?,
-                    ..g.params(r, 1)?
-                })
-            };
-            let in_time = if w.frames == 1 { g.input[1] } else { w.patches[0] };
-            let params = patches(r, in_time, first_factor, factors)?;
-            let groups = (samples * factors * w.plane() * channels / 4).div_ceil(64) as u64;
-            let input = Dispatch::new(&KERNEL, "conv3d_winograd_input", &params)
-                .constant("PADDING_MODE", self.padding_mode.code())
-                .bind([Operand::Input(0), Operand::Scratch(0)])
-                .groups(groups);
-            r.dispatch(frames(input));
-
-            let (rows, taps) = (samples * sums * w.plane(), if w.frames == 1 { g.kernel[0] } else { 1 });
-            let products = match w.frames {
-                1 => Geometry {
-                    input: [samples, factors, w.patches[1], w.patches[2], w.each() * channels],
-                    output: [samples, sums, w.patches[1], w.patches[2], w.each() * columns],
-                    kernel: [taps, 1, 1],
-                    stride: [g.stride[0], 1, 1],
-                    dilation: [g.dilation[0], 1, 1],
-                    pad: [pad, 0, 0],
-                },
-                _ => Geometry {
-                    input: [1, 1, 1, rows, w.each() * channels],
-                    output: [1, 1, 1, rows, w.each() * columns],
-                    kernel: [1; 3],
-                    stride: [1; 3],
-                    dilation: [1; 3],
-                    pad: [0; 3],
-                },
-            };
-            let depth = taps * channels;
-            let tiling = Tiling::choose(w.each(), [rows, columns, depth], false, r.traits().tile);
-            let params = Conv3dParams {
-                weight_row: r.u32("length", w.each() * columns / 4)?,
-                weight_group: r.u32("length", columns / 4)?,
-                slices: 1,
-                slice_depth: r.u32("length", depth)?,
-                ..products.params(r, w.each())?
-            };
-            let whole = |entry| {
-                Dispatch::new(&KERNEL, entry, &params)
-                    .constant("HAS_BIAS", 0u32)
-                    .constant("HAS_ADDEND", 0u32)
-                    .constant("PADDING_MODE", self.padding_mode.code())
-                    .activation(Activation::Identity)
-                    .bind([
-                        Operand::Scratch(0),
-                        Operand::Input(1),
-                        Operand::Absent,
-                        Operand::Absent,
-                        Operand::Scratch(1),
-                    ])
-            };
-            r.dispatch(match r.traits().family {
-                Family::Uniform => {
-                    let tiles =
-                        Uniform { problems: w.each(), rows, columns, segments: taps, length: channels };
-                    tiles.tiles(whole("conv3d_uniform"), r.traits(), false)
-                }
-                _ => runs(tiling.tiles(whole("conv3d_tiled")), channels),
-            });
-
-            let params = patches(r, w.patches[0], first_sum, sums)?;
-            let output = Dispatch::new(&KERNEL, "conv3d_winograd_output", &params)
-                .constant("HAS_BIAS", u32::from(own > 2))
-                .constant("HAS_ADDEND", u32::from(self.addend))
-                .activation(self.activation)
-                .bind([Operand::Scratch(1), given(2, own > 2), given(own, self.addend), Operand::Output(0)])
-                .groups((rows * columns / 4).div_ceil(64) as u64);
-            r.dispatch(frames(output));
-        }
-        Ok(())
-    }
-
-    fn lengths(&self, g: &Geometry) -> Lengths {
-        let Geometry { input, output, kernel, stride, dilation, pad } = *g;
-        Lengths { input, output, kernel, stride, dilation, pad, padding_mode: self.padding_mode }
-    }
-
-    /// Winograd's form, where it is to be taken. Not measured on GPUs yet, so there only where it is asked for.
-    fn winograd(&self, g: &Geometry, traits: Traits, constant: bool) -> Option<Winograd> {
-        let wanted = match traits.family {
-            Family::Direct => false,
-            Family::Tiled => traits.winograd == Some(true),
-            Family::Uniform => traits.winograd != Some(false),
-        };
-        let possible = wanted && constant && self.groups == 1 && traits.precision == Precision::F32;
-        Winograd::choose(&self.lengths(g), traits.winograd == Some(true)).filter(|_| possible)
-    }
-
-    fn winograd_in(&self, setting: &Setting<'_>) -> Option<(Winograd, Lengths)> {
-        let output = self.infer(setting.inputs).ok()?;
-        let g = self.geometry(&setting.inputs[0].shape, &setting.inputs[1].shape, &output[0].shape).ok()?;
-        Some((self.winograd(&g, setting.traits, setting.constant[1])?, self.lengths(&g)))
-    }
-
-    /// The kernels that suit a device, given that the weight's columns come in fours or not.
-    fn family(&self, g: &Geometry, family: Family, vectors: bool) -> Family {
-        // A few output channels leave most of a tile empty.
-        if !vectors || g.output[4] / self.groups < 4 { Family::Direct } else { family }
     }
 }
 
@@ -610,91 +363,6 @@ impl Op for Conv3d {
     }
 
     fn record(&self, r: &mut Recorder<'_>) -> Result<()> {
-        let g = self.geometry(r.input(0), r.input(1), r.output(0))?;
-        let (group_in, group_out) = (g.input[4] / self.groups, g.output[4] / self.groups);
-        let (rows, depth) = (g.rows(), g.depth(self.groups));
-        let taps: usize = g.kernel.iter().product();
-        let family = self.family(&g, r.traits().family, r.is_packed(1) || group_out % 4 == 0);
-        let depthwise = g.depthwise(self.groups).filter(|_| r.traits().family != Family::Direct);
-        let tiling = g.tiling(self.groups, r.traits());
-        if let Some(winograd) = self.winograd(&g, r.traits(), r.is_packed(1)) {
-            return self.record_winograd(r, &g, &winograd);
-        }
-        // One group's columns as they lie in memory, in elements or, for vec4 entry points, in vec4s.
-        let padded = if r.is_packed(1) { group_out.next_multiple_of(4) } else { group_out };
-        let columns = if family == Family::Direct { padded } else { padded / 4 };
-        let params = Conv3dParams {
-            weight_row: r.u32("length", columns * self.groups)?,
-            weight_group: r.u32("length", columns)?,
-            slices: r.u32("length", tiling.slices)?,
-            slice_depth: r.u32("length", tiling.slice_depth)?,
-            ..g.params(r, self.groups)?
-        };
-        let own = self.own_inputs(r.inputs());
-        let given = |at: usize, is: bool| if is { Operand::Input(at) } else { Operand::Absent };
-        let (bias, addend) = (given(2, own > 2), given(own, self.addend));
-        // What takes sums to outputs.
-        let finishing_of = |kernel, entry, operands: &[Operand]| {
-            Dispatch::new(kernel, entry, &params)
-                .constant("HAS_BIAS", u32::from(own > 2))
-                .constant("HAS_ADDEND", u32::from(self.addend))
-                .activation(self.activation)
-                .bind(operands.iter().copied().chain([bias, addend, Operand::Output(0)]))
-        };
-        let finishing = |entry, operands: &[Operand]| finishing_of(&KERNEL, entry, operands);
-        let whole_of = |kernel, entry| {
-            let dispatch = finishing_of(kernel, entry, &[Operand::Input(0), Operand::Input(1)]);
-            dispatch.constant("PADDING_MODE", self.padding_mode.code())
-        };
-        let whole = |entry| whole_of(&KERNEL, entry);
-        // Sums that are added up afterwards.
-        let slices_of =
-            |kernel, entry| {
-                Dispatch::new(kernel, entry, &params)
-                    .constant("PADDING_MODE", self.padding_mode.code())
-                    .bind([Operand::Input(0), Operand::Input(1), Operand::Scratch(0)])
-            };
-        let sliced = tiling.slices > 1;
-        match (family, depthwise) {
-            (_, Some(width)) => {
-                let [kt, kh, kw] = g.kernel;
-                let blocks = rows / g.output[3] * g.output[3].div_ceil(DEPTHWISE_OUTPUTS);
-                let groups = (blocks * self.groups / width).div_ceil(64);
-                let turns = kt * (1 + kh * (1 + kw));
-                let mut dispatch = whole("conv3d_depthwise").turns(turns).groups(groups as u64);
-                if width == 2 {
-                    dispatch =
-                        dispatch.tune("WIDTH", "2u").tune("Wide", "vec2<f32>").tune("WideElem", "vec2<Elem>");
-                }
-                r.dispatch(dispatch);
-            }
-            (Family::Tiled, _) => {
-                let dispatch = match (tiling.is_cooperative(), sliced) {
-                    (false, false) => whole("conv3d_tiled"),
-                    (false, true) => slices_of(&KERNEL, "conv3d_tiled_slices"),
-                    (true, false) => whole_of(&COOPERATIVE, "conv3d_cooperative"),
-                    (true, true) => slices_of(&COOPERATIVE, "conv3d_cooperative_slices"),
-                };
-                r.dispatch(runs(tiling.tiles(dispatch), group_in));
-                if sliced {
-                    r.dispatch(tiling.sum(finishing("conv3d_tiled_sum", &[Operand::Scratch(0)])));
-                }
-            }
-            (Family::Uniform, _) => {
-                let tiles = Uniform {
-                    problems: self.groups,
-                    rows,
-                    columns: group_out,
-                    segments: taps,
-                    length: group_in,
-                };
-                r.dispatch(tiles.tiles(whole("conv3d_uniform"), r.traits(), false));
-            }
-            (Family::Direct, _) => {
-                let dispatch = whole("conv3d_direct").turns(depth + taps);
-                r.dispatch(dispatch.groups((rows * g.output[4]).div_ceil(64) as u64));
-            }
-        }
-        Ok(())
+        self.record_dispatches(r)
     }
 }

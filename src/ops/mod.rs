@@ -13,7 +13,6 @@ mod shared;
 mod attributes;
 mod gates;
 mod tiling;
-mod winograd;
 
 pub mod activation;
 pub mod adaptive_pool3d;

@@ -1,5 +1,6 @@
 //! Rows in order, or their first few.
 
+use kinetograph_cpu::sort as fast;
 use kinetograph_ref::sort as reference;
 use serde::Deserialize;
 
@@ -103,6 +104,21 @@ fn network_turns(count: usize) -> usize {
     stages * (stages + 1) / 2 * (count.next_power_of_two() / 2).div_ceil(256)
 }
 
+/// What sorts rows on the processor: elements, `[length, inner]`, how many are kept and whether the largest come first.
+type Sorter = fn(&[f32], [usize; 2], usize, bool) -> (Vec<f32>, Vec<i32>);
+
+impl Sort {
+    fn by(&self, sort: Sorter, x: &Tensor) -> Result<Vec<Tensor>> {
+        let axis = axis(self.dim, x.shape().rank())?;
+        let [_, length, inner] = around(axis, x.shape());
+        let kept = self.kept(length);
+        let (values, places) = sort(x.f32s()?, [length, inner], kept, self.descending);
+        let mut shape = x.shape().to_vec();
+        shape[axis] = kept;
+        Ok(vec![Tensor::new(&shape, values)?, Tensor::new(&shape, places)?])
+    }
+}
+
 impl Op for Sort {
     fn name(&self) -> &'static str {
         "sort"
@@ -129,13 +145,11 @@ impl Op for Sort {
     }
 
     fn reference(&self, inputs: &[Tensor]) -> Result<Vec<Tensor>> {
-        let axis = axis(self.dim, inputs[0].shape().rank())?;
-        let [_, length, inner] = around(axis, inputs[0].shape());
-        let kept = self.kept(length);
-        let (values, places) = reference::sort(inputs[0].f32s()?, [length, inner], kept, self.descending);
-        let mut shape = inputs[0].shape().to_vec();
-        shape[axis] = kept;
-        Ok(vec![Tensor::new(&shape, values)?, Tensor::new(&shape, places)?])
+        self.by(reference::sort, &inputs[0])
+    }
+
+    fn compute(&self, inputs: &[Tensor]) -> Result<Vec<Tensor>> {
+        self.by(fast::sort, &inputs[0])
     }
 
     /// The comparisons of the slowest way that there is for such a length.

@@ -5,6 +5,7 @@ mod record;
 
 use std::ops::RangeInclusive;
 
+use kinetograph_cpu::tvl1 as fast;
 use kinetograph_ref::tvl1 as reference;
 use serde::Deserialize;
 
@@ -344,6 +345,27 @@ impl Op for Tvl1 {
             outputs.push(Tensor::new(&[n], settled)?);
         }
         Ok(outputs)
+    }
+
+    fn compute(&self, inputs: &[Tensor]) -> Result<Vec<Tensor>> {
+        if self.channels() != 2 || self.dual_iterations > 0 {
+            return self.reference(inputs);
+        }
+        let [n, height, width, _] = inputs[2].shape().dims("the flow", "[N, H, W, 2]")?;
+        let settings = fast::Tvl1 {
+            tau: self.tau,
+            lambda: self.lambda,
+            theta: self.theta,
+            flat: self.flat,
+            inner: self.inner_iterations,
+            outer: self.outer_iterations,
+            median: if self.has_median() { self.median_filtering } else { 0 },
+            epsilon: self.epsilon,
+        };
+        let images = [inputs[0].f32s()?, inputs[1].f32s()?, inputs[2].f32s()?];
+        let dual = inputs.get(3).map(Tensor::f32s).transpose()?;
+        let (flow, dual) = fast::tvl1([height, width], images, dual, &settings);
+        Ok(vec![Tensor::new(inputs[2].shape(), flow)?, Tensor::new(&[n, height, width, 4], dual)?])
     }
 
     fn bounds(&self, inputs: &[Tensor], _: &[Tensor]) -> Result<Vec<Bound>> {

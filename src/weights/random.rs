@@ -1,12 +1,10 @@
 //! Weights by chance: the same for the same seed, name and shape, on every machine and in any order.
 
-use std::sync::Arc;
-
 use rayon::prelude::*;
 
 use crate::error::Result;
 use crate::shape::Shape;
-use crate::tensor::{Data, Tensor};
+use crate::tensor::Tensor;
 
 /// Elements one task fills.
 const CHUNK: usize = 1 << 16;
@@ -30,12 +28,12 @@ pub(super) fn tensor(seed: u64, name: &str, shape: &Shape) -> Result<Tensor> {
 }
 
 fn fill(shape: &Shape, value: impl Fn(u64) -> f32 + Sync) -> Result<Tensor> {
-    let mut data: Arc<[f32]> = std::iter::repeat_n(0.0, shape.elements()).collect();
-    Arc::make_mut(&mut data).par_chunks_mut(CHUNK).enumerate().for_each(|(chunk, out)| {
+    let mut data = vec![0.0; shape.elements()];
+    data.par_chunks_mut(CHUNK).enumerate().for_each(|(chunk, out)| {
         let start = (chunk * CHUNK) as u64;
         out.iter_mut().zip(start..).for_each(|(x, i)| *x = value(i));
     });
-    Tensor::new(shape, Data::F32(data))
+    Tensor::new(shape, data)
 }
 
 /// Nearly normal, of mean 0 and deviation 1: the sum of four uniform 16-bit numbers. Being integers, they

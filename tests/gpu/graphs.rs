@@ -55,6 +55,34 @@ fn agrees_with_cpu(gpu: &Gpu) -> Result<(), Failed> {
     Ok(())
 }
 
+/// Threads that run one plan each get what their own inputs give.
+fn threads_share_a_plan(gpu: &Gpu) -> Result<(), Failed> {
+    let (g, _) = network()?;
+    let plan = Engine::from_gpu(gpu.clone()).plan(&g)?;
+    let inputs: Vec<_> = (0..4).map(|i| [("clip", values(&[2, 4, 8, 8, 3], 40 + i))]).collect();
+    let bits = |run: Result<Outputs>| run?.get("y").map_or(Ok(Vec::new()), |y| Ok(y.bytes().to_vec()));
+    let alone = inputs.iter().map(|i| bits(plan.run(i))).collect::<Result<Vec<_>>>()?;
+    if (1..4).any(|i| alone[i] == alone[0]) {
+        return Err("other inputs give the same outputs".into());
+    }
+    std::thread::scope(|scope| {
+        let threads: Vec<_> = (0..4)
+            .map(|first| {
+                let (plan, inputs, alone) = (&plan, &inputs, &alone);
+                scope.spawn(move || {
+                    for i in (first..first + 8).map(|i| i % 4) {
+                        if bits(plan.run(&inputs[i]))? != alone[i] {
+                            return Err(Failed::from(format!("input {i} gave what another gives")));
+                        }
+                    }
+                    Ok(())
+                })
+            })
+            .collect();
+        threads.into_iter().try_for_each(|t| t.join().map_err(|_| Failed::from("a thread panicked"))?)
+    })
+}
+
 fn same_bits_however_planned(gpu: &Gpu) -> Result<(), Failed> {
     let (g, inputs) = network()?;
     let engine = Engine::from_gpu(gpu.clone());
@@ -326,9 +354,10 @@ fn sums_in_place_have_the_same_bits(gpu: &Gpu) -> Result<(), Failed> {
 type Check = fn(&Gpu) -> Result<(), Failed>;
 
 pub(crate) fn trials(prefix: &str, devices: &Arc<Devices>) -> Vec<Trial> {
-    let list: [(&str, Check); 13] = [
+    let list: [(&str, Check); 14] = [
         ("outputs-without-a-node", outputs_without_a_node),
         ("agrees-with-cpu", agrees_with_cpu),
+        ("threads-share-a-plan", threads_share_a_plan),
         ("same-bits-however-planned", same_bits_however_planned),
         ("cuts-are-made", cuts_are_made),
         ("memory-is-reused", memory_is_reused),

@@ -122,7 +122,9 @@ impl Builder<'_> {
                 self.gpu.limits().max_storage_buffer_binding_size
             )));
         }
-        bytes.resize(bound as usize, POISON);
+        if bound > size {
+            bytes.to_mut().resize(bound as usize, POISON);
+        }
         let usage = wgpu::BufferUsages::STORAGE | wgpu::BufferUsages::COPY_SRC;
         let buffer = self.gpu.buffer_with(name, &bytes, usage)?;
         drop(bytes);

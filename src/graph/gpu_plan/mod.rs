@@ -6,15 +6,16 @@ mod cut;
 mod profile;
 mod rows;
 
+use std::borrow::Cow;
 use std::collections::HashMap;
 use std::fmt;
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use half::f16;
 
 use super::{Graph, MemorySummary, Origin, Outputs, PlanOptions, Precision, Value};
 use crate::error::{At, Error, Result};
-use crate::gpu::{Gpu, POISON};
+use crate::gpu::{Gpu, POISON, Reading};
 use crate::tensor::{DType, Tensor};
 
 use build::{Built, build};
@@ -25,6 +26,9 @@ const WORK_PER_SUBMISSION: u64 = 20_000_000_000;
 
 /// The same for an adapter on the processor, which no watchdog guards: often enough for a progress bar.
 const SOFTWARE_WORK_PER_SUBMISSION: u64 = 2_000_000_000;
+
+/// What errors call the copies of outputs to the host.
+const READ_BACK: &str = "read-back";
 
 /// Where a value lies on the device.
 #[derive(Debug, Clone, Copy)]
@@ -43,7 +47,15 @@ struct Launch {
     work: u64,
 }
 
-/// A graph made ready for one GPU. Runs of one plan are serialised.
+/// A run that has been submitted.
+struct Started<'a> {
+    /// The first node of the last submission of launches.
+    last: Option<(&'a str, wgpu::SubmissionIndex)>,
+    outputs: Reading,
+}
+
+/// A graph made ready for one GPU. Several threads may run it: the device takes one run after the other, and while it does
+/// a thread prepares its inputs or waits for its outputs.
 pub struct GpuPlan {
     gpu: Gpu,
     graph: Graph,
@@ -140,27 +152,49 @@ impl GpuPlan {
     /// [`crate::ErrorKind::BadInput`] for missing, unknown or misshapen inputs; [`crate::ErrorKind::Device`]
     /// when the device is lost or hangs.
     pub fn run(&self, inputs: &[(&str, Tensor)]) -> Result<Outputs> {
-        let _running = self.running.lock().unwrap_or_else(PoisonError::into_inner);
-        self.upload(inputs)?;
-        self.outputs()
+        let stored = self.stored(inputs)?;
+        let started = {
+            let _running = self.running();
+            self.upload(&stored)?;
+            self.start()?
+        };
+        self.finish(started)
     }
 
-    /// Runs and downloads the outputs.
-    fn outputs(&self) -> Result<Outputs> {
-        self.execute()?;
-        let values: Vec<Value> = self.graph.outputs.iter().map(|(_, v)| *v).collect();
-        let tensors = self.download(&values)?;
+    /// Until this is dropped, no other thread writes the plan's memory or submits work that does.
+    fn running(&self) -> MutexGuard<'_, ()> {
+        self.running.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Submits a run and the copies of its outputs, which later runs do not touch.
+    fn start(&self) -> Result<Started<'_>> {
+        let last = self.execute()?;
+        let outputs = self.download(&self.output_values())?;
+        Ok(Started { last, outputs })
+    }
+
+    fn finish(&self, Started { last, outputs }: Started<'_>) -> Result<Outputs> {
+        // Names the node where a device hangs.
+        if let Some((node, index)) = last {
+            self.gpu.wait(node, index)?;
+        }
+        let tensors = self.tensors(&self.output_values(), outputs)?;
         let names = self.graph.outputs.iter().map(|(n, _)| n.clone());
         Ok(Outputs::new(names.zip(tensors).collect()))
     }
 
+    fn output_values(&self) -> Vec<Value> {
+        self.graph.outputs.iter().map(|(_, v)| *v).collect()
+    }
+
     /// Runs and gives the value of every node's outputs; the plan must keep them all.
     pub(crate) fn run_all(&self, inputs: &[(&str, Tensor)]) -> Result<Vec<(String, Vec<Tensor>)>> {
-        let _running = self.running.lock().unwrap_or_else(PoisonError::into_inner);
-        self.upload(inputs)?;
+        let stored = self.stored(inputs)?;
+        let _running = self.running();
+        self.upload(&stored)?;
         self.execute()?;
-        let nodes = self.graph.nodes.iter();
-        nodes.map(|n| Ok((n.name.clone(), self.download(&n.outputs)?))).collect()
+        let values = |values: &[Value]| self.tensors(values, self.download(values)?);
+        self.graph.nodes.iter().map(|n| Ok((n.name.clone(), values(&n.outputs)?))).collect()
     }
 
     /// Every place where guard bytes after a written tensor were changed: the names of the tensors.
@@ -181,20 +215,28 @@ impl GpuPlan {
         Ok(broken)
     }
 
-    fn upload(&self, inputs: &[(&str, Tensor)]) -> Result<()> {
+    /// The bytes of the inputs, in the graph's order, as the device stores them.
+    fn stored(&self, inputs: &[(&str, Tensor)]) -> Result<Vec<Vec<u8>>> {
         let tensors = check_inputs(&self.graph, inputs)?;
+        let stored = |(value, tensor): (&Value, Tensor)| {
+            let mut stored = stored_bytes(&tensor, self.options.precision).into_owned();
+            stored.resize(self.slots[value].size.next_multiple_of(4) as usize, 0);
+            stored
+        };
+        Ok(self.graph.inputs.iter().zip(tensors).map(stored).collect())
+    }
+
+    fn upload(&self, stored: &[Vec<u8>]) -> Result<()> {
         if self.options.poison {
             for &i in &self.written {
                 let bytes = vec![POISON; self.buffers[i].size() as usize];
                 self.gpu.scoped("poison", |_| self.gpu.queue().write_buffer(&self.buffers[i], 0, &bytes))?;
             }
         }
-        for (value, tensor) in self.graph.inputs.iter().zip(tensors) {
+        for (value, stored) in self.graph.inputs.iter().zip(stored) {
             let slot = self.slots[value];
-            let mut stored = stored_bytes(&tensor, self.options.precision);
-            stored.resize(slot.size.next_multiple_of(4) as usize, 0);
             self.gpu.scoped("upload", |_| {
-                self.gpu.queue().write_buffer(&self.buffers[slot.buffer], slot.offset, &stored);
+                self.gpu.queue().write_buffer(&self.buffers[slot.buffer], slot.offset, stored);
             })?;
         }
         Ok(())
@@ -239,9 +281,10 @@ impl GpuPlan {
         })
     }
 
-    fn execute(&self) -> Result<()> {
+    /// Submits all launches; gives what was submitted last, which may not be done.
+    fn execute(&self) -> Result<Option<(&str, wgpu::SubmissionIndex)>> {
         let chunks = self.chunks();
-        let mut previous = None;
+        let mut previous: Option<(&str, wgpu::SubmissionIndex)> = None;
         for (i, chunk) in chunks.iter().enumerate() {
             let Some(&(first, _)) = chunk.first() else { continue };
             let name = &self.graph.nodes[first].name;
@@ -254,13 +297,10 @@ impl GpuPlan {
             }
             self.options.progress("running", i, chunks.len());
         }
-        match previous {
-            Some((name, index)) => self.gpu.wait(name, index),
-            None => Ok(()),
-        }
+        Ok(previous)
     }
 
-    fn download(&self, values: &[Value]) -> Result<Vec<Tensor>> {
+    fn download(&self, values: &[Value]) -> Result<Reading> {
         let ranges: Vec<_> = values
             .iter()
             .map(|v| {
@@ -269,7 +309,11 @@ impl GpuPlan {
                 })
             })
             .collect::<Result<_>>()?;
-        let bytes = self.gpu.read("read-back", &ranges)?;
+        self.gpu.start_reading(READ_BACK, &ranges)
+    }
+
+    fn tensors(&self, values: &[Value], reading: Reading) -> Result<Vec<Tensor>> {
+        let bytes = reading.finish(&self.gpu, READ_BACK)?;
         values.iter().zip(bytes).map(|(v, b)| self.tensor(*v, &b)).collect()
     }
 
@@ -346,10 +390,11 @@ pub(super) fn check_inputs(graph: &Graph, inputs: &[(&str, Tensor)]) -> Result<V
         .collect()
 }
 
-fn stored_bytes(tensor: &Tensor, precision: Precision) -> Vec<u8> {
+/// The bytes of a tensor as the device stores them.
+fn stored_bytes(tensor: &Tensor, precision: Precision) -> Cow<'_, [u8]> {
     if tensor.dtype() == DType::F32 && precision == Precision::F16 {
-        tensor.to_f16().bytes().to_vec()
+        Cow::Owned(tensor.to_f16().bytes().to_vec())
     } else {
-        tensor.bytes().to_vec()
+        Cow::Borrowed(tensor.bytes())
     }
 }

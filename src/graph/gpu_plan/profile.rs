@@ -1,6 +1,5 @@
 //! How long each node takes.
 
-use std::sync::PoisonError;
 use std::time::Instant;
 
 use super::{GpuPlan, Launch};
@@ -15,8 +14,9 @@ impl GpuPlan {
     /// # Errors
     /// As [`GpuPlan::run`].
     pub fn profile(&self, inputs: &[(&str, Tensor)]) -> Result<Vec<Timing>> {
-        let _running = self.running.lock().unwrap_or_else(PoisonError::into_inner);
-        self.upload(inputs)?;
+        let stored = self.stored(inputs)?;
+        let _running = self.running();
+        self.upload(&stored)?;
         let seconds = if self.gpu.has_timestamps() { self.time_on_device()? } else { self.time_by_clock()? };
         Ok(self
             .graph

@@ -1,7 +1,5 @@
 //! Inputs that stay on the device between runs, and rows of them that change.
 
-use std::sync::PoisonError;
-
 use super::{GpuPlan, Slot};
 use crate::error::{Error, Result};
 use crate::graph::{Outputs, Precision};
@@ -10,19 +8,23 @@ use crate::tensor::Tensor;
 impl GpuPlan {
     /// Uploads all inputs, for [`GpuPlan::run_again`].
     pub(in crate::graph) fn set(&self, inputs: &[(&str, Tensor)]) -> Result<()> {
-        let _running = self.running.lock().unwrap_or_else(PoisonError::into_inner);
-        self.upload(inputs)
+        let stored = self.stored(inputs)?;
+        let _running = self.running();
+        self.upload(&stored)
     }
 
     /// Runs on the inputs that are on the device.
     pub(in crate::graph) fn run_again(&self) -> Result<Outputs> {
-        let _running = self.running.lock().unwrap_or_else(PoisonError::into_inner);
-        self.outputs()
+        let started = {
+            let _running = self.running();
+            self.start()?
+        };
+        self.finish(started)
     }
 
     /// Overwrites an input from `start` on along its first axis.
     pub(in crate::graph) fn write_rows(&self, name: &str, start: usize, rows: &Tensor) -> Result<()> {
-        let _running = self.running.lock().unwrap_or_else(PoisonError::into_inner);
+        let _running = self.running();
         let (slot, row) = self.input_slot(name)?;
         let bytes = rows.bytes();
         let offset = start as u64 * row;
@@ -36,7 +38,7 @@ impl GpuPlan {
 
     /// Copies all of one input into another, from `start` on along the first axis.
     pub(in crate::graph) fn copy_rows(&self, from: &str, to: &str, start: usize) -> Result<()> {
-        let _running = self.running.lock().unwrap_or_else(PoisonError::into_inner);
+        let _running = self.running();
         let (source, _) = self.input_slot(from)?;
         let (slot, row) = self.input_slot(to)?;
         let offset = start as u64 * row;

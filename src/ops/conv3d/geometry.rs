@@ -1,0 +1,130 @@
+//! The lengths of a convolution, for the host and for kernels.
+
+use crate::error::Result;
+use crate::graph::{Recorder, Traits};
+use crate::ops::tiling::Tiling;
+use crate::params;
+
+params! {
+    pub(super) struct Conv3dParams {
+        batch: u32,
+        in_t: u32,
+        in_h: u32,
+        in_w: u32,
+        in_c: u32,
+        out_t: u32,
+        out_h: u32,
+        out_w: u32,
+        out_c: u32,
+        kernel_t: u32,
+        kernel_h: u32,
+        kernel_w: u32,
+        stride_t: u32,
+        stride_h: u32,
+        stride_w: u32,
+        dilation_t: u32,
+        dilation_h: u32,
+        dilation_w: u32,
+        pad_t: u32,
+        pad_h: u32,
+        pad_w: u32,
+        group_in: u32,
+        group_out: u32,
+        weight_row: u32,
+        weight_group: u32,
+        slices: u32,
+        slice_depth: u32,
+        patches_t: u32,
+        patches_h: u32,
+        patches_w: u32,
+        first_patch_t: u32,
+        patches: u32,
+    }
+}
+
+/// Lengths of a convolution, which can be folded without moving anything in memory.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Geometry {
+    /// `N, T, H, W, C`.
+    pub(super) input: [usize; 5],
+    pub(super) output: [usize; 5],
+    pub(super) kernel: [usize; 3],
+    pub(super) stride: [usize; 3],
+    pub(super) dilation: [usize; 3],
+    pub(super) pad: [usize; 3],
+}
+
+impl Geometry {
+    /// Lowers towards a plain matrix product: windows that lie side by side along W become channels, and a
+    /// window of one position makes all positions one axis.
+    pub(super) fn folded(mut self, groups: usize) -> Geometry {
+        let [_, _, _, w, c] = self.input;
+        let side_by_side = self.kernel[2] == self.stride[2] && (self.kernel[2] == 1 || self.dilation[2] == 1);
+        let k = self.kernel[2];
+        if side_by_side && k > 1 && self.pad[2] == 0 && groups == 1 && self.output[3] * k == w {
+            self.input[3] = w / k;
+            self.input[4] = c * k;
+            (self.kernel[2], self.stride[2]) = (1, 1);
+        }
+        let [n, t, h, w, _] = self.output;
+        if self.kernel == [1; 3] && self.stride == [1; 3] && self.input[..4] == self.output[..4] {
+            let flat = n * t * h * w;
+            self.input = [1, 1, 1, flat, self.input[4]];
+            self.output = [1, 1, 1, flat, self.output[4]];
+        }
+        self
+    }
+
+    pub(super) fn rows(&self) -> usize {
+        self.output[..4].iter().product()
+    }
+
+    /// Products of one sum.
+    pub(super) fn depth(&self, groups: usize) -> usize {
+        self.kernel.iter().product::<usize>() * self.input[4] / groups
+    }
+
+    /// The lengths as a kernel takes them.
+    pub(super) fn params(&self, r: &Recorder<'_>, groups: usize) -> Result<Conv3dParams> {
+        let n = |v: usize| r.u32("length", v);
+        let [batch, in_t, in_h, in_w, in_c] = self.input;
+        let [_, out_t, out_h, out_w, out_c] = self.output;
+        Ok(Conv3dParams {
+            batch: n(batch)?,
+            in_t: n(in_t)?,
+            in_h: n(in_h)?,
+            in_w: n(in_w)?,
+            in_c: n(in_c)?,
+            out_t: n(out_t)?,
+            out_h: n(out_h)?,
+            out_w: n(out_w)?,
+            out_c: n(out_c)?,
+            kernel_t: n(self.kernel[0])?,
+            kernel_h: n(self.kernel[1])?,
+            kernel_w: n(self.kernel[2])?,
+            stride_t: n(self.stride[0])?,
+            stride_h: n(self.stride[1])?,
+            stride_w: n(self.stride[2])?,
+            dilation_t: n(self.dilation[0])?,
+            dilation_h: n(self.dilation[1])?,
+            dilation_w: n(self.dilation[2])?,
+            pad_t: n(self.pad[0])?,
+            pad_h: n(self.pad[1])?,
+            pad_w: n(self.pad[2])?,
+            group_in: n(in_c / groups)?,
+            group_out: n(out_c / groups)?,
+            ..Conv3dParams::default()
+        })
+    }
+
+    pub(super) fn tiling(&self, groups: usize, traits: Traits) -> Tiling {
+        let lengths = [self.rows(), self.output[4] / groups, self.depth(groups)];
+        Tiling::of(traits, groups, lengths)
+    }
+
+    /// How many channels `conv3d_depthwise` computes at a time, if it can.
+    pub(super) fn depthwise(&self, groups: usize) -> Option<usize> {
+        let single = self.input[4] == groups && self.output[4] == groups;
+        [4, 2].into_iter().find(|w| groups.is_multiple_of(*w) && single)
+    }
+}
