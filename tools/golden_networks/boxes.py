@@ -44,13 +44,13 @@ class Bottleneck(nn.Module):
 class Path(nn.Module):
     """A stem and four stages, the last without a stride. `told` are the channels that a fast path adds before each."""
 
-    def __init__(self, width, stem_taps, taps, told=(0, 0, 0, 0)):
+    def __init__(self, width, stem_taps, taps, told=(0, 0, 0, 0), counts=BLOCKS):
         super().__init__()
         self.conv1 = ConvModule(3, width, (stem_taps, 7, 7), (1, 2, 2))
         channels = width
         for i, stride in enumerate((1, 2, 2, 1)):
             blocks = []
-            for b in range(BLOCKS[i]):
+            for b in range(counts[i]):
                 inputs = channels + (told[i] if b == 0 else 0)
                 blocks.append(Bottleneck(inputs, width << i, taps[i], stride if b == 0 else 1))
                 channels = 4 * width << i
@@ -67,14 +67,14 @@ class Path(nn.Module):
 
 
 class SlowFast(nn.Module):
-    def __init__(self, slow, fast, alpha):
+    def __init__(self, slow, fast, alpha, taps=5, counts=BLOCKS):
         super().__init__()
         told = [2 * c for c in (fast, 4 * fast, 8 * fast, 16 * fast)]
         self.alpha = alpha
-        self.slow_path = Path(slow, 1, (1, 1, 3, 3), told)
-        self.fast_path = Path(fast, 5, (3, 3, 3, 3))
+        self.slow_path = Path(slow, 1, (1, 1, 3, 3), told, counts)
+        self.fast_path = Path(fast, 5, (3, 3, 3, 3), counts=counts)
         for i, name in enumerate(("conv1", "layer1", "layer2", "layer3")):
-            lateral = ConvModule(told[i] // 2, told[i], (5, 1, 1), (alpha, 1, 1), norm=False)
+            lateral = ConvModule(told[i] // 2, told[i], (taps, 1, 1), (alpha, 1, 1), norm=False)
             setattr(self.slow_path, f"{name}_lateral", lateral)
 
     def forward(self, x):
@@ -129,7 +129,7 @@ class Detector(nn.Module):
 
     def forward(self, clip, boxes, held):
         maps = torch.cat([x.mean(2) for x in self.backbone(clip.permute(0, 4, 1, 2, 3))], 1)
-        rois = torch.cat([torch.zeros(len(boxes), 1).double(), boxes], 1)
+        rois = torch.cat([boxes.new_zeros(len(boxes), 1), boxes], 1)
         roi = roi_align(maps, rois, 8, 1 / 16, sampling_ratio=0, aligned=True).amax((2, 3))
         features = roi
         if self.bank is not None:

@@ -16,17 +16,25 @@ from frames import SmallResNet
 TORCHVISION = f"torchvision {torchvision.__version__}"
 
 
+def crw_model(blocks, width=8, embedding=12):
+    model = SmallResNet(BasicBlock, blocks, width, 3, 7)
+    for m in list(model.layer3.modules()) + list(model.layer4.modules()):
+        if isinstance(m, nn.Conv2d):
+            m.stride = (1, 1)
+    for m in model.modules():
+        if isinstance(m, nn.Conv2d) and m.padding[0] > 0:
+            m.padding_mode, m._reversed_padding_repeated_twice = "reflect", [m.padding[0]] * 4
+    model.fc = nn.Linear(8 * width, embedding)
+    return model
+
+
+def crw_name(name):
+    return name.replace("fc.", "selfsim_fc.0.") if name.startswith("fc.") else f"encoder.model.{name}"
+
+
 def crw(blocks, rename=lambda name: name, seed=0, **about):
     def make(name):
-        model = SmallResNet(BasicBlock, blocks, 8, 3, 7)
-        for m in list(model.layer3.modules()) + list(model.layer4.modules()):
-            if isinstance(m, nn.Conv2d):
-                m.stride = (1, 1)
-        for m in model.modules():
-            if isinstance(m, nn.Conv2d) and m.padding[0] > 0:
-                m.padding_mode, m._reversed_padding_repeated_twice = "reflect", [m.padding[0]] * 4
-        model.fc = nn.Linear(64, 12)
-        randomise(model, seed)
+        model = randomise(crw_model(blocks), seed)
         frames, size = 2, 40
         clip = values(1, frames, size, size, 3, seed=seed + 1)
         kept = record(model, ["maxpool", "layer1", "layer3", "layer4"])
@@ -42,10 +50,7 @@ def crw(blocks, rename=lambda name: name, seed=0, **about):
             "maps": channels_last(F.normalize(kept["layer3"], dim=1))[None],
             "features": node.mean(0, keepdim=True),
         }
-        state = {}
-        for k, v in model.state_dict().items():
-            k = k.replace("fc.", "selfsim_fc.0.") if k.startswith("fc.") else f"encoder.model.{k}"
-            state[rename(k)] = v
+        state = {rename(crw_name(k)): v for k, v in model.state_dict().items()}
         save(name, state, {"clip": clip}, nodes, outputs, network="crw", frames=frames, size=size, **about)
 
     return make
@@ -60,7 +65,7 @@ def padded(name):
 class CaffeNet(nn.Module):
     """The layers of imisra/shuffle-tuple's prototxt, fewer channels; frames lie along the batch."""
 
-    def __init__(self, c, features):
+    def __init__(self, c, features, places=4):
         super().__init__()
         self.conv1 = nn.Conv2d(3, c[0], 11, 4)
         self.conv2 = nn.Conv2d(c[0], c[1], 5, padding=2, groups=2)
@@ -69,7 +74,7 @@ class CaffeNet(nn.Module):
         self.conv5 = nn.Conv2d(c[3], c[4], 3, padding=1, groups=2)
         for i in (3, 4, 5):
             setattr(self, f"batch_norm_{i}", nn.BatchNorm2d(c[i - 1], affine=False))
-        self.fc6 = nn.Linear(c[4] * 4, features)
+        self.fc6 = nn.Linear(c[4] * places, features)
         self.batch_norm_6 = nn.BatchNorm1d(features, affine=False)
         self.fc7 = nn.Linear(features, features)
         self.batch_norm_7 = nn.BatchNorm1d(features, affine=False)
@@ -160,14 +165,14 @@ def resnet_maps(name):
 class TimeCycle(nn.Module):
     """The layers of xiaolonw/TimeCycle's models/videos/model_simple.py, fewer channels; frames lie along the batch."""
 
-    def __init__(self, embedding=16, places=8, patch=7):
+    def __init__(self, embedding=16, places=8, patch=7, blocks=(1, 1, 2, 1), width=4, tracker=(10, 6)):
         super().__init__()
-        self.encoderVideo = SmallResNet(Bottleneck, [1, 1, 2, 1], 4, 3, 7)
+        self.encoderVideo = SmallResNet(Bottleneck, blocks, width, 3, 7)
         constant_size(self.encoderVideo.layer3)
-        self.afterconv1 = nn.Conv2d(64, embedding, 1, bias=False)
-        self.afterconv3_trans = nn.Conv2d(places**2, 10, 4, bias=False)
-        self.afterconv4_trans = nn.Conv2d(10, 6, 4, bias=False)
-        self.linear2 = nn.Linear(6 * (patch - 6) ** 2, 3)
+        self.afterconv1 = nn.Conv2d(16 * width, embedding, 1, bias=False)
+        self.afterconv3_trans = nn.Conv2d(places**2, tracker[0], 4, bias=False)
+        self.afterconv4_trans = nn.Conv2d(*tracker, 4, bias=False)
+        self.linear2 = nn.Linear(tracker[1] * (patch - 6) ** 2, 3)
         self.temperature = embedding**-0.5
 
     def encode(self, x, kept=None):
@@ -204,15 +209,19 @@ def timecycle_model():
     return randomise(TimeCycle(), 160)
 
 
+def timecycle_state(model):
+    state = {f"module.{k}": v for k, v in model.state_dict().items() if ".fc." not in k}
+    # The publisher's convolutions of the encoder are 3D ones.
+    return {k: v.unsqueeze(2) if v.dim() == 4 and "_trans" not in k else v for k, v in state.items()}
+
+
 def timecycle(name):
     model, frames, size = timecycle_model(), 2, 40
     clip = values(1, frames, size, size, 3, seed=161)
     nodes = {}
     with torch.no_grad():
         maps = model.encode(clip[0].permute(0, 3, 1, 2), nodes)
-    state = {f"module.{k}": v for k, v in model.state_dict().items() if ".fc." not in k}
-    # The publisher's convolutions of the encoder are 3D ones.
-    state = {k: v.unsqueeze(2) if v.dim() == 4 and "_trans" not in k else v for k, v in state.items()}
+    state = timecycle_state(model)
     outputs = {"maps": channels_last(F.normalize(maps, dim=1))[None], "features": maps.mean((0, 2, 3))[None]}
     save(
         name, state, {"clip": clip}, nodes, outputs, network="timecycle", convention="timecycle", frames=frames,
@@ -318,6 +327,11 @@ class Tcc(nn.Module):
         return self.emb.embedding_layer(x)
 
 
+def tcc_name(name):
+    """Keras joins a block's name and a layer's."""
+    return re.sub(r"(_block\d+)\.", r"\1_", name)
+
+
 def tcc(base, variant, keep, seed):
     def make(name):
         model, frames, size = randomise(Tcc(base()), seed), 3, 38
@@ -326,8 +340,7 @@ def tcc(base, variant, keep, seed):
         with torch.no_grad():
             features = model(clip[0].permute(0, 3, 1, 2), nodes)
         nodes = {k: v for k, v in nodes.items() if any(part in k for part in keep)}
-        # Keras joins a block's name and a layer's.
-        state = {re.sub(r"(_block\d+)\.", r"\1_", k): v for k, v in model.state_dict().items()}
+        state = {tcc_name(k): v for k, v in model.state_dict().items()}
         save(
             name, state, {"clip": clip}, nodes, {"features": features}, network="tcc", convention="modules",
             variant=variant, frames=frames, size=size,
@@ -340,15 +353,15 @@ def tcc(base, variant, keep, seed):
 class Colorizer(nn.Module):
     """The layers of LapTQ/tracking-emerges-by-colorizing-videos, fewer channels; frames lie along the batch."""
 
-    def __init__(self, stages=(4, 8, 12, 12), head=10, embedding=6):
+    def __init__(self, stem=4, stages=(4, 8, 12, 12), head=10, embedding=6):
         super().__init__()
 
         def norm_conv(cin, cout, kernel, stride=1):
             return nn.Conv2d(cin, cout, kernel, stride, kernel // 2, bias=False), nn.BatchNorm2d(cout)
 
         self.backbone, self.head = nn.Module(), nn.Module()
-        self.backbone.conv1, self.backbone.bn1 = norm_conv(1, 4, 7, 2)
-        cin = 4
+        self.backbone.conv1, self.backbone.bn1 = norm_conv(1, stem, 7, 2)
+        cin = stem
         for i, (cout, stride) in enumerate(zip(stages, [1, 2, 1, 1])):
             blocks = nn.Sequential()
             for j in range(2):
@@ -373,7 +386,7 @@ class Colorizer(nn.Module):
     def forward(self, frames, kept):
         """The embeddings [1, C, T, H, W] of frames [T, 3, H, W]."""
         b = self.backbone
-        x = torch.einsum("tchw,c->thw", frames, torch.tensor([0.299, 0.587, 0.114]).double())[:, None]
+        x = torch.einsum("tchw,c->thw", frames, torch.tensor([0.299, 0.587, 0.114]).to(frames))[:, None]
         x = F.max_pool2d(F.relu(b.bn1(b.conv1(x))), 3, 2, 1)
         kept["backbone/maxpool/pool3d"] = channels_last(x)[None]
         for i in range(4):

@@ -112,7 +112,7 @@ def vgg(stages, channels, batch_norm=False, rename=lambda name: name, seed=0, **
 class Fusion(nn.Module):
     """Two VGG streams whose last maps are fused by a convolution over space and time, then pooled over both."""
 
-    def __init__(self, stages, width, flows, features, classes, fuse):
+    def __init__(self, stages, width, flows, features, classes, fuse, places=4):
         super().__init__()
         self.fuse = fuse
         self.spatial = SmallVgg(stages, width, 3, features, classes, False).features[:-1]
@@ -120,7 +120,7 @@ class Fusion(nn.Module):
         c = 8 * width
         self.fusion = nn.Conv3d(2 * c if fuse == "concat" else c, c, 3, padding=1)
         self.classifier = nn.Sequential(
-            nn.Linear(c * 4, features), nn.ReLU(), nn.Dropout(),
+            nn.Linear(c * places, features), nn.ReLU(), nn.Dropout(),
             nn.Linear(features, features), nn.ReLU(), nn.Dropout(), nn.Linear(features, classes),
         )
 

@@ -16,17 +16,20 @@ def maps(model, x):
     return model.layer4(model.layer3(model.layer2(model.layer1(x))))
 
 
-def small(channels):
-    model = SmallResNet(BasicBlock, [1, 1, 2, 1], 6, channels, 5)
+def backbone(channels, blocks, width):
+    model = SmallResNet(BasicBlock, blocks, width, channels, 5)
     model.fc = nn.Identity()
     return model
 
 
+SMALL = [1, 1, 2, 1]
+
+
 class Early(nn.Module):
-    def __init__(self, frames):
+    def __init__(self, frames, blocks=SMALL, width=6, classes=5):
         super().__init__()
-        self.backbone = small(3 * frames)
-        self.early = nn.Linear(48, 5)
+        self.backbone = backbone(3 * frames, blocks, width)
+        self.early = nn.Linear(8 * width, classes)
 
     def forward(self, clip):
         """Of [N, T, H, W, 3], the features and the logits."""
@@ -37,13 +40,14 @@ class Early(nn.Module):
 
 
 class Late(nn.Module):
-    def __init__(self, frames, places, hidden):
+    def __init__(self, frames, places, hidden, blocks=SMALL, width=6, classes=5):
         super().__init__()
-        self.backbone = small(3)
+        self.backbone = backbone(3, blocks, width)
         if hidden:
-            self.late = nn.ModuleDict({"fc1": nn.Linear(48 * frames * places, hidden), "fc2": nn.Linear(hidden, 5)})
+            first = nn.Linear(8 * width * frames * places, hidden)
+            self.late = nn.ModuleDict({"fc1": first, "fc2": nn.Linear(hidden, classes)})
         else:
-            self.late = nn.Linear(48, 5)
+            self.late = nn.Linear(8 * width, classes)
         self.hidden = hidden
 
     def forward(self, clip):
@@ -62,7 +66,7 @@ class Slow(nn.Module):
     """C(96,11,3)-N-P-C(256,5,1)-N-P-C(384,3,1)-C(384,3,1)-C(256,3,1)-P-FC(4096)-FC(4096), with temporal extents 4, 2 and 2
     at a stride of 2 in the first three convolutions."""
 
-    def __init__(self, widths, places, features):
+    def __init__(self, widths, places, features, classes=5):
         super().__init__()
         kernels = [(4, 11, 11), (2, 5, 5), (2, 3, 3), (1, 3, 3), (1, 3, 3)]
         strides = [(2, 3, 3), (2, 1, 1), (2, 1, 1), 1, 1]
@@ -74,7 +78,7 @@ class Slow(nn.Module):
             cin = cout
         self.slow["fc6"] = nn.Linear(cin * places, features)
         self.slow["fc7"] = nn.Linear(features, features)
-        self.slow["fc8"] = nn.Linear(features, 5)
+        self.slow["fc8"] = nn.Linear(features, classes)
 
     @staticmethod
     def norm(x):

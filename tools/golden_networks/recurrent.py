@@ -16,11 +16,11 @@ def mean_of_probabilities(logits):
 class CnnLstm(nn.Module):
     """The CNN's features of each frame, an LSTM, perhaps one above it, and a linear layer."""
 
-    def __init__(self, hidden, layers, upper, classes):
+    def __init__(self, hidden, layers, upper, classes, blocks=(2, 3, 4, 2), width=4):
         super().__init__()
-        self.cnn = SmallResNet(Bottleneck, [2, 3, 4, 2], 4, 3, classes)
+        self.cnn = SmallResNet(Bottleneck, blocks, width, 3, classes)
         self.cnn.fc = nn.Identity()
-        self.lstm = nn.LSTM(128, hidden, layers, batch_first=True)
+        self.lstm = nn.LSTM(32 * width, hidden, layers, batch_first=True)
         if upper:
             self.upper = nn.LSTM(hidden, hidden, layers, batch_first=True)
         self.fc = nn.Linear(hidden, classes)

@@ -9,8 +9,8 @@ from common import channels_last, randomise, record, save, values
 
 PYTORCHVIDEO = "pytorchvideo 0.1.5"
 
-# pytorchvideo knows depths by name only.
-SHALLOW = 50
+# pytorchvideo knows depths by name only; this is none of its own.
+SHALLOW = 10
 ptv_resnet._MODEL_STAGE_DEPTH[SHALLOW] = (2, 3, 4, 2)
 ptv_slowfast._MODEL_STAGE_DEPTH[SHALLOW] = (1, 2, 1, 1)
 
@@ -138,12 +138,15 @@ class NonLocal(nn.Module):
         g = keys(self.conv_g).flatten(2)
         theta = getattr(self, "conv_theta", nothing)(x).flatten(2)
         phi = keys(getattr(self, "conv_phi", nothing)).flatten(2)
-        queries, count = theta.shape[2], phi.shape[2]
+        count = phi.shape[2]
         if self.affinity == "concatenation":
-            both = torch.cat(
-                [theta[:, :, :, None].expand(-1, -1, -1, count), phi[:, :, None, :].expand(-1, -1, queries, -1)], 1
-            )
-            weights = torch.relu(self.conv_concat(both)[:, 0]) / count
+            # All pairs of positions at once are too many for the memory at the published size.
+            parts = []
+            for part in theta.split(128, 2):
+                some = part.shape[2]
+                both = [part[:, :, :, None].expand(-1, -1, -1, count), phi[:, :, None, :].expand(-1, -1, some, -1)]
+                parts.append(self.conv_concat(torch.cat(both, 1))[:, 0])
+            weights = torch.relu(torch.cat(parts, 1)) / count
         else:
             weights = torch.einsum("ncq,nck->nqk", theta, phi)
             if self.affinity == "dot":
@@ -172,47 +175,62 @@ MMACTION_BLOCK = {
 }  # fmt: skip
 
 
+def with_non_local(model, affinity, publisher, places):
+    """pytorchvideo's I3D with a block behind the residual blocks at `places`, and the publisher's strides."""
+    for stage, i in places:
+        blocks = model.get_submodule(stage).res_blocks
+        channels = blocks[i].branch2.norm_c.num_features
+        blocks[i] = WithNonLocal(blocks[i], NonLocal(channels, affinity, publisher))
+    if publisher == "mmaction":
+        model.blocks[0].conv.stride = (2, 2, 2)
+        model.blocks[0].pool.stride = (2, 2, 2)
+    return model
+
+
+def small_products(model, affinity, places):
+    """So that no key has all the weight, nor what is added grows with a power of the input."""
+    with torch.no_grad():
+        if affinity != "gaussian":
+            for stage, i in places:
+                block = model.get_submodule(stage).res_blocks[i].non_local
+                for conv in (block.conv_theta, block.conv_phi, block.conv_g):
+                    conv.weight /= 16
+        else:
+            # Products of the features themselves.
+            for stage in dict(places):
+                for key, parameter in model.get_submodule(stage).named_parameters():
+                    if "norm_c." in key or "branch1_norm." in key:
+                        parameter /= 16
+    return model
+
+
+def non_local_state(model, publisher):
+    """The tensors by the publisher's names."""
+    state, stages = {}, stage_names(model)
+    for key, value in model.state_dict().items():
+        stage, i = ".".join(key.split(".")[:2]), key.split(".")[3:4]
+        if ".non_local." in key:
+            own = key.split(".non_local.")[1]
+            module, rest = own.split(".", 1)
+            n = stages.index(stage)
+            if publisher == "slowfast":
+                state[f"s{n + 2}.pathway0_nonlocal{i[0]}.{own}"] = value
+            else:
+                state[f"backbone.layer{n + 1}.{i[0]}.non_local_block.{MMACTION_BLOCK[module]}.{rest}"] = value
+        else:
+            rename = slowfast_name if publisher == "slowfast" else mmaction_name
+            state[rename(key.replace(".block.", "."), model)] = value
+    return state
+
+
 def non_local(affinity, publisher, variant=None, frames=4, size=40, seed=0):
     def make(name):
         model = published(**MEASURES["i3d"])
         stages = stage_names(model)
         places = [(stages[1], 1), (stages[2], 1)]
-        for stage, i in places:
-            blocks = model.get_submodule(stage).res_blocks
-            channels = blocks[i].branch2.norm_c.num_features
-            blocks[i] = WithNonLocal(blocks[i], NonLocal(channels, affinity, publisher))
-        model = randomise(model, seed)
-        # Small products, so that no key has all the weight, nor what is added grows with a power of the input.
-        if affinity != "gaussian":
-            with torch.no_grad():
-                for stage, i in places:
-                    block = model.get_submodule(stage).res_blocks[i].non_local
-                    for conv in (block.conv_theta, block.conv_phi, block.conv_g):
-                        conv.weight /= 16
-        # Products of the features themselves: small ones, so that no key has all the weight.
-        if affinity == "gaussian":
-            with torch.no_grad():
-                for stage, _ in places:
-                    for key, parameter in model.get_submodule(stage).named_parameters():
-                        if "norm_c." in key or "branch1_norm." in key:
-                            parameter /= 16
-        if publisher == "mmaction":
-            model.blocks[0].conv.stride = (2, 2, 2)
-            model.blocks[0].pool.stride = (2, 2, 2)
-        state = {}
-        for key, value in model.state_dict().items():
-            stage, i, own = ".".join(key.split(".")[:2]), key.split(".")[3:4], None
-            if ".non_local." in key:
-                own = key.split(".non_local.")[1]
-                module, rest = own.split(".", 1)
-                n = stages.index(stage)
-                if publisher == "slowfast":
-                    state[f"s{n + 2}.pathway0_nonlocal{i[0]}.{own}"] = value
-                else:
-                    state[f"backbone.layer{n + 1}.{i[0]}.non_local_block.{MMACTION_BLOCK[module]}.{rest}"] = value
-            else:
-                rename = slowfast_name if publisher == "slowfast" else mmaction_name
-                state[rename(key.replace(".block.", "."), model)] = value
+        model = randomise(with_non_local(model, affinity, publisher, places), seed)
+        small_products(model, affinity, places)
+        state = non_local_state(model, publisher)
         clip = values(1, frames, size, size, 3, seed=seed + 1)
         kept = record(model, [f"{stage}.res_blocks.{i}.non_local" for stage, i in places])
         nodes, outputs = run(model, clip)
@@ -348,6 +366,33 @@ def detection(frames=8, size=48, seed=0):
     return make
 
 
+def slow_detection(frames=4, size=48, seed=0):
+    def make(name):
+        model = ptv_resnet.create_resnet_with_roi_head(
+            model_depth=SHALLOW, model_num_class=7, stem_dim_out=4, dropout_rate=0.0,
+            head_pool_kernel_size=(frames, 1, 1), head_activation=None,
+        )  # fmt: skip
+        model = randomise(model, seed)
+        clip = values(1, frames, size, size, 3, seed=seed + 1)
+        # Within, over the edge, smaller than a cell, and all.
+        boxes = [[3.5, 6.25, 30.75, 41.0], [20.0, -5.5, 52.0, 30.0], [17.0, 9.0, 22.5, 13.25], [0.0, 0.0, size, size]]
+        boxes = torch.tensor(boxes, dtype=torch.float64)
+        kept = record(model, [*[f"model.blocks.{i}" for i in (0, 2, 4)], "detection_head.pool_spatial"])
+        owners = torch.zeros(len(boxes), 1, dtype=torch.float64)
+        with torch.no_grad():
+            logits = model(clip.permute(0, 4, 1, 2, 3), torch.cat([owners, boxes], 1))
+        stages = {"s1.pathway0_stem/pool3d": 0, "s3/pathway0_res2/activation": 2, "s5/pathway0_res1/activation": 4}
+        nodes = {node: channels_last(kept[f"model.blocks.{i}"]) for node, i in stages.items()}
+        features = kept["detection_head.pool_spatial"].flatten(1)
+        outputs = {"roi": features, "features": features, "logits": logits}
+        save(
+            name, model.state_dict(), {"clip": clip, "boxes": boxes}, nodes, outputs, network="slow-ava",
+            convention="pytorchvideo", frames=frames, size=size, boxes=len(boxes), oracle=PYTORCHVIDEO,
+        )  # fmt: skip
+
+    return make
+
+
 GOLDENS = {
     "i3d-r50": resnet3d("i3d", seed=200),
     "i3d-r50-mmaction": resnet3d("i3d", "mmaction", frames=16, size=34, seed=210),
@@ -363,5 +408,6 @@ GOLDENS = {
     "slowfast-r50": slowfast(seed=310),
     "slowfast-r50-names": slowfast("slowfast", taps=5, ratio=8, frames=16, size=34, seed=320),
     "slowfast-ava": detection(seed=340),
+    "slow-ava-pytorchvideo": slow_detection(seed=345),
     "slowfast-r50-mmaction": slowfast("mmaction", seed=330),
 }

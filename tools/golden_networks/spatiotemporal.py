@@ -311,22 +311,22 @@ class GatedBlock(nn.Module):
 class S3dG(nn.Module):
     """The video half of S3D of antoine77340/S3D_HowTo100M."""
 
-    def __init__(self, space_to_depth, length):
+    def __init__(self, space_to_depth, length, stem=STEM, widths_of_modules=MODULES):
         super().__init__()
         self.space_to_depth = space_to_depth
         if space_to_depth:
-            self.conv1 = StConv(24, STEM[0], (2, 4, 4), 1, (1, 2, 2))
+            self.conv1 = StConv(24, stem[0], (2, 4, 4), 1, (1, 2, 2))
         else:
-            self.conv1 = StConv(3, STEM[0], (3, 7, 7), 2, (1, 3, 3))
-        self.conv_2b = StConv(STEM[0], STEM[1])
-        self.conv_2c = StConv(STEM[1], STEM[2], 3, padding=1, separable=True)
-        self.gating = Gate(STEM[2])
+            self.conv1 = StConv(3, stem[0], (3, 7, 7), 2, (1, 3, 3))
+        self.conv_2b = StConv(stem[0], stem[1])
+        self.conv_2c = StConv(stem[1], stem[2], 3, padding=1, separable=True)
+        self.gating = Gate(stem[2])
         self.maxpool_2a = PerStridePool((1, 3, 3), (1, 2, 2))
         self.maxpool_3a = PerStridePool((1, 3, 3), (1, 2, 2))
         self.maxpool_4a = PerStridePool((3, 3, 3), (2, 2, 2))
         self.maxpool_5a = PerStridePool((2, 2, 2), (2, 2, 2))
-        cin = STEM[2]
-        for name, widths in zip(NAMES, MODULES):
+        cin = stem[2]
+        for name, widths in zip(NAMES, widths_of_modules):
             setattr(self, name.lower(), GatedBlock(cin, widths))
             cin = outputs_of(widths)
         self.fc = nn.Linear(cin, length)
@@ -349,14 +349,19 @@ class S3dG(nn.Module):
         return x, self.fc(x)
 
 
+def open_gates(model):
+    """Half-open gates in every module would leave nothing of the clip at the end."""
+    for module in model.modules():
+        gate = module.fc if isinstance(module, Gate) else module.gate if isinstance(module, GatedUnit) else None
+        if gate is not None:
+            gate.bias.data += 2
+            gate.bias.data = gate.bias.half().double()
+    return model
+
+
 def s3d_g(space_to_depth, frames, size, seed):
     def make(name):
-        model = randomise(S3dG(space_to_depth, 6), seed)
-        # Half-open gates in every module would leave nothing of the clip at the end.
-        for module in model.modules():
-            if isinstance(module, Gate):
-                module.fc.bias.data += 2
-                module.fc.bias.data = module.fc.bias.half().double()
+        model = open_gates(randomise(S3dG(space_to_depth, 6), seed))
         clip = values(1, frames, size, size, 3, seed=seed + 1)
         kept = record(model, ["maxpool_2a", "gating", "mixed_3b", "mixed_4f", "mixed_5c"])
         with torch.no_grad():
@@ -442,14 +447,14 @@ class SpeedNet(nn.Module):
 
     POOLS = {"Mixed_4b": (3, 3, 3), "Mixed_5b": (2, 2, 2)}
 
-    def __init__(self):
+    def __init__(self, stem=STEM, widths_of_modules=MODULES):
         super().__init__()
         self.base = nn.ModuleDict({
-            "Conv3d_1a_7x7": FactoredUnit(3, STEM[0], 7, 2), "Conv3d_2b_1x1": FactoredUnit(STEM[0], STEM[1]),
-            "Conv3d_2c_3x3": GatedUnit(STEM[1], STEM[2], 3),
+            "Conv3d_1a_7x7": FactoredUnit(3, stem[0], 7, 2), "Conv3d_2b_1x1": FactoredUnit(stem[0], stem[1]),
+            "Conv3d_2c_3x3": GatedUnit(stem[1], stem[2], 3),
         })  # fmt: skip
-        cin = STEM[2]
-        for name, widths in zip(NAMES, MODULES):
+        cin = stem[2]
+        for name, widths in zip(NAMES, widths_of_modules):
             self.base[name] = SpeedModule(cin, widths)
             cin = outputs_of(widths)
         self.speed = nn.Linear(cin, 1)
@@ -464,20 +469,20 @@ class SpeedNet(nn.Module):
         return x, self.speed(x)
 
 
+def speednet_name(name):
+    return name.replace(".whole.", ".")
+
+
 def speednet(name):
     seed, frames, size = 185, 5, 38
-    model = randomise(SpeedNet(), seed)
-    for module in model.modules():
-        if isinstance(module, GatedUnit):
-            module.gate.bias.data += 2
-            module.gate.bias.data = module.gate.bias.half().double()
+    model = open_gates(randomise(SpeedNet(), seed))
     clip = values(1, frames, size, size, 3, seed=seed + 1)
     kept = record(model, ["base.Conv3d_2c_3x3", "base.Mixed_3c", "base.Mixed_4f", "base.Mixed_5c"])
     with torch.no_grad():
         features, speed = model(clip.permute(0, 4, 1, 2, 3))
     nodes = {f"base/{k[5:]}/concat": channels_last(v) for k, v in kept.items() if "Mixed" in k}
     nodes["base/Conv3d_2c_3x3.gate/binary"] = channels_last(kept["base.Conv3d_2c_3x3"])
-    state = {k.replace(".whole.", "."): v for k, v in model.state_dict().items()}
+    state = {speednet_name(k): v for k, v in model.state_dict().items()}
     save(name, state, {"clip": clip}, nodes, {"features": features, "speed": speed}, network="speednet",
          convention="torch", frames=frames, size=size, oracle="PyTorch, a transcription of the paper's text on S3D-G")
 

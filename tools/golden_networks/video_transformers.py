@@ -212,14 +212,17 @@ class Encoder(nn.Module):
 class FactorisedViViT(nn.Module):
     """Models 2, 3 and 4 of the paper, as google-research/scenic's model.py and model_utils.py compute them."""
 
-    def __init__(self, model, frames, size, width=32, heads=4, hidden=56, depth=2, classes=7):
+    def __init__(
+        self, model, frames, size, width=32, heads=4, hidden=56, depth=2, classes=7, patch=8, temporal_depth=2
+    ):
         super().__init__()
         self.model = model
-        steps, places = frames // 2, (size // 8) ** 2
-        self.patch_embed = nn.ModuleDict({"proj": nn.Conv3d(3, width, (2, 8, 8), (2, 8, 8))})
+        steps, places = frames // 2, (size // patch) ** 2
+        tubelet = (2, patch, patch)
+        self.patch_embed = nn.ModuleDict({"proj": nn.Conv3d(3, width, tubelet, tubelet)})
         if model == 2:
             self.spatial = Encoder(places, width, heads, hidden, depth)
-            self.temporal = Encoder(steps, width, heads, hidden, depth)
+            self.temporal = Encoder(steps, width, heads, hidden, temporal_depth)
         else:
             self.pos_embed = nn.Parameter(torch.zeros(1, steps * places, width))
             ways = {
@@ -319,27 +322,26 @@ def original_videomae(state, depth):
     return out
 
 
-def vtn(name):
-    # One head, as the width tells; frames for two windows of 18 tokens, the second of them part padding.
-    width, frames, size, depth = 64, 22, 16, 2
-    backbone = timm.create_model(
-        "vit_base_patch16_224", img_size=size, patch_size=8, embed_dim=width, depth=depth, num_heads=1, mlp_ratio=1.25,
-        num_classes=0,
-    )
-    encoder = LongformerModel(LongformerConfig(
-        hidden_size=width, intermediate_size=72, num_hidden_layers=depth, num_attention_heads=1, attention_window=[18] * depth,
-        max_position_embeddings=20, pad_token_id=1, vocab_size=8,
-    ), add_pooling_layer=False)
-    head = nn.Sequential(nn.LayerNorm(width), nn.Linear(width, 40), nn.GELU(), nn.Dropout(), nn.Linear(40, 7))
-    net = nn.ModuleDict({"backbone": backbone, "temporal_encoder": encoder, "mlp_head": head})
-    net.cls_token = nn.Parameter(torch.zeros(1, 1, width))
-    randomise(net, 90)
-    clip = values(1, frames, size, size, 3, seed=91)
-    layers = [f"temporal_encoder.encoder.layer.{i}" for i in range(depth)]
-    kept = record(net, ["backbone.blocks.1", *layers])
-    with torch.no_grad():
-        x = backbone(clip[0].permute(0, 3, 1, 2))[None]
-        x = torch.cat([net.cls_token, x], 1)
+class Vtn(nn.Module):
+    """timm's ViT on frames, transformers' Longformer of windows of 18 over them, a perceptron."""
+
+    def __init__(self, image, temporal, head=40, classes=7):
+        super().__init__()
+        self.backbone = timm.create_model("vit_base_patch16_224", num_classes=0, **image)
+        depth = temporal["num_hidden_layers"]
+        self.temporal_encoder = LongformerModel(LongformerConfig(
+            attention_window=[18] * depth, pad_token_id=1, vocab_size=8, **temporal,
+        ), add_pooling_layer=False)
+        width = self.backbone.embed_dim
+        self.mlp_head = nn.Sequential(
+            nn.LayerNorm(width), nn.Linear(width, head), nn.GELU(), nn.Dropout(), nn.Linear(head, classes)
+        )
+        self.cls_token = nn.Parameter(torch.zeros(1, 1, width))
+
+    def forward(self, frames):
+        """The tokens after the Longformer and the logits, of frames [T, 3, H, W]."""
+        x = torch.cat([self.backbone(some) for some in frames.split(25)])[None]
+        x = torch.cat([self.cls_token, x], 1)
         # As slowfast/models/vtn_helper.py and video_model_builder.py do: padding to whole windows, which nobody sees.
         tokens = x.shape[1]
         padding = -tokens % 18
@@ -349,21 +351,42 @@ def vtn(name):
         mask[:, tokens:] = 0
         types = torch.zeros(1, tokens + padding, dtype=torch.long)
         types[:, 0] = 1
-        most = encoder.config.max_position_embeddings
-        places = F.pad(torch.arange(frames)[None], (1, padding)) % (most - 2)
+        most = self.temporal_encoder.config.max_position_embeddings
+        places = F.pad(torch.arange(len(frames))[None], (1, padding)) % (most - 2)
         places[:, 0] = most - 2
         places[:, tokens:] = most - 1
-        x = encoder(inputs_embeds=x, attention_mask=mask, token_type_ids=types, position_ids=places).last_hidden_state
-        logits = head(x[:, 0])
+        x = self.temporal_encoder(
+            inputs_embeds=x, attention_mask=mask, token_type_ids=types, position_ids=places
+        ).last_hidden_state
+        return x[:, :tokens], self.mlp_head(x[:, 0])
+
+    def published(self):
+        return {k: v for k, v in self.state_dict().items() if "word_embeddings" not in k}
+
+
+def vtn(name):
+    # One head, as the width tells; frames for two windows of 18 tokens, the second of them part padding.
+    width, frames, size, depth = 64, 22, 16, 2
+    net = Vtn(
+        dict(img_size=size, patch_size=8, embed_dim=width, depth=depth, num_heads=1, mlp_ratio=1.25),
+        dict(hidden_size=width, intermediate_size=72, num_hidden_layers=depth, num_attention_heads=1,
+             max_position_embeddings=20),
+    )
+    randomise(net, 90)
+    clip = values(1, frames, size, size, 3, seed=91)
+    layers = [f"temporal_encoder.encoder.layer.{i}" for i in range(depth)]
+    kept = record(net, ["backbone.blocks.1", *layers])
+    with torch.no_grad():
+        x, logits = net(clip[0].permute(0, 3, 1, 2))
+    tokens = x.shape[1]
     first, second = (x[0] if isinstance(x, tuple) else x for x in (kept[layer] for layer in layers))
     nodes = {
         "backbone.blocks.1/mlp/binary": kept["backbone.blocks.1"],
         "temporal_encoder.encoder.layer.0/output.LayerNorm/norm": first[:, :tokens],
         "temporal_encoder.encoder.layer.1/output.LayerNorm/norm": second[:, :tokens],
     }
-    state = {k: v for k, v in net.state_dict().items() if "word_embeddings" not in k}
     save(
-        name, state, {"clip": clip}, nodes, {"features": x[:, 0], "logits": logits}, network="vtn",
+        name, net.published(), {"clip": clip}, nodes, {"features": x[:, 0], "logits": logits}, network="vtn",
         convention="bomri", frames=frames, size=size, oracle=f"timm {timm.__version__}, {TRANSFORMERS}",
     )
 
