@@ -435,7 +435,37 @@ fn features_of_a_folder_are_written_once() {
     let kinds: Vec<(bool, bool)> =
         lines.iter().map(|l| (l["skipped"] == true, l["error"].is_string())).collect();
     assert_eq!(kinds, [(true, false), (false, true), (true, false)]);
-    assert_eq!(&**npy::read(out.join("sub/b.gif.npy")).unwrap().shape(), [2, 64]);
+    let features = npy::read(out.join("sub/b.gif.npy")).unwrap();
+    assert_eq!(&**features.shape(), [2, 64]);
+    // All at once: the lines keep their order, the features their bits.
+    std::fs::remove_dir_all(&out).unwrap();
+    let (code, lines) = embed(&["--jobs", "3"]);
+    assert_eq!(code, Some(4));
+    let order: Vec<&str> = lines.iter().map(|l| l["video"].as_str().unwrap()).collect();
+    let paths = ["a.gif", "broken.mp4", "sub/b.gif"].map(|name| videos.join(name));
+    assert_eq!(order, paths.each_ref().map(|p| text(p)));
+    assert_eq!(npy::read(out.join("sub/b.gif.npy")).unwrap().bytes(), features.bytes());
+    fails(&["embed", text(&videos), "--weights", &weights, "--output", "x", "--jobs", "0"], 2, &["--jobs"]);
+    // Features of other weights, other views or other videos of the same names are not taken for these.
+    let other = format!("{GOLDEN}/resnet-bottleneck/weights.safetensors");
+    let into = ["--output", text(&out), "--clips", "2"];
+    let embed = |words: &[&'static str], given: &std::path::Path, weights: &str| {
+        let mut all = vec!["embed".to_string(), text(given).into(), "--weights".into(), weights.into()];
+        all.extend(into.iter().chain(words).map(|w| w.to_string()));
+        all
+    };
+    let refused = |words: Vec<String>, parts: &[&str]| {
+        fails(&words.iter().map(String::as_str).collect::<Vec<_>>(), 2, parts);
+    };
+    refused(
+        embed(&[], &videos, &other),
+        &["of other weights: weights.safetensors (checksum", "choose another --output"],
+    );
+    refused(embed(&["--precision", "f16"], &videos, &weights), &["of other precision: f32, not f16"]);
+    std::fs::copy(videos.join("sub/b.gif"), videos.join("sub/a.gif")).unwrap();
+    refused(embed(&[], &videos.join("sub"), &weights), &["of other folders than", "a.gif.npy"]);
+    std::fs::remove_file(out.join("embed.json")).unwrap();
+    refused(embed(&[], &videos, &weights), &["embed.json is missing"]);
     fails(
         &["embed", "nowhere", "--weights", &weights, "--output", text(&out)],
         4,
@@ -479,7 +509,8 @@ fn demo_leaves_nothing_behind_an_error() {
 
 #[test]
 fn bench_says_what_it_can_measure() {
-    fails(&["bench", "nosuch"], 2, &["`nosuch`", "network/c3d"]);
+    fails(&["bench", "nosuch"], 2, &["`nosuch`", "conv3d/, ", "network/; `bench --list`"]);
+    fails(&["bench", "conv3d/", "network/nosuch"], 2, &["`network/nosuch`", "network/c3d, "]);
     for time in ["nan", "inf", "1e9"] {
         fails(&["bench", "fc8", "--time", time], 2, &["--time", "0 to 3600 seconds"]);
     }

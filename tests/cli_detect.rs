@@ -63,7 +63,6 @@ fn wrong_boxes_are_named() {
         ("[[1, 2, 1, 12]]", "frame 3, box 0: [1.0, 2.0, 1.0, 12.0] is empty or reversed"),
         ("[[41, 2, 50, 12]]", "lies outside the frame of 40×20"),
         ("[[1, 2, 3]]", "3 numbers: x1, y1, x2, y2"),
-        ("[]", "there is no box"),
     ] {
         let text = format!(r#"{{"frames": [{{"frame": 3, "boxes": {boxes}}}]}}"#);
         std::fs::write(folder.path("p.json"), text).unwrap();
@@ -76,7 +75,19 @@ fn wrong_boxes_are_named() {
             "frame 8, box 0: the video has frames 0 to 7",
         ),
         (r#"{"frames": [{"boxes": [[0, 0, 1, 1]]}]}"#, "either `frame` or `time`"),
-        ("[1, 2]", "boxes are given as"),
+        ("[1, 2]", "is a list, not an object; boxes are given as"),
+        (
+            r#"{"frames": [{"frame": -3, "boxes": []}]}"#,
+            "entry 0 of `frames`: `frame` is -3: the index of a frame, a whole number from 0 on, is needed",
+        ),
+        (
+            r#"{"normalized": true, "frames": [{"frame": 0, "boxes": [[6, 4, 14, 22]]}]}"#,
+            r#"[6.0, 4.0, 14.0, 22.0] lies outside the frame whose corners are 0 and 1: the file says "normalized": true"#,
+        ),
+        (r#"{"frames": [{"frame": 0, "boxes": [[0.1, 0.1, 0.5, 0.9]]}]}"#, r#"with "normalized": true"#),
+        (r#"{"frames": [{"frame": 0, "boxes": [1, 2, 3, 4]}]}"#, "box 0: 1 is no list of numbers"),
+        (r#"{"frames": [{"frame": 0, "people": []}]}"#, "`people` is not known here"),
+        (r#"{"frames": [{"frame": 0, "boxes": [[1, "#, "is no JSON"),
     ] {
         std::fs::write(folder.path("p.json"), text).unwrap();
         let e = folder.refusal("--boxes p.json");
@@ -104,6 +115,21 @@ fn wrong_flags_are_named() {
     ] {
         let e = folder.refusal(words);
         assert!(e.contains(want), "{words}: {e}");
+    }
+}
+
+/// A clip without persons has no tubes.
+#[test]
+fn nobody_does_nothing() {
+    let folder = Folder::new();
+    for frames in ["[]", r#"[{"frame": 3, "boxes": []}]"#] {
+        std::fs::write(folder.path("p.json"), format!(r#"{{"frames": {frames}}}"#)).unwrap();
+        let output = folder.detect("--weights @slow-ava --output none.gif");
+        let text = String::from_utf8_lossy(&output.stderr);
+        assert!(output.status.success() && text.contains("p.json: no box, hence nobody"), "{text}");
+        let found: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+        assert_eq!(found["tubes"], serde_json::json!([]));
+        assert!(folder.path("none.gif").is_file());
     }
 }
 

@@ -196,5 +196,9 @@ fn what_cannot_be_done() {
     folder.fails(&format!("{speedup} --step 0"), 2, &["--step"]);
     folder.fails(&format!("{speedup} --curve none/rates.png"), 2, &["none"]);
     folder.fails("speedup one --weights {speednet} --output short.gif", 4, &["single frame"]);
-    folder.fails("speedup clip --weights {tcc} --output short.gif", 4, &["tcc has no output `speed`"]);
+    folder.fails(
+        "speedup clip --weights {tcc} --output short.gif",
+        4,
+        &["these weights are of tcc, which does not tell the speed"],
+    );
 }

@@ -21,15 +21,15 @@ use super::{Common, output};
 ///
 /// Examples:
 ///
-///   kinetograph bench conv3d/ --output before.json
+///   kinetograph bench conv3d/ network/c3d --output before.json
 ///   kinetograph bench conv3d/ --compare before.json --roofline conv.svg
 #[derive(Args)]
 #[command(args_conflicts_with_subcommands = true, verbatim_doc_comment)]
 pub(crate) struct Bench {
     #[command(subcommand)]
     what: Option<What>,
-    /// Only entries whose name contains this, such as `conv3d/`; a whole name such as `network/c3d` means that entry
-    filter: Option<String>,
+    /// Only entries whose names contain one of these, such as `conv3d/`; a whole name such as `network/c3d` means that entry
+    filters: Vec<String>,
     /// Seconds to repeat each entry for; one run is always made
     #[arg(long, default_value_t = 1.0)]
     time: f64,
@@ -71,22 +71,35 @@ fn most(kind: Kind) -> u64 {
     }
 }
 
-/// The entries that a filter means.
-pub(super) fn chosen(filter: &str) -> Result<Vec<Entry>> {
+/// The entries that filters mean, in the order of all; every entry when there are none.
+pub(super) fn chosen(filters: &[String]) -> Result<Vec<Entry>> {
     let mut list = entries();
-    if list.iter().any(|e| e.name == filter) {
-        list.retain(|e| e.name == filter);
-        return Ok(list);
-    }
     let names: Vec<String> = list.iter().map(|e| e.name.clone()).collect();
-    list.retain(|e| e.name.contains(filter));
-    if list.is_empty() {
+    let means = |filter: &String, name: &String| {
+        if names.contains(filter) { name == filter } else { name.contains(filter.as_str()) }
+    };
+    if let Some(unknown) = filters.iter().find(|f| !names.iter().any(|name| means(f, name))) {
         return Err(Error::usage(format!(
-            "no entry's name contains `{filter}`; there are {}",
-            names.join(", ")
+            "no entry's name contains `{unknown}`; {}; `bench --list` names all",
+            offered(unknown, &names)
         )));
     }
+    list.retain(|e| filters.is_empty() || filters.iter().any(|f| means(f, &e.name)));
     Ok(list)
+}
+
+/// The names of the group that a filter is of, or all groups.
+fn offered(filter: &str, names: &[String]) -> String {
+    let group = |name: &str| name.split_once('/').map(|(group, _)| format!("{group}/"));
+    let wanted = group(filter);
+    let of_group: Vec<&str> =
+        names.iter().map(String::as_str).filter(|name| wanted.is_some() && group(name) == wanted).collect();
+    if of_group.is_empty() {
+        let mut groups: Vec<String> = names.iter().filter_map(|name| group(name)).collect();
+        groups.dedup();
+        return format!("there are {}", groups.join(", "));
+    }
+    format!("there are {}", of_group.join(", "))
 }
 
 impl Bench {
@@ -94,7 +107,7 @@ impl Bench {
         if let Some(What::Flow(flow)) = &self.what {
             return flow.run();
         }
-        let list = chosen(self.filter.as_deref().unwrap_or(""))?;
+        let list = chosen(&self.filters)?;
         if !(0.0..=MOST_SECONDS).contains(&self.time) {
             return Err(Error::usage(format!(
                 "--time {}: 0 to {MOST_SECONDS} seconds are possible",
@@ -150,7 +163,7 @@ impl Bench {
         }
         let (mut left_out, mut failed) = (Vec::new(), Vec::<Error>::new());
         for entry in list {
-            if too_much(entry, self.filter.as_deref(), engine)? {
+            if too_much(entry, &self.filters, engine)? {
                 left_out.push(entry.name.as_str());
                 continue;
             }
@@ -198,9 +211,9 @@ impl Bench {
 }
 
 /// Whether an entry is left out: on a processor, unless it is asked for by its whole name.
-pub(super) fn too_much(entry: &Entry, filter: Option<&str>, engine: &Engine) -> Result<bool> {
+pub(super) fn too_much(entry: &Entry, filters: &[String], engine: &Engine) -> Result<bool> {
     let slow = engine.gpu().is_none_or(kinetograph::gpu::Gpu::is_software);
-    Ok(slow && filter != Some(&entry.name) && entry.outline()?.flops() > most(entry.kind))
+    Ok(slow && !filters.contains(&entry.name) && entry.outline()?.flops() > most(entry.kind))
 }
 
 /// Names what was left out.

@@ -108,6 +108,9 @@ impl Detect {
             None => detection::whole(&detection::every(self.every, frames, fps), size),
         };
         let engine = self.common.engine()?;
+        if let (Some(path), true) = (&self.boxes, keys.iter().all(|k| k.boxes.is_empty())) {
+            return self.nobody(path, &mut video, fps, &engine);
+        }
         let detector = self.load(&self.weights, self.variant.as_deref(), &engine, &keys, size)?;
         if detector.bank.is_none() && (self.bank.is_some() || self.bank_weights.is_some()) {
             let place = self.weights.display();
@@ -129,6 +132,18 @@ impl Detect {
             self.draw(path, &mut video, fps, &keys, &tubes, &names)?;
         }
         self.report(&tubes, &names, fps, &engine.describe())
+    }
+
+    /// Says that there is nobody whose actions could be told.
+    fn nobody(&self, boxes: &Path, video: &mut Video, fps: f64, engine: &Engine) -> Result<()> {
+        eprintln!("{}: no box, hence nobody whose actions could be detected", boxes.display());
+        if self.save_bank.is_some() {
+            return Err(Error::bad_input("--save-bank: there are no boxes whose features could be kept"));
+        }
+        if let Some(path) = &self.output {
+            self.draw(path, video, fps, &[], &[], &[])?;
+        }
+        self.report(&[], &[], fps, &engine.describe())
     }
 
     /// Plans the network of a weight file for these key frames.

@@ -1,7 +1,11 @@
 //! `kinetograph embed`: the features of many videos.
 
-use std::collections::BTreeSet;
+mod kept;
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::mpsc;
 use std::time::Instant;
 
 use clap::{Args, ValueEnum};
@@ -9,7 +13,9 @@ use kinetograph::models::Choices;
 use kinetograph::prepare::{Answer, Prepare, Viewing};
 use kinetograph::weights::save_safetensors;
 use kinetograph::{Engine, Error, Plan, Result, Tensor, npy, video};
-use serde_json::json;
+use serde_json::{Value as Json, json};
+
+use kept::Kept;
 
 use super::views::{self, Choice, ViewFlags};
 use super::{Common, output};
@@ -18,7 +24,8 @@ use super::{Common, output};
 ///
 /// kinetograph embed videos/ --weights r3d_18.pth --output features/ --clips 4
 ///
-/// Prints one line of JSON a video. A broken video is reported and passed over; the exit code is 4 then.
+/// Prints one line of JSON a video. A broken video is reported and passed over; the exit code is 4 then. A file `embed.json`
+/// keeps what the features are of: a later call with other weights or views does not add to them.
 #[derive(Args)]
 pub(crate) struct Embed {
     /// Videos, and folders that are searched for them
@@ -41,6 +48,10 @@ pub(crate) struct Embed {
     /// Only every N-th video from the I-th on, counted from 0: shares the work among N machines
     #[arg(long, value_name = "I/N", value_parser = shard, default_value = "0/1")]
     shard: (usize, usize),
+    /// Videos that are worked on at once: some are decoded while the network runs on another [default: the processor's
+    /// cores, at most 4; 1 where the processor runs the network]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=256))]
+    jobs: Option<u16>,
     #[command(flatten)]
     common: Common,
 }
@@ -49,6 +60,14 @@ pub(crate) struct Embed {
 enum Format {
     Npy,
     Safetensors,
+}
+
+/// A video to be embedded.
+struct Task {
+    path: PathBuf,
+    target: PathBuf,
+    /// The folder or video given that it was found by.
+    given: PathBuf,
 }
 
 /// Endings of files that are looked at in folders.
@@ -68,7 +87,7 @@ impl Embed {
         self.views.check()?;
         let videos = self.videos()?;
         let (index, shards) = self.shard;
-        let mine: Vec<&(PathBuf, PathBuf)> = videos.iter().skip(index).step_by(shards).collect();
+        let mine: Vec<&Task> = videos.iter().skip(index).step_by(shards).collect();
         let mut choices = Choices { variant: self.variant.clone(), ..Choices::default() };
         self.views.choices(&mut choices);
         let model = views::load(None, &self.weights, &choices, "--frames and --size")?;
@@ -78,23 +97,36 @@ impl Embed {
         let mut prepare = Prepare::default();
         self.views.apply(&model, Choice::ONE, &mut prepare)?;
         let viewing = Viewing::new(&model, &prepare)?;
+        let views = format!("{}x{}", prepare.clips, prepare.crops.count());
+        let network = model.notes.clone();
         drop(model);
-        let bar = output::bar("videos", mine.len());
-        let mut broken = 0;
-        for (path, target) in mine {
-            let line = match self.embed(path, target, &viewing, &engine, &plan) {
-                Ok(line) => line,
-                // The device's errors would meet every other video too.
-                Err(e) if e.kind() != kinetograph::ErrorKind::BadInput => return Err(e),
-                Err(e) => {
-                    broken += 1;
-                    json!({"video": path, "error": e.to_string()})
-                }
-            };
-            output::print(&line.to_string())?;
-            bar.inc(1);
-        }
-        bar.finish_and_clear();
+        let made = videos.iter().filter(|v| v.target.exists());
+        let made: Vec<(&Path, &Path)> = made.map(|v| (&*v.target, &*v.given)).collect();
+        let precision = self.common.options()?.precision.to_string();
+        let notes = [network, views, kept::checksum_of_text(&format!("{viewing:?}")), precision];
+        Kept::new(&self.weights, notes, &self.input)?.agree(&self.output, &made)?;
+        let jobs = self.jobs.map_or_else(|| default_jobs(&engine), usize::from).min(mine.len());
+        let next = AtomicUsize::new(0);
+        let (sender, done) = mpsc::channel();
+        let broken = std::thread::scope(|scope| {
+            for _ in 0..jobs {
+                let (sender, next, mine) = (sender.clone(), &next, &mine);
+                let (viewing, engine, plan) = (&viewing, &engine, &plan);
+                scope.spawn(move || {
+                    while let Some(task) = mine.get(next.fetch_add(1, Ordering::Relaxed)) {
+                        let line = self.embed(&task.path, &task.target, viewing, engine, plan);
+                        // Nobody listens any more after an error that ends everything.
+                        if sender.send((&*task.path, line)).is_err() {
+                            return;
+                        }
+                    }
+                });
+            }
+            drop(sender);
+            let printed = print_lines(&mine, done);
+            next.store(mine.len(), Ordering::Relaxed);
+            printed
+        })?;
         if broken > 0 {
             return Err(Error::bad_input(format!("{broken} videos could not be read; their lines say why")));
         }
@@ -108,7 +140,7 @@ impl Embed {
         viewing: &Viewing,
         engine: &Engine,
         plan: &Plan,
-    ) -> Result<serde_json::Value> {
+    ) -> Result<Json> {
         if target.exists() {
             return Ok(json!({"video": path, "features": target, "skipped": true}));
         }
@@ -138,21 +170,24 @@ impl Embed {
     }
 
     /// The videos and where their features go, sorted so that all shards see one order.
-    fn videos(&self) -> Result<Vec<(PathBuf, PathBuf)>> {
+    fn videos(&self) -> Result<Vec<Task>> {
         let ending = match self.format {
             Format::Npy => "npy",
             Format::Safetensors => "safetensors",
         };
-        let mut found = BTreeSet::new();
+        let mut found = BTreeMap::new();
         for given in &self.input {
+            let mut add = |path: &Path, below: &Path| {
+                // The whole name stays: a.mp4 and a.gif are two videos.
+                let mut name = self.output.join(below).into_os_string();
+                name.push(format!(".{ending}"));
+                let task = Task { path: path.to_path_buf(), target: name.into(), given: given.clone() };
+                found.insert((task.path.clone(), task.target.clone()), task);
+            };
             if given.is_dir() {
-                search(given, &mut |path| {
-                    let below = path.strip_prefix(given).unwrap_or(path);
-                    found.insert((path.to_path_buf(), self.output.join(below)));
-                })?;
+                search(given, &mut |path| add(path, path.strip_prefix(given).unwrap_or(path)))?;
             } else if given.exists() {
-                let name = given.file_name().map_or_else(|| given.clone(), PathBuf::from);
-                found.insert((given.clone(), self.output.join(name)));
+                add(given, given.file_name().map_or(given, Path::new));
             } else {
                 return Err(Error::bad_input(format!(
                     "{}: there is no such file or folder",
@@ -160,20 +195,13 @@ impl Embed {
                 )));
             }
         }
-        // The whole name stays: a.mp4 and a.gif are two videos.
-        let mut all = Vec::new();
+        let all: Vec<Task> = found.into_values().collect();
         let mut targets = BTreeSet::new();
-        for (path, target) in found {
-            let mut name = target.into_os_string();
-            name.push(format!(".{ending}"));
-            let target = PathBuf::from(name);
-            if !targets.insert(target.clone()) {
-                return Err(Error::usage(format!(
-                    "{}: two of the videos given would be written there; embed them into different folders",
-                    target.display()
-                )));
-            }
-            all.push((path, target));
+        if let Some(twice) = all.iter().find(|task| !targets.insert(&task.target)) {
+            return Err(Error::usage(format!(
+                "{}: two of the videos given would be written there; embed them into different folders",
+                twice.target.display()
+            )));
         }
         if all.is_empty() {
             return Err(Error::bad_input(format!(
@@ -183,6 +211,46 @@ impl Embed {
         }
         Ok(all)
     }
+}
+
+/// Where the processor runs the network too, decoding beside it gains little and takes memory.
+fn default_jobs(engine: &Engine) -> usize {
+    if engine.gpu().is_none_or(|gpu| gpu.is_software()) {
+        return 1;
+    }
+    std::thread::available_parallelism().map_or(1, usize::from).min(4)
+}
+
+type Line<'a> = (&'a Path, Result<Json>);
+
+/// Prints lines in the order of their videos, and gives how many videos are broken.
+fn print_lines(videos: &[&Task], done: mpsc::Receiver<Line<'_>>) -> Result<usize> {
+    let bar = output::bar("videos", videos.len());
+    let mut early = HashMap::new();
+    let mut broken = 0;
+    for Task { path, .. } in videos {
+        let line = loop {
+            if let Some(line) = early.remove(&**path) {
+                break line;
+            }
+            let (path, line) =
+                done.recv().map_err(|_| Error::internal("a thread that embeds videos came to an end"))?;
+            early.insert(path, line);
+        };
+        let line = match line {
+            Ok(line) => line,
+            // The device's errors would meet every other video too.
+            Err(e) if e.kind() != kinetograph::ErrorKind::BadInput => return Err(e),
+            Err(e) => {
+                broken += 1;
+                json!({"video": path, "error": e.to_string()})
+            }
+        };
+        bar.suspend(|| output::print(&line.to_string()))?;
+        bar.inc(1);
+    }
+    bar.finish_and_clear();
+    Ok(broken)
 }
 
 /// Calls `found` for each video below a folder.

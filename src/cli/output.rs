@@ -109,24 +109,45 @@ pub(crate) fn ranking(top: &[(usize, String, f64)]) -> String {
     lines.collect::<Vec<_>>().join("\n")
 }
 
-/// The nodes that took longest, for people.
+/// How long every node took, then every operator with all its nodes, longest first, for people.
 pub(crate) fn timings(list: &[Timing]) -> String {
     let total: f64 = list.iter().map(|t| t.seconds).sum();
-    let width = list.iter().map(|t| t.node.chars().count()).max().unwrap_or(0);
-    let mut lines: Vec<String> = list
-        .iter()
-        .map(|t| {
-            let rate = |n: u64| n as f64 / t.seconds.max(1e-12) / 1e9;
-            format!(
-                "  {:<width$}  {:>10.3} ms  {:>5.1} %  {:>9.2} GFLOP/s  {:>8.2} GB/s",
-                t.node,
-                t.seconds * 1e3,
-                t.seconds / total.max(1e-12) * 100.0,
-                rate(t.flops),
-                rate(t.bytes)
-            )
-        })
-        .collect();
+    let mut operators: Vec<Timing> = Vec::new();
+    let mut counts: Vec<usize> = Vec::new();
+    for t in list {
+        match operators.iter().position(|o| o.op == t.op) {
+            Some(i) => {
+                counts[i] += 1;
+                operators[i].seconds += t.seconds;
+                operators[i].flops += t.flops;
+                operators[i].bytes += t.bytes;
+            }
+            None => {
+                counts.push(1);
+                operators.push(t.clone());
+            }
+        }
+    }
+    for (operator, count) in operators.iter_mut().zip(counts) {
+        operator.node = format!("{} ({count})", operator.op);
+    }
+    operators.sort_by(|a, b| b.seconds.total_cmp(&a.seconds));
+    let everything = list.iter().chain(&operators);
+    let width = everything.map(|t| t.node.chars().count()).max().unwrap_or(0);
+    let line = |t: &Timing| {
+        let rate = |n: u64| n as f64 / t.seconds.max(1e-12) / 1e9;
+        format!(
+            "  {:<width$}  {:>10.3} ms  {:>5.1} %  {:>9.2} GFLOP/s  {:>8.2} GB/s",
+            t.node,
+            t.seconds * 1e3,
+            t.seconds / total.max(1e-12) * 100.0,
+            rate(t.flops),
+            rate(t.bytes)
+        )
+    };
+    let mut lines: Vec<String> = list.iter().map(line).collect();
+    lines.push("by operator (nodes):".into());
+    lines.extend(operators.iter().map(line));
     lines.push(format!("  {:<width$}  {:>10.3} ms", "total", total * 1e3));
     lines.join("\n")
 }

@@ -8,7 +8,7 @@ use kinetograph::flow::{DualTvl1, Farneback, FlowRecipe, Method};
 use kinetograph::labels::Labels;
 use kinetograph::models::{self, Average, Choices, Model, Source};
 use kinetograph::ops::Tvl1;
-use kinetograph::prepare::{Answer, Prepare, Viewing, Views};
+use kinetograph::prepare::{Answer, Consensus, Prepare, Viewing, Views};
 use kinetograph::video::{self, Recipe, Video};
 use kinetograph::{Engine, Error, Plan, Result, Tensor, npy};
 use serde_json::json;
@@ -61,6 +61,10 @@ pub(crate) struct Run {
     /// The axes of a .npy input
     #[arg(long, value_enum, default_value_t = ClipLayout::Nthwc)]
     layout: ClipLayout,
+    /// How the views' logits become the video's, instead of as the weights' publisher averages: mean, max, top:K or
+    /// weighted:A,B,… (the consensus functions of temporal segment networks)
+    #[arg(long, value_name = "FUNCTION")]
+    consensus: Option<Consensus>,
     /// Write the logits (or features), one row a view, to this .npy file
     #[arg(long, value_name = "OUT.npy")]
     output: Option<PathBuf>,
@@ -378,7 +382,12 @@ impl Run {
         let mut mean = vec![0f64; answers[0].rows().1[0].len()];
         for (i, answer) in answers.iter().enumerate() {
             let part = if logits { share(i) } else { share(i) / all };
-            let each = if logits { answer.mean_logits() } else { answer.probabilities() };
+            let each = match &self.consensus {
+                None if logits => answer.mean_logits(),
+                None => answer.probabilities(),
+                Some(consensus) if logits => answer.consensus(consensus)?,
+                Some(consensus) => output::softmax(&answer.consensus(consensus)?),
+            };
             mean.iter_mut().zip(each).for_each(|(m, x)| *m += part * x);
         }
         if logits {
@@ -421,7 +430,10 @@ pub(super) fn read_labels(path: &Path) -> Result<Vec<String>> {
     if let Some(known) = path.to_str().and_then(Labels::by_name) {
         return Ok(known.list().into_iter().map(str::to_owned).collect());
     }
-    let bytes = std::fs::read(path).at(path.display())?;
+    let bytes = std::fs::read(path).map_err(|e| {
+        let text = format!("{e}; it is no data set known here either, which are {}", Labels::names());
+        Error::bad_input(text).at(path.display())
+    })?;
     let text =
         std::str::from_utf8(&bytes).map_err(|_| Error::bad_input("is no text (UTF-8)")).at(path.display())?;
     Ok(text

@@ -25,8 +25,8 @@ use super::{Common, cache, output};
 #[derive(Args)]
 #[command(verbatim_doc_comment)]
 pub(crate) struct Tune {
-    /// Only entries whose name contains this (see `bench --list`), such as `network/timesformer`
-    filter: Option<String>,
+    /// Only entries whose names contain one of these (see `bench --list`), such as `network/timesformer`
+    filters: Vec<String>,
     /// Measure anew what is known already
     #[arg(long)]
     again: bool,
@@ -53,7 +53,7 @@ pub(super) fn measured(gpu: &Gpu) -> Option<Tuning> {
 
 impl Tune {
     pub(crate) fn run(&self) -> Result<()> {
-        let list = chosen(self.filter.as_deref().unwrap_or(""))?;
+        let list = chosen(&self.filters)?;
         let options = PlanOptions { on_progress: None, ..self.common.options()? };
         // The tables that are there change nothing of what is measured.
         let engine = Common { no_tune: true, ..self.common.clone() }.engine()?;
@@ -74,7 +74,7 @@ impl Tune {
         }
         let (mut rows, mut left_out) = (Vec::new(), Vec::new());
         for entry in &list {
-            if too_much(entry, self.filter.as_deref(), &engine)? {
+            if too_much(entry, &self.filters, &engine)? {
                 left_out.push(entry.name.as_str());
                 continue;
             }

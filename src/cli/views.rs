@@ -7,8 +7,8 @@ use clap::Args;
 use kinetograph::models::{self, Choices, Model, Network};
 use kinetograph::prepare::{Prepare, PublishedViews};
 use kinetograph::video::Crops;
-use kinetograph::weights::Checkpoint;
-use kinetograph::{Error, Result};
+use kinetograph::weights::{Checkpoint, Weights};
+use kinetograph::{Error, ErrorKind, Result};
 
 #[derive(Args, Clone)]
 pub(crate) struct ViewFlags {
@@ -67,12 +67,7 @@ impl ViewFlags {
             (_, Some(Choice::Grid(n, _))) if !(1..=MOST_CLIPS).contains(&n) => return wrong("--views", n),
             _ => {}
         }
-        for (flag, chosen) in [("--frames", self.frames), ("--size", self.size)] {
-            if let Some(n) = chosen.filter(|n| !(1..=1 << 14).contains(n)) {
-                return Err(Error::usage(format!("{flag} {n}: 1 to {} are possible", 1 << 14)));
-            }
-        }
-        Ok(())
+        check_measures(self.frames, self.size)
     }
 
     /// Whether any of the flags is given.
@@ -115,6 +110,16 @@ impl ViewFlags {
     }
 }
 
+/// Refuses measures that no clip has.
+pub(crate) fn check_measures(frames: Option<usize>, size: Option<usize>) -> Result<()> {
+    for (flag, chosen) in [("--frames", frames), ("--size", size)] {
+        if let Some(n) = chosen.filter(|n| !(1..=1 << 14).contains(n)) {
+            return Err(Error::usage(format!("{flag} {n}: 1 to {} are possible", 1 << 14)));
+        }
+    }
+    Ok(())
+}
+
 /// The network of the weights. Where they are right but for clips of other measures than chosen, `place` says who chose.
 pub(crate) fn load(
     network: Option<&'static Network>,
@@ -126,6 +131,7 @@ pub(crate) fn load(
         Some(network) => network.load(Checkpoint::open(path)?, choices),
         None => models::load(path, choices),
     };
+    let load = |choices: &Choices| load(choices).map_err(|e| hint(e, network, path, choices));
     if choices.frames.is_none() && choices.size.is_none() {
         return load(choices);
     }
@@ -147,4 +153,51 @@ pub(crate) fn load(
         }
         Err(e) => Err(load(&own).map_or(e, |own| unfit(&own))),
     }
+}
+
+/// The error with, where weights are of other shapes than wanted, which measures of the clips would change these shapes.
+pub(crate) fn hint(e: Error, network: Option<&Network>, path: &Path, choices: &Choices) -> Error {
+    let flags = if e.kind() == ErrorKind::BadInput {
+        untold(network, path, choices).unwrap_or_default()
+    } else {
+        vec![]
+    };
+    if flags.is_empty() {
+        return e;
+    }
+    Error::bad_input(format!(
+        "{e}\n  These shapes follow from the clips that the weights were trained on: give {} of the training",
+        flags.join(" and ")
+    ))
+}
+
+/// The flags on which the shapes depend of those weights that do not fit.
+fn untold(network: Option<&Network>, path: &Path, choices: &Choices) -> Result<Vec<&'static str>> {
+    let checkpoint = Checkpoint::open(path)?;
+    let found = models::recognise(&checkpoint)?;
+    if network.is_some_and(|n| n.name != found.network.name) {
+        return Ok(Vec::new());
+    }
+    let shapes = |choices: &Choices| {
+        let weights = Weights::shapes();
+        found.design(&checkpoint, choices)?.build(1, &weights)?;
+        Ok::<_, Error>(weights.taken())
+    };
+    let long = |shape: &[usize]| shape.iter().copied().filter(|n| *n > 1).collect::<Vec<_>>();
+    let unfit = |name: &str, wanted: &[usize]| {
+        found.naming.shape(&checkpoint, name).is_some_and(|held| long(held) != long(wanted))
+    };
+    let mut unfit_shapes = shapes(choices)?;
+    unfit_shapes.retain(|(name, wanted)| unfit(name, wanted));
+    let Some(input) = found.design(&checkpoint, choices)?.inputs.first().copied() else {
+        return Ok(Vec::new());
+    };
+    let others = [
+        ("--frames N", Choices { frames: Some(2 * input.frames), ..choices.clone() }),
+        ("--size M", Choices { size: Some(2 * input.size), ..choices.clone() }),
+    ];
+    let depend = |other: &Choices| {
+        shapes(other).is_ok_and(|other| unfit_shapes.iter().any(|weight| !other.contains(weight)))
+    };
+    Ok(others.into_iter().filter(|(_, other)| depend(other)).map(|(flag, _)| flag).collect())
 }

@@ -13,9 +13,12 @@ const COLORS: [[u8; 3]; 6] =
 /// A character's side in pixels.
 const CELL: usize = 8;
 
+/// The height of a line of text.
+const LINE: usize = CELL + 2;
+
 /// Draws the tubes on the frame of this index: each as its box, which moves evenly between key frames and stays where it is
 /// for `hold` frames before the first and after the last, under the lines that `text` gives for a tube and its nearest key
-/// frame.
+/// frame. Texts stay within the frame, and move up or down where one would cover another.
 ///
 /// # Errors
 /// None that a frame can give.
@@ -28,14 +31,22 @@ pub fn draw(
 ) -> Result<Frame> {
     let (width, height) = (frame.width(), frame.height());
     let mut canvas = Canvas { width, height, rgb: frame.into_rgb() };
+    let mut labels = Vec::new();
     for (t, tube) in tubes.iter().enumerate() {
         let Some((corners, moment)) = place(tube, index, hold) else { continue };
         let color = COLORS[t % COLORS.len()];
         let [x1, y1, x2, y2] = corners.map(|x| x.round().max(0.0) as usize);
         canvas.border([x1, y1, x2.min(width), y2.min(height)], color);
-        for (line, words) in text(t, moment).iter().enumerate() {
-            canvas.line(x1 + 2, y1 + 2 + line * (CELL + 2), words, color);
+        labels.push(([x1 + 2, y1 + 2], text(t, moment), color));
+    }
+    let mut taken = Vec::new();
+    for (wanted, lines, color) in labels {
+        let longest = lines.iter().map(|words| words.chars().count()).max().unwrap_or(0);
+        let area = free(wanted, [longest * CELL, lines.len() * LINE], [width, height], &taken);
+        for (line, words) in lines.iter().enumerate() {
+            canvas.line(area.left, area.top + line * LINE, words, color);
         }
+        taken.push(area);
     }
     Frame::new(width, height, canvas.rgb)
 }
@@ -58,6 +69,34 @@ fn place(tube: &Tube, index: usize, hold: usize) -> Option<([f32; 4], usize)> {
         }
     };
     Some((corners, nearest))
+}
+
+/// A part of the frame that a text covers.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Area {
+    left: usize,
+    top: usize,
+    width: usize,
+    height: usize,
+}
+
+impl Area {
+    fn meets(&self, other: &Area) -> bool {
+        let apart = |a: usize, length: usize, b: usize, other: usize| a + length <= b || b + other <= a;
+        !apart(self.left, self.width, other.left, other.width)
+            && !apart(self.top, self.height, other.top, other.height)
+    }
+}
+
+/// Where a text of this size goes: within the frame and, if there is room above or below, where no other is, as near as can be
+/// to the place wanted.
+fn free(wanted: [usize; 2], size: [usize; 2], frame: [usize; 2], taken: &[Area]) -> Area {
+    let [left, top] = [0, 1].map(|i| wanted[i].min(frame[i].saturating_sub(size[i])));
+    let at = |top: usize| Area { left, top, width: size[0], height: size[1] };
+    let beside = taken.iter().flat_map(|t| [Some(t.top + t.height), t.top.checked_sub(size[1])]).flatten();
+    let fits = |area: &Area| area.top + size[1] <= frame[1] && !taken.iter().any(|t| t.meets(area));
+    let places = std::iter::once(top).chain(beside).map(at).filter(fits);
+    places.min_by_key(|area| area.top.abs_diff(top)).unwrap_or(at(top))
 }
 
 struct Canvas {
@@ -89,7 +128,7 @@ impl Canvas {
         for (i, c) in words.chars().enumerate() {
             let rows =
                 font8x8::BASIC_FONTS.get(c).or_else(|| font8x8::BASIC_FONTS.get('?')).unwrap_or_default();
-            for y in 0..CELL + 2 {
+            for y in 0..LINE {
                 let bits = if (1..=CELL).contains(&y) { rows[y - 1] } else { 0 };
                 for x in 0..CELL {
                     let ink = if bits >> x & 1 == 1 { [255; 3] } else { color };
@@ -97,5 +136,33 @@ impl Canvas {
                 }
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn texts_stay_in_the_frame_and_apart() {
+        let (frame, size) = ([100, 60], [40, 20]);
+        let mut taken = Vec::new();
+        // At the right edge; on that; beside both; and where there is only room above.
+        for (wanted, found) in [
+            ([90, 15], [60, 15]),
+            ([70, 20], [60, 35]),
+            ([5, 20], [5, 20]),
+            ([10, 55], [10, 40]),
+            ([20, 21], [20, 0]),
+        ] {
+            let area = free(wanted, size, frame, &taken);
+            assert_eq!([area.left, area.top], found, "{wanted:?}");
+            taken.push(area);
+        }
+        // Where there is no room, texts do cover one another.
+        assert_eq!(free([20, 30], size, frame, &taken).top, 30);
+        // A text that is larger than the frame begins at its edge.
+        assert_eq!(free([9, 9], [200, 90], frame, &[]).left, 0);
+        assert_eq!(free([9, 9], [200, 90], frame, &[]).top, 0);
     }
 }

@@ -2,25 +2,34 @@
 
 use std::fmt;
 
-use super::Graph;
+use super::{Graph, Node};
 
-impl fmt::Display for Graph {
-    /// One line a node: name, operator, output shape, elements of constants (weights and computed tables) and multiply-adds; sums at the end.
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let mut rows = vec![["node", "operator", "output", "constants", "MMAC"].map(String::from)];
-        for node in &self.nodes {
+impl Graph {
+    /// One row a node: name, operator, output shape, elements of constants (weights and computed tables) and millions of
+    /// multiply-adds.
+    pub fn rows(&self) -> Vec<[String; 5]> {
+        let row = |node: &Node| {
             let shapes: Vec<String> = node.outputs.iter().map(|&v| self.shape(v).to_string()).collect();
             let constants = node.inputs.iter().map(|v| &self.values[v.index()]);
             let params: usize =
                 constants.filter(|v| v.origin_is_constant()).map(|v| v.ty.shape.elements()).sum();
-            rows.push([
+            [
                 node.name.clone(),
                 node.op.name().to_owned(),
                 shapes.join(" "),
                 if params == 0 { String::new() } else { params.to_string() },
                 format!("{:.2}", self.node_flops(node) as f64 / 2e6),
-            ]);
-        }
+            ]
+        };
+        self.nodes.iter().map(row).collect()
+    }
+}
+
+impl fmt::Display for Graph {
+    /// A line for each of [`Graph::rows`], under a head; sums at the end.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut rows = vec![["node", "operator", "output", "constants", "MMAC"].map(String::from)];
+        rows.extend(self.rows());
         rows.push([
             "total".into(),
             String::new(),

@@ -162,9 +162,18 @@ fn design(r: &Reading) -> Result<Design> {
         cnn,
         answer,
     };
+    let told = match answer {
+        Answer::EachFrame => format!("an answer for each frame{}", r.untold("last")),
+        Answer::Last => "an answer after the last frame".to_owned(),
+        Answer::Parts(frames) => format!("an answer over parts of {frames} frames"),
+    };
     let notes = format!(
-        "{answer:?}, {block:?} blocks {blocks:?}, width {}, {} layers of {} channels, {} frames",
-        config.cnn.width, config.layers, config.hidden, config.cnn.frames
+        "{told}, {} blocks {blocks:?}, width {}, {} layers of {} channels, {} frames",
+        block.name(),
+        config.cnn.width,
+        config.layers,
+        config.hidden,
+        config.cnn.frames
     );
     let input = Input::clip("imagenet-224", config.cnn.frames, config.cnn.size);
     Ok(Design::new(input, notes, move |clips, w| config.build(clips, w)))

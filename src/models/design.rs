@@ -44,6 +44,16 @@ impl Reading<'_> {
         self.choices.variant.is_some()
     }
 
+    /// For the notes: that the names of weights do not tell the variant taken from this other one, unless it was chosen.
+    pub fn untold(&self, other: &str) -> String {
+        match self.file {
+            Some(_) if !self.is_chosen() => {
+                format!(" (names of weights do not tell whether it is --variant {other})")
+            }
+            _ => String::new(),
+        }
+    }
+
     /// The name of the convention that the checkpoint follows; empty without one.
     pub fn convention(&self) -> &'static str {
         self.file.map_or("", |(_, naming)| naming.convention.name)
@@ -64,11 +74,12 @@ impl Reading<'_> {
         self.file.is_none() || self.shape(name).is_some()
     }
 
-    /// How many weights the checkpoint has whose names differ by a number from 0 on.
+    /// How many weights the checkpoint has whose names differ by a number from 0 on. No network is without any: where the
+    /// checkpoint has none, it is as many as `published`, which are then missing.
     pub fn count(&self, name: impl Fn(usize) -> String, published: usize) -> usize {
-        match self.file {
-            None => published,
-            Some(_) => (0..).take_while(|&i| self.shape(&name(i)).is_some()).count(),
+        match (0..).take_while(|&i| self.shape(&name(i)).is_some()).count() {
+            0 => published,
+            some => some,
         }
     }
 

@@ -183,7 +183,15 @@ fn design(r: &Reading) -> Result<Design> {
         size: r.size(size),
     };
     let (frames, size) = (config.frames, config.size);
-    let notes = format!("{:?}, {frames} frames of {size}×{size}", config.backbone);
+    let told = match &config.backbone {
+        Backbone::CaffeNet { channels, features } => {
+            format!("CaffeNet of {channels:?} channels, {features} features")
+        }
+        Backbone::ResNet(ResNet { block, blocks, width, .. }) => {
+            format!("ResNet, {} blocks {blocks:?}, width {width}", block.name())
+        }
+    };
+    let notes = format!("{told}, {frames} frames of {size}×{size}");
     Ok(Design::new(Input::clip(recipe, frames, size), notes, move |clips, w| config.build(clips, w)))
 }
 

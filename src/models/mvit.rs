@@ -390,8 +390,11 @@ fn design(r: &Reading) -> Result<Design> {
         _ => "mvit-32x3",
     };
     let notes = format!(
-        "{:?}, width {}, {} blocks, stages from {:?}, {frames} frames of {size}×{size}",
-        config.version, config.width, config.depth, config.stages
+        "{}, width {}, {} blocks, stages from {:?}, {frames} frames of {size}×{size}",
+        if config.version == Version::V1 { "version 1" } else { "version 2" },
+        config.width,
+        config.depth,
+        config.stages
     );
     let design =
         Design::new(Input::clip(recipe, frames, size), notes, move |clips, w| config.build(clips, w));

@@ -25,6 +25,16 @@ pub enum Block {
     Bottleneck,
 }
 
+impl Block {
+    /// Its name in a text.
+    pub fn name(self) -> &'static str {
+        match self {
+            Block::Basic => "basic",
+            Block::Bottleneck => "bottleneck",
+        }
+    }
+}
+
 /// The measures of a ResNet.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ResNet {
@@ -275,7 +285,8 @@ fn design(r: &Reading) -> Result<Design> {
         _ => Input::stacks("two-stream-bryanyzhu-flow", frames, size, channels / 2),
     };
     let notes = format!(
-        "{block:?} blocks {blocks:?}, width {}, {channels} channels, {frames} frames of {size}×{size}",
+        "{} blocks {blocks:?}, width {}, {channels} channels, {frames} frames of {size}×{size}",
+        block.name(),
         config.width
     );
     let design = Design::new(input, notes, move |clips, w| config.build(clips, w));

@@ -103,7 +103,7 @@ pub const CONVENTIONS: &[Convention] = &[
 ];
 
 /// `poolings` is how many blocks there are that pool after the first stage.
-fn pytorchvideo(name: &str, poolings: usize) -> Option<String> {
+pub(super) fn pytorchvideo(name: &str, poolings: usize) -> Option<String> {
     if let Some(parameter) = name.strip_prefix("head.projection.") {
         return Some(format!("blocks.{}.proj.{parameter}", 5 + poolings));
     }
@@ -139,6 +139,52 @@ pub(super) fn mmaction(name: &str) -> Option<String> {
             format!("backbone.layer{}.{i}.non_local_block.{place}.{parameter}", stage - 1)
         }
     })
+}
+
+/// Networks on single frames whose weights can be inflated to these: their bottlenecks stride in the 3×3 convolution, too.
+/// Files of detectron's ResNet, which strides in the first 1×1, look alike and give other answers.
+pub(super) const FLAT: &[Convention] = &[
+    Convention { name: "torchvision-2d", source: "pytorch/vision, ResNet on frames", map: torchvision },
+    Convention { name: "mmaction-2d", source: "open-mmlab/mmaction2, TSN", map: mmaction },
+];
+
+fn torchvision(name: &str) -> Option<String> {
+    if let Some(parameter) = name.strip_prefix("head.projection.") {
+        return Some(format!("fc.{parameter}"));
+    }
+    let (stage, _, kind, i, rest) = parts(name)?;
+    let (layer, parameter) = rest.rsplit_once('.')?;
+    let place = match (kind, layer) {
+        ("stem", "conv") => return Some(format!("conv1.{parameter}")),
+        ("stem", _) => return Some(format!("bn1.{parameter}")),
+        ("res", "branch1") => "downsample.0",
+        ("res", "branch1_bn") => "downsample.1",
+        ("res", "branch2.a") => "conv1",
+        ("res", "branch2.a_bn") => "bn1",
+        ("res", "branch2.b") => "conv2",
+        ("res", "branch2.b_bn") => "bn2",
+        ("res", "branch2.c") => "conv3",
+        ("res", "branch2.c_bn") => "bn3",
+        _ => return None,
+    };
+    Some(format!("layer{}.{i}.{place}.{parameter}", stage - 1))
+}
+
+/// The path as published with the blocks and width of a network on single frames, which has neither taps along time nor
+/// non-local blocks of its own.
+fn of_frames(published: Pathway, r: &Reading) -> Pathway {
+    let taps: [Vec<usize>; 4] = std::array::from_fn(|stage| {
+        let taps = &published.taps[stage];
+        let name = |block| format!("s{}.pathway0_res{block}.branch2.a.weight", stage + 2);
+        taps.iter().copied().cycle().take(r.count(name, taps.len())).collect()
+    });
+    let non_locals = published.non_locals.map(|n| {
+        let there =
+            |stage: usize| n.after[stage].iter().copied().filter(|&i| i < taps[stage].len()).collect();
+        NonLocals { after: std::array::from_fn(there), style: NonLocalStyle::MmAction, ..n }
+    });
+    let width = r.length("s1.pathway0_stem.conv.weight", 0, published.width);
+    Pathway { width, taps, non_locals, ..published }
 }
 
 /// 3D ResNets by name.
@@ -190,8 +236,9 @@ fn design(r: &Reading) -> Result<Design> {
         _ => ResNet3d::i3d(),
     };
     let mmaction = r.convention().starts_with("mmaction");
+    let of_frames = FLAT.iter().any(|c| c.name == r.convention());
     let mut config = ResNet3d {
-        path: published.path.read(r),
+        path: if of_frames { self::of_frames(published.path, r) } else { published.path.read(r) },
         head: Head::of(r.convention()),
         classes: r.classes("head.projection.weight", 400),
         size: r.size(published.size),
@@ -209,7 +256,11 @@ fn design(r: &Reading) -> Result<Design> {
     config.frames = r.frames(frames);
     let affinity = config.path.non_locals.as_ref().map_or(String::new(), |n| {
         let scaled = if n.style == NonLocalStyle::SlowFast { "" } else { ", not scaled" };
-        format!(", non-local blocks: {:?}{scaled}", n.affinity)
+        let untold = match n.affinity {
+            Affinity::EmbeddedGaussian => r.untold("i3d-nonlocal-dot"),
+            _ => String::new(),
+        };
+        format!(", non-local blocks: {}{untold}{scaled}", n.affinity.name())
     });
     let notes = format!(
         "{}, blocks {:?}, width {}, {} frames of {}×{}{affinity}",
@@ -289,5 +340,23 @@ mod tests {
             Some("backbone.layer2.1.non_local_block.conv_out.bn.running_mean")
         );
         assert_eq!(mm("conv_out.bias"), None);
+    }
+
+    #[test]
+    fn names_of_frames_networks() {
+        for (canonical, published) in [
+            ("s1.pathway0_stem.conv.weight", Some("conv1.weight")),
+            ("s1.pathway0_stem.bn.running_var", Some("bn1.running_var")),
+            ("s2.pathway0_res0.branch1.weight", Some("layer1.0.downsample.0.weight")),
+            ("s2.pathway0_res0.branch1_bn.bias", Some("layer1.0.downsample.1.bias")),
+            ("s3.pathway0_res2.branch2.a.weight", Some("layer2.2.conv1.weight")),
+            ("s4.pathway0_res5.branch2.b_bn.weight", Some("layer3.5.bn2.weight")),
+            ("s5.pathway0_res1.branch2.c.weight", Some("layer4.1.conv3.weight")),
+            ("head.projection.weight", Some("fc.weight")),
+            // No network on frames has such a block.
+            ("s3.pathway0_nonlocal1.conv_g.weight", None),
+        ] {
+            assert_eq!(torchvision(canonical).as_deref(), published, "{canonical}");
+        }
     }
 }

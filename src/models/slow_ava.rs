@@ -156,15 +156,25 @@ impl SlowAva {
 }
 
 /// The published files.
-pub const CONVENTIONS: &[Convention] = &[Convention {
-    name: "mmaction",
-    source: "open-mmlab/mmaction2, SlowOnly on AVA (configs/detection/slowonly, lfb)",
-    map: |name| match name.strip_prefix("head.projection.") {
-        Some(parameter) => Some(format!("roi_head.bbox_head.fc_cls.{parameter}")),
-        None if name.starts_with("fbo.") => Some(format!("roi_head.shared_head.{name}")),
-        None => resnet3d::mmaction(name),
+pub const CONVENTIONS: &[Convention] = &[
+    Convention {
+        name: "mmaction",
+        source: "open-mmlab/mmaction2, SlowOnly on AVA (configs/detection/slowonly, lfb)",
+        map: |name| match name.strip_prefix("head.projection.") {
+            Some(parameter) => Some(format!("roi_head.bbox_head.fc_cls.{parameter}")),
+            None if name.starts_with("fbo.") => Some(format!("roi_head.shared_head.{name}")),
+            None => resnet3d::mmaction(name),
+        },
     },
-}];
+    Convention {
+        name: "pytorchvideo",
+        source: "facebookresearch/pytorchvideo, slow_r50_detection",
+        map: |name| match name.strip_prefix("head.projection.") {
+            Some(parameter) => Some(format!("detection_head.proj.{parameter}")),
+            None => Some(format!("model.{}", resnet3d::pytorchvideo(name, 0)?)),
+        },
+    },
+];
 
 /// Slow networks for boxes by name.
 pub const NETWORK: Network = Network {
@@ -198,7 +208,12 @@ pub const NETWORK: Network = Network {
 /// Reads blocks, width, actions and the bank off a file. Frames do not show in the weights: they are 4, but 8 for a
 /// ResNet-101; nor does whether the bank's mean or its maximum is taken: it is the maximum, if the variant is not chosen.
 fn design(r: &Reading) -> Result<Design> {
-    let published = SlowAva::r50(r.boxes(1));
+    let mut published = SlowAva::r50(r.boxes(1));
+    let pytorchvideo = r.convention() == "pytorchvideo";
+    if pytorchvideo {
+        published.path.last = LastStage::Dilates;
+        published.head = BoxHead::slowfast(r.boxes(1));
+    }
     let path = published.path.read(r);
     let of = |operator| Some(Bank::minute(operator));
     let variant = r.variant();
@@ -237,18 +252,23 @@ fn design(r: &Reading) -> Result<Design> {
                     format!("{layers} non-local layers of {channels} channels")
                 }
                 BankOperator::Average => "its mean".to_owned(),
-                BankOperator::Max => "its maximum".to_owned(),
+                BankOperator::Max => format!("its maximum{}", r.untold("lfb-avg")),
             };
             format!("feature bank of {seconds} s, {persons} persons a second: {how}")
         }
     };
     let notes = format!(
-        "blocks {:?}, {frames} frames of {}×{size}, {boxes} boxes, {} actions, {told}",
+        "blocks {:?}, {frames} frames of {}×{size}, {} actions, {told}",
         config.path.blocks(),
         config.size[1],
         config.actions.unwrap_or(0)
     );
-    let recipe = if dense { "mmaction-slow-256" } else { "mmaction-slow-4x16" };
+    let recipe = match (pytorchvideo, dense) {
+        (false, false) => "mmaction-slow-4x16",
+        (false, true) => "mmaction-slow-256",
+        (true, false) => "slow-4x16",
+        (true, true) => "slow-256",
+    };
     let boxes = Input { name: "boxes", source: Source::Boxes(boxes), frames, size, channels: 4 };
     let held = bank.map(|b| Input {
         name: "bank",
@@ -299,6 +319,15 @@ mod tests {
             ),
         ] {
             assert_eq!(map(canonical).as_deref(), Some(published));
+        }
+        let map = CONVENTIONS[1].map;
+        for (canonical, published) in [
+            ("s1.pathway0_stem.bn.weight", Some("model.blocks.0.norm.weight")),
+            ("s5.pathway0_res2.branch2.c.weight", Some("model.blocks.4.res_blocks.2.branch2.conv_c.weight")),
+            ("head.projection.weight", Some("detection_head.proj.weight")),
+            ("fbo.st_feat_conv.weight", None),
+        ] {
+            assert_eq!(map(canonical).as_deref(), published);
         }
     }
 }

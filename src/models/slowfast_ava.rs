@@ -114,10 +114,9 @@ fn design(r: &Reading) -> Result<Design> {
     let config = SlowFastAva { network: SlowFast { classes, ratio, ..network }, head, width }.ending(last);
     let SlowFast { frames, size, .. } = config.network;
     let notes = format!(
-        "blocks {:?}, {frames} frames of {width}×{size}, {} of them slow, {} boxes, {} actions",
+        "blocks {:?}, {frames} frames of {width}×{size}, {} of them slow, {} actions",
         config.network.paths[0].blocks(),
         frames / ratio,
-        head.boxes,
         classes.unwrap_or(0)
     );
     let boxes = Input { name: "boxes", source: Source::Boxes(head.boxes), frames, size, channels: 4 };

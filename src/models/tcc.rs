@@ -235,9 +235,14 @@ fn design(r: &Reading) -> Result<Design> {
         size: r.size(published.size),
     };
     let (frames, size) = (config.frames, config.size);
+    let told = match config.base {
+        Base::ResNetV2(blocks) => format!("ResNet V2, blocks {blocks:?}"),
+        Base::VggM { norm: true } => "VGG-M with batch normalisations".to_owned(),
+        Base::VggM { norm: false } => "VGG-M".to_owned(),
+    };
     let notes = format!(
-        "{:?}, width {}, embedding of {}, {frames} frames of {size}×{size}",
-        config.base, config.width, config.embedding
+        "{told}, width {}, embedding of {}, {frames} frames of {size}×{size}",
+        config.width, config.embedding
     );
     Ok(Design::new(Input::clip("tcc", frames, size), notes, move |clips, w| config.build(clips, w)))
 }

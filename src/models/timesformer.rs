@@ -273,8 +273,13 @@ fn design(r: &Reading) -> Result<Design> {
         frames: r.frames(r.config("num_frames", times)),
         size: r.size(r.config("image_size", places * patch)),
     };
+    let told = match attention {
+        SpaceTime::Divided => "divided",
+        SpaceTime::Joint => "joint",
+        SpaceTime::SpaceOnly => "space-only",
+    };
     let notes = format!(
-        "{attention:?} attention, {} blocks of width {width}, {} heads, {} frames of {}×{}, positions of {times} of {places}×{places} patches",
+        "{told} attention, {} blocks of width {width}, {} heads, {} frames of {}×{}, positions of {times} of {places}×{places} patches",
         config.depth, config.block.attention.heads, config.frames, config.size, config.size
     );
     // The strides that the three published models were trained with.

@@ -133,7 +133,11 @@ fn design(r: &Reading) -> Result<Design> {
         Input::clip("two-stream-bryanyzhu", frames, size),
         Input::stacks("two-stream-bryanyzhu-flow", frames, size, config.flows),
     );
-    let notes = format!("{fusion:?}, width {width}, {} flows, {} classes", config.flows, config.vgg.classes);
+    let told = match fusion {
+        Fusion::Concat => "streams side by side",
+        Fusion::Sum => "streams added",
+    };
+    let notes = format!("{told}, width {width}, {} flows, {} classes", config.flows, config.vgg.classes);
     Ok(Design::new(clip, notes, move |clips, w| config.build(clips, w)).with_input(flow))
 }
 

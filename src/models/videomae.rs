@@ -219,9 +219,14 @@ fn design(r: &Reading) -> Result<Design> {
         frames: r.frames(r.config("num_frames", published.frames)),
         size: r.size(r.config("image_size", published.size)),
     };
+    let told = match pooling {
+        Pooling::NormOfMean(_) => "the normalised mean of tokens",
+        Pooling::Mean => "the mean of tokens",
+        Pooling::First => "the first token, normalised",
+    };
     let notes = format!(
-        "{} blocks of width {width}, {} heads, {:?}, {} frames of {}×{}",
-        config.depth, config.block.attention.heads, pooling, config.frames, config.size, config.size
+        "{} blocks of width {width}, {} heads, features are {told}, {} frames of {}×{}",
+        config.depth, config.block.attention.heads, config.frames, config.size, config.size
     );
     let input = Input::clip("videomae", config.frames, config.size);
     Ok(Design::new(input, notes, move |clips, w| {

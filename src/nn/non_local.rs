@@ -24,6 +24,18 @@ pub enum Affinity {
     Concatenation,
 }
 
+impl Affinity {
+    /// What papers call it.
+    pub fn name(self) -> &'static str {
+        match self {
+            Affinity::Gaussian => "Gaussian",
+            Affinity::EmbeddedGaussian => "embedded Gaussian",
+            Affinity::DotProduct => "dot product",
+            Affinity::Concatenation => "concatenation",
+        }
+    }
+}
+
 /// Where the publishers differ.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum NonLocalStyle {

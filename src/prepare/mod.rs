@@ -30,7 +30,7 @@ use crate::tensor::Tensor;
 use crate::video::{Crops, Recipe};
 use crate::weights::Preprocessing;
 
-pub use answer::{Answer, softmax};
+pub use answer::{Answer, Consensus, softmax};
 pub use maps::FrameMaps;
 pub use moments::Moments;
 pub use views::{PublishedViews, Viewing};

@@ -48,7 +48,14 @@ impl Moments {
             }
         };
         if !model.graph.outputs().any(|(name, _)| name == output) {
-            let text = format!("{} has no output `{output}`", model.network);
+            let has =
+                |n: &&&models::Network| n.outline(None).is_ok_and(|g| g.outputs().any(|o| o.0 == output));
+            let others: Vec<&str> = models::NETWORKS.iter().filter(has).map(|n| n.name).collect();
+            let text = format!(
+                "these weights are of {}, which does not tell the {output}; weights of {} are needed",
+                model.network,
+                others.join(" or ")
+            );
             return Err(Error::bad_input(text).at(path.display()));
         }
         let plan = engine.plan_with(&model.graph, options)?;

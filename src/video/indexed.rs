@@ -48,7 +48,8 @@ impl Indexed {
         let mask = match with_palette(path).at(path.display())? {
             Some(mask) => mask,
             None => {
-                let frame = open(path)?.next_frame()?;
+                let named = |e: Error| Error::bad_input(format!("{e}; a mask is a picture, such as a PNG"));
+                let frame = open(path).map_err(named)?.next_frame()?;
                 let frame = frame.ok_or_else(|| Error::bad_input("no picture").at(path.display()))?;
                 of_colors(&frame).at(path.display())?
             }

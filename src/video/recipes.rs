@@ -39,6 +39,7 @@ use super::resize::Filter;
 /// | `shuffle-and-learn` | 256×340, bilinear, in floats | 227 | 0–255 BGR | 104, 117, 124; 1 | 1 × 3 segments |
 /// | `frame-order` | short edge 256, bilinear with antialias | 224 | 0–1 RGB | of ImageNet | 1 × 3 segments |
 /// | `slow-256` | short edge 256, bilinear | 256 | 0–1 RGB | 0.45; 0.225 | 10 × 3 × 8, every 8th |
+/// | `slow-4x16` | short edge 256, bilinear | 256 | 0–1 RGB | 0.45; 0.225 | 10 × 3 × 4, every 16th |
 /// | `slowfast-256` | short edge 256, bilinear | 256 | 0–1 RGB | 0.45; 0.225 | 10 × 3 × 32, every 2nd |
 /// | `mmaction-256` | short edge 256, bilinear | 256 | 0–1 RGB | of ImageNet | 10 × 3 × 32, every 2nd |
 /// | `mmaction-slow-256` | short edge 256, bilinear | 256 | 0–1 RGB | of ImageNet | 10 × 3 × 8, every 8th |
@@ -358,6 +359,13 @@ pub const RECIPES: &[Recipe] = &[
                 pytorchvideo: 10 clips of three crops in the test",
         frames: 8,
         rate: Rate::Stride(8),
+        ..SLOWFAST
+    },
+    Recipe {
+        name: "slow-4x16",
+        about: "Slow R50 4×16 of pytorchvideo on boxes (slow_r50_detection): as `slow-256`, every 16th frame",
+        frames: 4,
+        rate: Rate::Stride(16),
         ..SLOWFAST
     },
     Recipe {

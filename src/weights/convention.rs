@@ -139,10 +139,10 @@ impl Fit {
         self.found as f64 / (self.wanted + self.held - self.found).max(1) as f64
     }
 
-    /// Whether the file can be of this network: it has half of the weights, or is made of them for the most part, as
-    /// that of a smaller one is.
+    /// Whether the file can be of this network: it has half of the weights and not much else, or is made of them for the most
+    /// part, as that of a smaller one is.
     pub fn is_likely(&self) -> bool {
-        self.found * 2 >= self.wanted || self.found * 4 >= self.held * 3
+        (self.found * 2 >= self.wanted && self.found * 4 >= self.held) || self.found * 4 >= self.held * 3
     }
 }
 

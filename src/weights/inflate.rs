@@ -1,11 +1,12 @@
 //! Weights of two-dimensional convolutions become those of three-dimensional ones.
 
 use crate::error::{Error, Result};
+use crate::shape::Shape;
 use crate::tensor::Tensor;
 
-/// How the taps of a window of frames share the weights of one frame. Either way a video that stands still gives what
-/// the frame gives, except that [`Inflation::Repeat`] loses the taps that lie in the padding before the first and after the
-/// last frame.
+/// How the taps of a window of frames share the weights of one frame. Either way a convolution gives for a video that stands
+/// still what it gave for the frame, except that [`Inflation::Repeat`] loses the taps that lie in the padding before the first
+/// and after the last frame. A whole network does so where its other layers are those of the network on single frames.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Inflation {
     /// All alike: each has the weights divided by the number of taps (I3D: Carreira and Zisserman 2017,
@@ -39,6 +40,22 @@ impl Inflation {
             }
         }
         Tensor::new(&[cout, cin, frames, kh, kw], inflated)
+    }
+
+    /// A weight of one frame as one of `shape`, over time if that is `[Cout, Cin, frames, kH, kW]`; `None` when it has other
+    /// axes. Axes of length 1 may differ.
+    ///
+    /// # Errors
+    /// Those of [`Inflation::inflate`].
+    pub(crate) fn fit(self, weight: &Tensor, shape: &Shape) -> Result<Option<Tensor>> {
+        let long = |shape: &[usize]| shape.iter().copied().filter(|&d| d != 1).collect::<Vec<usize>>();
+        Ok(match (&shape[..], &weight.shape()[..]) {
+            (&[cout, cin, frames, kh, kw], &[a, b, c, d]) if [a, b, c, d] == [cout, cin, kh, kw] => {
+                Some(self.inflate(weight, frames)?)
+            }
+            (wanted, found) if long(wanted) == long(found) => Some(weight.reshape(wanted)?),
+            _ => None,
+        })
     }
 }
 

@@ -20,6 +20,8 @@ mod source;
 mod testing;
 #[cfg(test)]
 mod tests;
+#[cfg(feature = "pth")]
+mod torch_zip;
 
 pub use checkpoint::{Checkpoint, Entry};
 pub use config::{Config, Preprocessing};

@@ -38,7 +38,9 @@ mod reader {
     use std::panic::{AssertUnwindSafe, catch_unwind};
 
     use pytorch_reader::{DType, FileFormat, PytorchReader};
+    use tempfile::TempPath;
 
+    use super::super::torch_zip;
     use super::*;
     use crate::element::{Element, Endian};
 
@@ -47,12 +49,15 @@ mod reader {
         tensors: HashMap<String, pytorch_reader::Tensor>,
         format: &'static str,
         len: u64,
+        /// Where the file could not be read itself.
+        _copy: Option<TempPath>,
     }
 
     impl File {
         pub(crate) fn open(path: &Path) -> Result<(File, Vec<Entry>)> {
             let len = path.metadata().map_or(0, |m| m.len());
-            let reader = guard(|| PytorchReader::new(path))?;
+            let copy = torch_zip::readable_copy(path)?;
+            let reader = guard(|| PytorchReader::new(copy.as_deref().unwrap_or(path)))?;
             let format = match reader.metadata().format_type {
                 FileFormat::Zip => "PyTorch (zip)",
                 FileFormat::Tar => "PyTorch (tar)",
@@ -80,7 +85,7 @@ mod reader {
                 shape: t.shape().to_vec(),
             });
             let entries = entries.collect();
-            Ok((File { tensors, format, len }, entries))
+            Ok((File { tensors, format, len, _copy: copy }, entries))
         }
 
         pub(crate) fn format(&self) -> &'static str {

@@ -61,7 +61,11 @@ const ROWS: &[Row] = &[
         &["slowfast-ava", "slowfast-ava-mmaction"],
         "detect --weights SLOWFAST_8x8_R50_DETECTION.pyth",
     ),
-    ("Slow R50 on boxes (AVA)", &["slow-ava"], "detect --weights slowonly_ava21.pth"),
+    (
+        "Slow R50 on boxes (AVA)",
+        &["slow-ava", "slow-ava-pytorchvideo"],
+        "detect --weights SLOW_4x16_R50_DETECTION.pyth",
+    ),
     (
         "long-term feature bank: non-local, maximum, mean",
         &["slow-ava-lfb", "slow-ava-lfb-max", "slow-ava-lfb-avg"],
@@ -120,7 +124,7 @@ const ROWS: &[Row] = &[
     (
         "weights of single frames inflated to 3D",
         &["inflated"],
-        "inflate r3d --weights resnet18.pth --output r3d.safetensors",
+        "inflate r3d --weights resnet18.pth --mode centre --output r3d.safetensors",
     ),
     ("tracking by colorizing", &["colorizer"], "colorize --weights colorizer.pth --reference first.png"),
 ];
