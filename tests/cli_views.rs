@@ -122,6 +122,15 @@ fn measures_that_fit_and_others() {
     );
 }
 
+#[test]
+fn views_are_put_together_by_a_consensus() {
+    let folder = folder(40);
+    let two = "--views 2x1 --frames 4 --size 28 --consensus";
+    done(folder.path(), "run", "r3d", &format!("{two} max"));
+    refused(folder.path(), "r3d", &format!("{two} top:9"), 2, &["there are 2 views"]);
+    refused(folder.path(), "r3d", &format!("{two} median"), 2, &["consensus \"median\"", "weighted:A,B"]);
+}
+
 /// A classifier is replaced only when that is asked for.
 #[test]
 fn other_classes_need_a_new_head() {

@@ -196,24 +196,36 @@ fn draw(out: &mut String, record: &Record, points: &[&Measured], x: &Axis, y: &A
             operators.push(operator);
             operators.len() - 1
         });
-        let colour = COLOURS[number % COLOURS.len()];
-        writeln!(
-            out,
-            "<circle cx=\"{:.1}\" cy=\"{:.1}\" r=\"5\" fill=\"{colour}\" fill-opacity=\"0.8\"><title>{}: {:.2} GFLOP/s, {:.3} ms</title></circle>",
-            x.at(m.intensity()),
-            y.at(m.gflops()),
+        let title = format!(
+            "<title>{}: {:.2} GFLOP/s, {:.3} ms</title>",
             escaped(&m.name),
             m.gflops(),
             m.kernels * 1e3
-        )?;
+        );
+        mark(out, number, [x.at(m.intensity()), y.at(m.gflops())], &title)?;
     }
     for (i, operator) in operators.iter().enumerate() {
         let (cx, cy) = (WIDTH - RIGHT + 24.0, TOP + 14.0 + 20.0 * i as f64);
-        let colour = COLOURS[i % COLOURS.len()];
-        writeln!(out, "<circle cx=\"{cx}\" cy=\"{cy}\" r=\"5\" fill=\"{colour}\" fill-opacity=\"0.8\"/>")?;
+        mark(out, i, [cx, cy], "")?;
         writeln!(out, "<text x=\"{}\" y=\"{}\">{}</text>", cx + 12.0, cy + 4.0, escaped(operator))?;
     }
     writeln!(out, "</svg>")
+}
+
+/// The point of an operator: circles in all colours, then squares, then diamonds.
+fn mark(out: &mut String, number: usize, [x, y]: [f64; 2], title: &str) -> std::fmt::Result {
+    let look = format!("fill=\"{}\" fill-opacity=\"0.8\"", COLOURS[number % COLOURS.len()]);
+    match number / COLOURS.len() {
+        0 => writeln!(out, "<circle cx=\"{x:.1}\" cy=\"{y:.1}\" r=\"5\" {look}>{title}</circle>"),
+        round => {
+            let turn = if round == 1 { 0 } else { 45 };
+            writeln!(
+                out,
+                "<rect x=\"-4.5\" y=\"-4.5\" width=\"9\" height=\"9\" transform=\"translate({x:.1} {y:.1}) rotate({turn})\" \
+                 {look}>{title}</rect>"
+            )
+        }
+    }
 }
 
 /// The device's two lines, and what they say.

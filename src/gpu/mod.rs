@@ -227,10 +227,9 @@ impl Gpu {
         let _ = device.poll(wgpu::PollType::Poll);
         Err(match error {
             _ if self.lost().is_some() => self.lost_error().at(what),
-            wgpu::Error::OutOfMemory { .. } => Error::out_of_memory(format!(
-                "{what}: the device `{}` has no memory left",
-                self.0.info.name
-            )),
+            wgpu::Error::OutOfMemory { .. } => {
+                Error::out_of_memory(format!("{what}: the device `{}` has no memory left", self.0.info.name))
+            }
             e => Error::internal(format!("{what}: {e}")),
         })
     }
