@@ -188,6 +188,11 @@ pub const CONVENTIONS: &[Convention] = &[
     Convention { name: "torchvision", source: "pytorch/vision", map: |name| Some(name.into()) },
     Convention { name: "mmaction", source: "open-mmlab/mmaction2, TSN", map: mmaction },
     Convention {
+        name: "mmaction-backbone",
+        source: "open-mmlab/mmaction2, no classifier",
+        map: |name| mmaction(name)?.strip_prefix("backbone.").map(Into::into),
+    },
+    Convention {
         name: "jeffreyyihuang",
         source: "jeffreyyihuang/two-stream-action-recognition",
         map: |name| {
