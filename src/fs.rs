@@ -10,7 +10,10 @@ use crate::error::{At, Error, Result};
 /// everything succeeded. On any error the temporary file goes and `path` stays as it was.
 ///
 /// A path that is a device or a pipe (`/dev/stdout`) is written directly.
-pub(crate) fn write_atomic(path: &Path, write: impl FnOnce(&mut dyn Write) -> Result<()>) -> Result<()> {
+///
+/// # Errors
+/// What `write` gives; [`crate::ErrorKind::Usage`] when the path or its folder takes no file.
+pub fn write_atomic(path: &Path, write: impl FnOnce(&mut dyn Write) -> Result<()>) -> Result<()> {
     write_inner(path, write).at(path.display())
 }
 

@@ -41,6 +41,7 @@ pub use bytemuck;
 pub use wgpu;
 
 pub use error::{Error, ErrorKind, Result};
+pub use fs::write_atomic;
 pub use gpu::DeviceRequest;
 pub use graph::{Activation, Engine, Graph, Plan, PlanOptions, Precision, Value};
 pub use shape::Shape;

@@ -183,10 +183,7 @@ fn untold(network: Option<&Network>, path: &Path, choices: &Choices) -> Result<V
         found.design(&checkpoint, choices)?.build(1, &weights)?;
         Ok::<_, Error>(weights.taken())
     };
-    let long = |shape: &[usize]| shape.iter().copied().filter(|n| *n > 1).collect::<Vec<_>>();
-    let unfit = |name: &str, wanted: &[usize]| {
-        found.naming.shape(&checkpoint, name).is_some_and(|held| long(held) != long(wanted))
-    };
+    let unfit = |name: &str, wanted: &[usize]| found.naming.agrees(&checkpoint, name, wanted) == Some(false);
     let mut unfit_shapes = shapes(choices)?;
     unfit_shapes.retain(|(name, wanted)| unfit(name, wanted));
     let Some(input) = found.design(&checkpoint, choices)?.inputs.first().copied() else {

@@ -4,7 +4,7 @@ use std::collections::HashSet;
 
 use super::{Choices, Design, Model, NETWORKS, Network, Reading, Variant};
 use crate::error::{At, Error, Result};
-use crate::weights::{Checkpoint, Fit, Naming, Weights};
+use crate::weights::{Checkpoint, Fit, Naming, Weights, long};
 
 /// A network whose weights a checkpoint may hold.
 pub struct Match {
@@ -167,10 +167,8 @@ impl Match {
                     missing.extend(self.naming.published(&name).map(|published| (name, published)));
                     continue;
                 };
-                let long = |shape: &[usize]| shape.iter().copied().filter(|n| *n > 1).collect::<Vec<_>>();
-                let (held, wanted) = (long(held), long(&shape));
                 // A classifier may have other classes.
-                other += usize::from(held.get(1..) != wanted.get(1..));
+                other += usize::from(!long(held).skip(1).eq(long(&shape).skip(1)));
                 found.insert(pattern(&name));
             }
             missing.retain(|(name, _)| found.contains(&pattern(name)));

@@ -172,6 +172,7 @@ impl Conv3d {
             stride: self.stride,
             dilation: self.dilation,
             pad: self.padding.map(|p| p[0]),
+            padding_mode: self.padding_mode,
         };
         Ok(geometry.folded(self.groups))
     }

@@ -106,6 +106,11 @@ impl Naming {
         checkpoint.entry(&self.published(canonical)?).map(|e| &e.shape[..])
     }
 
+    /// Whether the weight in the file has this shape but for axes of length 1; `None` where it is not there.
+    pub fn agrees(&self, checkpoint: &Checkpoint, canonical: &str, wanted: &[usize]) -> Option<bool> {
+        self.shape(checkpoint, canonical).map(|held| long(held).eq(long(wanted)))
+    }
+
     /// The name in the file of a canonical one.
     pub fn published(&self, canonical: &str) -> Option<String> {
         (self.convention.map)(canonical).map(|name| format!("{}{name}", self.prefix))

@@ -28,4 +28,5 @@ pub use config::{Config, Preprocessing};
 pub use convention::{Convention, Fit, Naming};
 pub use inflate::Inflation;
 pub use safetensors::save_safetensors;
+pub(crate) use source::long;
 pub use source::{Weight, Weights};

@@ -272,7 +272,7 @@ fn alike(a: &[usize], b: &[usize]) -> bool {
 }
 
 /// The lengths of the axes that are longer than 1.
-pub(super) fn long(shape: &[usize]) -> impl Iterator<Item = usize> {
+pub(crate) fn long(shape: &[usize]) -> impl Iterator<Item = usize> {
     shape.iter().copied().filter(|&d| d != 1)
 }
 

@@ -4,7 +4,7 @@ use std::fs::File;
 use std::io::Read;
 use std::path::{Path, PathBuf};
 
-use kinetograph::{Error, Result};
+use kinetograph::{Error, Result, write_atomic};
 use serde::{Deserialize, Serialize};
 
 /// The file that says it.
@@ -91,17 +91,10 @@ impl Kept {
         self.inputs.dedup();
         let failed = |e: std::io::Error| Error::usage(format!("{}: cannot be written: {e}", path.display()));
         std::fs::create_dir_all(folder).map_err(failed)?;
-        let mut file = tempfile::Builder::new();
-        file.prefix(".").suffix(".part");
-        #[cfg(unix)]
-        {
-            use std::os::unix::fs::PermissionsExt;
-            // As any file, and not private, as temporary files are.
-            file.permissions(std::fs::Permissions::from_mode(0o666));
-        }
-        let mut file = file.tempfile_in(folder).map_err(failed)?;
-        serde_json::to_writer_pretty(&mut file, &self).map_err(|e| Error::internal(e.to_string()))?;
-        file.persist(&path).map_err(|e| failed(e.error)).map(drop)
+        write_atomic(&path, |out| {
+            serde_json::to_writer_pretty(out, &self)
+                .map_err(|e| Error::usage(format!("cannot be written: {e}")))
+        })
     }
 }
 

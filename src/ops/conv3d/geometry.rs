@@ -2,6 +2,7 @@
 
 use crate::error::Result;
 use crate::graph::{Recorder, Traits};
+use crate::ops::PaddingMode;
 use crate::ops::tiling::Tiling;
 use crate::params;
 
@@ -52,6 +53,7 @@ pub(super) struct Geometry {
     pub(super) stride: [usize; 3],
     pub(super) dilation: [usize; 3],
     pub(super) pad: [usize; 3],
+    pub(super) padding_mode: PaddingMode,
 }
 
 impl Geometry {

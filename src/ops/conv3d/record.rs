@@ -1,7 +1,7 @@
 //! Which kernels a convolution takes, and its dispatches.
 
 use super::geometry::{Conv3dParams, Geometry};
-use super::winograd::{Lengths, Part, Winograd};
+use super::winograd::{Part, Winograd};
 use super::{COOPERATIVE, Conv3d, KERNEL};
 use crate::error::{Error, Result};
 use crate::graph::{Activation, Dispatch, Family, Op, Operand, Precision, Recorder, Setting, Traits};
@@ -11,11 +11,6 @@ use crate::ops::tiling::{Tiling, Uniform, runs};
 const DEPTHWISE_OUTPUTS: usize = 4;
 
 impl Conv3d {
-    fn lengths(&self, g: &Geometry) -> Lengths {
-        let Geometry { input, output, kernel, stride, dilation, pad } = *g;
-        Lengths { input, output, kernel, stride, dilation, pad, padding_mode: self.padding_mode }
-    }
-
     /// Winograd's form, where it is to be taken. Not measured on GPUs yet, so there only where it is asked for.
     fn winograd(&self, g: &Geometry, traits: Traits, constant: bool) -> Option<Winograd> {
         let wanted = match traits.family {
@@ -24,18 +19,17 @@ impl Conv3d {
             Family::Uniform => traits.winograd != Some(false),
         };
         let possible = wanted && constant && self.groups == 1 && traits.precision == Precision::F32;
-        Winograd::choose(&self.lengths(g), traits.winograd == Some(true)).filter(|_| possible)
+        Winograd::choose(g, traits.winograd == Some(true)).filter(|_| possible)
     }
 
-    pub(super) fn winograd_in(&self, setting: &Setting<'_>) -> Option<(Winograd, Lengths)> {
+    pub(super) fn winograd_in(&self, setting: &Setting<'_>) -> Option<(Winograd, Geometry)> {
         let output = self.infer(setting.inputs).ok()?;
         let g = self.geometry(&setting.inputs[0].shape, &setting.inputs[1].shape, &output[0].shape).ok()?;
-        Some((self.winograd(&g, setting.traits, setting.constant[1])?, self.lengths(&g)))
+        Some((self.winograd(&g, setting.traits, setting.constant[1])?, g))
     }
 
     /// Winograd's form, part by part: factors, a matrix product for each of them, sums.
     fn record_winograd(&self, r: &mut Recorder<'_>, g: &Geometry, w: &Winograd) -> Result<()> {
-        let lengths = self.lengths(g);
         let (channels, columns) = (g.input[4], g.output[4]);
         let own = self.own_inputs(r.inputs());
         let given = |at: usize, is: bool| if is { Operand::Input(at) } else { Operand::Absent };
@@ -43,7 +37,7 @@ impl Conv3d {
             let number = |n: usize| format!("{n}u");
             d.tune("PATCH_FRAMES", number(w.frames)).tune("PATCH_OUTPUTS", number(w.outputs))
         };
-        for part in w.parts(&lengths) {
+        for part in w.parts(g) {
             let Part { samples, first_factor, factors, first_sum, sums, pad } = part;
             let patches = |r: &Recorder<'_>, in_time: usize, first: usize, count: usize| {
                 let n = |v: usize| r.u32("length", v);
@@ -74,6 +68,7 @@ impl Conv3d {
                     stride: [g.stride[0], 1, 1],
                     dilation: [g.dilation[0], 1, 1],
                     pad: [pad, 0, 0],
+                    ..*g
                 },
                 _ => Geometry {
                     input: [1, 1, 1, rows, w.each() * channels],
@@ -82,6 +77,7 @@ impl Conv3d {
                     stride: [1; 3],
                     dilation: [1; 3],
                     pad: [0; 3],
+                    ..*g
                 },
             };
             let depth = taps * channels;

@@ -2,6 +2,7 @@
 
 use rayon::prelude::*;
 
+use super::geometry::Geometry;
 use crate::error::Result;
 use crate::ops::PaddingMode;
 use crate::tensor::Tensor;
@@ -18,19 +19,6 @@ const MOST_WEIGHTS: usize = 128 << 20;
 
 /// Columns of weights that are transformed at a time.
 const CACHED_COLUMNS: usize = 32;
-
-/// Lengths of a convolution.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct Lengths {
-    /// `N, T, H, W, C`.
-    pub(super) input: [usize; 5],
-    pub(super) output: [usize; 5],
-    pub(super) kernel: [usize; 3],
-    pub(super) stride: [usize; 3],
-    pub(super) dilation: [usize; 3],
-    pub(super) pad: [usize; 3],
-    pub(super) padding_mode: PaddingMode,
-}
 
 /// A convolution in Winograd's form: factors of patches, a matrix product for each of them, sums.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -62,7 +50,7 @@ pub(super) struct Part {
 impl Winograd {
     /// The cheaper of the two forms where one is possible, and clearly cheaper than the sums as they are, or `wanted` all
     /// the same.
-    pub(super) fn choose(l: &Lengths, wanted: bool) -> Option<Winograd> {
+    pub(super) fn choose(l: &Geometry, wanted: bool) -> Option<Winograd> {
         let [n, out_t, out_h, out_w, columns] = l.output;
         let [_, in_t, _, _, channels] = l.input;
         let flat = l.kernel[1..] == [3, 3] && l.stride[1..] == [1, 1] && l.dilation[1..] == [1, 1];
@@ -96,7 +84,7 @@ impl Winograd {
     }
 
     /// In parts that may wait.
-    fn in_parts(self, l: &Lengths) -> Option<Winograd> {
+    fn in_parts(self, l: &Geometry) -> Option<Winograd> {
         let fits = |w: &Winograd| {
             let words = w.words(l);
             words[0].max(words[1]) as usize * 4 <= MOST_WAITING
@@ -115,7 +103,7 @@ impl Winograd {
     }
 
     /// Time patches of factors that so many of sums are made of.
-    fn factors_of(&self, sums: usize, l: &Lengths) -> usize {
+    fn factors_of(&self, sums: usize, l: &Geometry) -> usize {
         if self.frames == 4 {
             return sums;
         }
@@ -133,14 +121,14 @@ impl Winograd {
     }
 
     /// Words of the factors and of the sums of the largest part.
-    pub(super) fn words(&self, l: &Lengths) -> [u64; 2] {
+    pub(super) fn words(&self, l: &Geometry) -> [u64; 2] {
         let one = self.samples * self.plane() * self.each();
         let factors = self.factors_of(self.part, l);
         [(one * factors * l.input[4]) as u64, (one * self.part * l.output[4]) as u64]
     }
 
     /// All parts.
-    pub(super) fn parts(&self, l: &Lengths) -> Vec<Part> {
+    pub(super) fn parts(&self, l: &Geometry) -> Vec<Part> {
         let mut parts = Vec::new();
         // Time patches of factors, as the kernel counts them.
         let per_sample = if self.frames == 1 { l.input[1] } else { self.patches[0] };
@@ -216,7 +204,7 @@ impl Winograd {
 
     /// What the sums would be if every number in the making were its magnitude: rounding errors are bounded by multiples of
     /// it. In f64, naive.
-    pub(super) fn magnitudes(&self, x: &[f32], weight: &[f32], l: &Lengths) -> Vec<f64> {
+    pub(super) fn magnitudes(&self, x: &[f32], weight: &[f32], l: &Geometry) -> Vec<f64> {
         let [n, in_t, in_h, in_w, channels] = l.input;
         let [_, out_t, out_h, out_w, columns] = l.output;
         let kt = l.kernel[0];
@@ -329,9 +317,9 @@ fn along_all(mut values: Vec<f64>, mut lengths: Vec<usize>, f: &dyn Fn(&[f64]) -
 mod tests {
     use super::*;
 
-    fn lengths(input: [usize; 5], columns: usize, kt: usize, stride: usize, pad: usize) -> Lengths {
+    fn lengths(input: [usize; 5], columns: usize, kt: usize, stride: usize, pad: usize) -> Geometry {
         let [n, t, h, w, _] = input;
-        Lengths {
+        Geometry {
             input,
             output: [n, (t + 2 * pad - kt) / stride + 1, h, w, columns],
             kernel: [kt, 3, 3],
@@ -344,7 +332,7 @@ mod tests {
 
     #[test]
     fn only_where_it_saves_something() {
-        let of = |l: &Lengths| Winograd::choose(l, false).map(|w| w.frames);
+        let of = |l: &Geometry| Winograd::choose(l, false).map(|w| w.frames);
         // C3D's convolutions 1, 2 and 5.
         assert_eq!(of(&lengths([1, 16, 112, 112, 3], 64, 3, 1, 1)), None);
         assert!(of(&lengths([1, 16, 56, 56, 64], 128, 3, 1, 1)).is_some());
@@ -357,7 +345,7 @@ mod tests {
             Winograd::choose(&lengths([2, 4, 3, 4, 100], 96, 3, 1, 1), true).map(|w| w.frames),
             Some(4)
         );
-        assert_eq!(of(&Lengths { stride: [1, 2, 1], ..lengths([1, 2, 7, 7, 512], 512, 3, 1, 1) }), None);
+        assert_eq!(of(&Geometry { stride: [1, 2, 1], ..lengths([1, 2, 7, 7, 512], 512, 3, 1, 1) }), None);
     }
 
     #[test]
