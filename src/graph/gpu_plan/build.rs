@@ -1,6 +1,9 @@
 //! Making a plan: memory, weights, pipelines and bind groups.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
+use std::sync::{Mutex, PoisonError};
+
+use rayon::prelude::*;
 
 use super::cut::{Cut, cut};
 use super::{Launch, Slot, default_work_limit, stored_bytes};
@@ -224,9 +227,32 @@ impl Builder<'_> {
         self.gpu.buffer_with(node, &bytes, wgpu::BufferUsages::STORAGE).map(Some)
     }
 
-    /// Compiles the pipelines and makes the bind groups, cutting long dispatches.
+    /// Compiles every pipeline that is wanted, each once, on all cores: where a driver compiles as it is asked, a network's
+    /// kernels take as long as the longest and not as all of them.
+    fn compile(&self, graph: &Graph, recorded: &[(Vec<Dispatch>, Vec<Slot>)]) -> Result<()> {
+        let of_nodes = graph.nodes.iter().zip(recorded);
+        let all = of_nodes.flat_map(|(node, (dispatches, _))| dispatches.iter().map(|d| (&node.name, d)));
+        let mut seen = HashSet::new();
+        let wanted: Vec<_> = all.filter(|(_, d)| seen.insert(&d.key)).collect();
+        let done = Mutex::new(0);
+        let compiled: Vec<Result<()>> = wanted
+            .par_iter()
+            .map(|(node, d)| {
+                self.gpu.pipeline(d.kernel, &d.key, d.fields).at(node)?;
+                let mut done = done.lock().unwrap_or_else(PoisonError::into_inner);
+                *done += 1;
+                self.options.progress("compiling kernels", *done, wanted.len());
+                Ok(())
+            })
+            .collect();
+        // The first error of the graph, whichever came first.
+        compiled.into_iter().collect::<Result<()>>()?;
+        self.gpu.save_pipelines();
+        Ok(())
+    }
+
+    /// Cuts long dispatches and makes the bind groups.
     fn bind(&mut self, graph: &Graph, recorded: &[(Vec<Dispatch>, Vec<Slot>)]) -> Result<Vec<Vec<Launch>>> {
-        let total: usize = recorded.iter().map(|(d, _)| d.len()).sum();
         let limit = self.options.work_limit.unwrap_or(default_work_limit(self.gpu));
         let most = self.gpu.limits().max_compute_workgroups_per_dimension;
         let widest = self.options.widest.map_or(most, |w| w.clamp(1, most)).into();
@@ -257,8 +283,8 @@ impl Builder<'_> {
         let uniform = self.gpu.buffer_with("params", &params, wgpu::BufferUsages::UNIFORM)?;
         let absent = self.gpu.buffer("absent", 16, wgpu::BufferUsages::STORAGE, false)?;
 
+        self.compile(graph, recorded)?;
         let scratch = std::mem::take(&mut self.scratch);
-        let mut done = 0;
         let mut launches = Vec::new();
         for (((node, (dispatches, slots)), cuts), scratch) in
             graph.nodes.iter().zip(recorded).zip(cuts).zip(scratch)
@@ -313,13 +339,9 @@ impl Builder<'_> {
                         work: cut.work,
                     });
                 }
-                self.options.progress("compiling kernels", done, total);
-                done += 1;
             }
             launches.push(of_node);
         }
-        self.options.progress("compiling kernels", total, total);
-        self.gpu.save_pipelines();
         Ok(launches)
     }
 }
