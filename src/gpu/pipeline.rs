@@ -17,6 +17,11 @@ pub(crate) struct PipelineKey {
 }
 
 impl Gpu {
+    /// Whether a pipeline is compiled already.
+    pub(crate) fn has_pipeline(&self, key: &PipelineKey) -> bool {
+        self.0.pipelines.lock().unwrap_or_else(PoisonError::into_inner).contains_key(key)
+    }
+
     /// The pipeline of a kernel's entry point, compiled if this is its first use.
     pub(crate) fn pipeline(
         &self,
@@ -72,7 +77,59 @@ impl Gpu {
         if let Some(kept) = kept {
             kept.compiled();
         }
-        pipeline
+        let pipeline = pipeline?;
+        if self.is_software() {
+            self.launch_nothing(&pipeline, &entries)?;
+        }
+        Ok(pipeline)
+    }
+
+    /// Launches no workgroup of a pipeline: Mesa's llvmpipe compiles a kernel when it is first launched, in a thread of its own,
+    /// which so begins now and not when a plan first runs.
+    fn launch_nothing(
+        &self,
+        pipeline: &wgpu::ComputePipeline,
+        entries: &[wgpu::BindGroupLayoutEntry],
+    ) -> Result<()> {
+        let commands = self.scoped("compiling", |device| {
+            let buffer = |usage| {
+                // No kernel's params are longer.
+                let size = self.limits().max_uniform_buffer_binding_size;
+                let label = Some("nothing");
+                device.create_buffer(&wgpu::BufferDescriptor { label, size, usage, mapped_at_creation: false })
+            };
+            // A buffer that a dispatch writes may not be bound twice.
+            let buffers: Vec<_> = entries
+                .iter()
+                .map(|entry| match entry.ty {
+                    wgpu::BindingType::Buffer { ty: wgpu::BufferBindingType::Uniform, .. } => {
+                        buffer(wgpu::BufferUsages::UNIFORM)
+                    }
+                    _ => buffer(wgpu::BufferUsages::STORAGE),
+                })
+                .collect();
+            let entries: Vec<_> = entries
+                .iter()
+                .zip(&buffers)
+                .map(|(entry, buffer)| wgpu::BindGroupEntry {
+                    binding: entry.binding,
+                    resource: buffer.as_entire_binding(),
+                })
+                .collect();
+            let group = device.create_bind_group(&wgpu::BindGroupDescriptor {
+                label: Some("nothing"),
+                layout: &pipeline.get_bind_group_layout(0),
+                entries: &entries,
+            });
+            let mut encoder = device.create_command_encoder(&wgpu::CommandEncoderDescriptor::default());
+            let mut pass = encoder.begin_compute_pass(&wgpu::ComputePassDescriptor::default());
+            pass.set_pipeline(pipeline);
+            pass.set_bind_group(0, &group, &[]);
+            pass.dispatch_workgroups(0, 0, 0);
+            drop(pass);
+            encoder.finish()
+        })?;
+        self.submit("compiling", commands).map(drop)
     }
 }
 

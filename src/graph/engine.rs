@@ -40,7 +40,7 @@ impl fmt::Display for Precision {
 }
 
 /// Called with a stage (`loading weights`, `compiling kernels`, `running`), how much of it is done, and how
-/// much there is; by several threads, never two at once.
+/// much there is.
 pub type Progress = Arc<dyn Fn(&'static str, usize, usize) + Send + Sync>;
 
 /// How a plan is made. [`Default`] is right for most uses.

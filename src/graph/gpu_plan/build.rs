@@ -1,10 +1,9 @@
 //! Making a plan: memory, weights, pipelines and bind groups.
 
-use std::collections::{HashMap, HashSet};
-use std::sync::{Mutex, PoisonError};
+use std::collections::HashMap;
+use std::thread;
 
-use rayon::prelude::*;
-
+use super::compiling::Compiling;
 use super::cut::{Cut, cut};
 use super::{Launch, Slot, default_work_limit, stored_bytes};
 use crate::error::{At, Error, Result};
@@ -46,6 +45,9 @@ pub(super) fn build(gpu: &Gpu, graph: &Graph, options: &PlanOptions) -> Result<B
     let Builder { buffers, slots, written, memory, .. } = builder;
     Ok(Built { buffers, slots, written, memory, launches })
 }
+
+/// A node's dispatches, and the memory of its inputs.
+type Recorded = (Vec<Dispatch>, Vec<Slot>);
 
 struct Builder<'a> {
     gpu: &'a Gpu,
@@ -144,11 +146,24 @@ impl Builder<'_> {
         Ok(Slot { buffer: self.buffers.len() - 1, offset: 0, size })
     }
 
+    /// Records every node and uploads its constants; meanwhile other threads compile what the nodes recorded so far want.
     fn launches(&mut self, graph: &Graph) -> Result<Vec<Vec<Launch>>> {
+        let gpu = self.gpu;
+        let recorded = thread::scope(|scope| {
+            let mut compiling = Compiling::new(gpu, scope);
+            let recorded = self.record(graph, |node, dispatch| compiling.start(node, dispatch))?;
+            compiling.finish(|done, total| self.options.progress("compiling kernels", done, total))?;
+            Ok::<_, Error>(recorded)
+        })?;
+        gpu.save_pipelines();
+        self.bind(graph, &recorded)
+    }
+
+    /// Dispatches and the memory of the inputs of each node; `want` is given each dispatch as it is recorded.
+    fn record(&mut self, graph: &Graph, mut want: impl FnMut(&str, &Dispatch)) -> Result<Vec<Recorded>> {
         let mut staged = 0;
         let mut shared: HashMap<Value, Slot> = HashMap::new();
-        // Dispatches and the memory of the inputs of each node.
-        let mut recorded: Vec<(Vec<Dispatch>, Vec<Slot>)> = Vec::new();
+        let mut recorded = Vec::new();
         for (i, node) in graph.nodes.iter().enumerate() {
             let mut packed = vec![false; node.inputs.len()];
             let mut slots = Vec::new();
@@ -195,6 +210,7 @@ impl Builder<'_> {
             if let Some(addend) = self.in_place[i] {
                 dispatches = dispatches.into_iter().map(|d| d.in_place(addend)).collect();
             }
+            dispatches.iter().for_each(|d| want(&node.name, d));
             recorded.push((dispatches, slots));
             self.options.progress("loading weights", i, graph.nodes.len());
         }
@@ -213,7 +229,7 @@ impl Builder<'_> {
                 self.slots.insert(Value(v as u32), slot);
             }
         }
-        self.bind(graph, &recorded)
+        Ok(recorded)
     }
 
     /// The buffer of a dispatch's table, if it has one; a guard behind it is poisoned.
@@ -227,32 +243,8 @@ impl Builder<'_> {
         self.gpu.buffer_with(node, &bytes, wgpu::BufferUsages::STORAGE).map(Some)
     }
 
-    /// Compiles every pipeline that is wanted, each once, on all cores: where a driver compiles as it is asked, a network's
-    /// kernels take as long as the longest and not as all of them.
-    fn compile(&self, graph: &Graph, recorded: &[(Vec<Dispatch>, Vec<Slot>)]) -> Result<()> {
-        let of_nodes = graph.nodes.iter().zip(recorded);
-        let all = of_nodes.flat_map(|(node, (dispatches, _))| dispatches.iter().map(|d| (&node.name, d)));
-        let mut seen = HashSet::new();
-        let wanted: Vec<_> = all.filter(|(_, d)| seen.insert(&d.key)).collect();
-        let done = Mutex::new(0);
-        let compiled: Vec<Result<()>> = wanted
-            .par_iter()
-            .map(|(node, d)| {
-                self.gpu.pipeline(d.kernel, &d.key, d.fields).at(node)?;
-                let mut done = done.lock().unwrap_or_else(PoisonError::into_inner);
-                *done += 1;
-                self.options.progress("compiling kernels", *done, wanted.len());
-                Ok(())
-            })
-            .collect();
-        // The first error of the graph, whichever came first.
-        compiled.into_iter().collect::<Result<()>>()?;
-        self.gpu.save_pipelines();
-        Ok(())
-    }
-
     /// Cuts long dispatches and makes the bind groups.
-    fn bind(&mut self, graph: &Graph, recorded: &[(Vec<Dispatch>, Vec<Slot>)]) -> Result<Vec<Vec<Launch>>> {
+    fn bind(&mut self, graph: &Graph, recorded: &[Recorded]) -> Result<Vec<Vec<Launch>>> {
         let limit = self.options.work_limit.unwrap_or(default_work_limit(self.gpu));
         let most = self.gpu.limits().max_compute_workgroups_per_dimension;
         let widest = self.options.widest.map_or(most, |w| w.clamp(1, most)).into();
@@ -283,7 +275,6 @@ impl Builder<'_> {
         let uniform = self.gpu.buffer_with("params", &params, wgpu::BufferUsages::UNIFORM)?;
         let absent = self.gpu.buffer("absent", 16, wgpu::BufferUsages::STORAGE, false)?;
 
-        self.compile(graph, recorded)?;
         let scratch = std::mem::take(&mut self.scratch);
         let mut launches = Vec::new();
         for (((node, (dispatches, slots)), cuts), scratch) in

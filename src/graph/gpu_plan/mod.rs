@@ -2,6 +2,7 @@
 //! submissions.
 
 mod build;
+mod compiling;
 mod cut;
 mod profile;
 mod rows;
