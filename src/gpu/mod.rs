@@ -110,6 +110,9 @@ impl Gpu {
             | wgpu::Features::TIMESTAMP_QUERY
             | wgpu::Features::PIPELINE_CACHE
             | wgpu::Features::SUBGROUP;
+        // Where the device's memory is the host's, what goes to a buffer need not wait in another one.
+        let software = adapter.get_info().device_type == wgpu::DeviceType::Cpu;
+        let useful = if software { useful | wgpu::Features::MAPPABLE_PRIMARY_BUFFERS } else { useful };
         let usual = wgpu::DeviceDescriptor {
             label: Some("kinetograph"),
             required_features: adapter.features() & useful,
@@ -268,6 +271,11 @@ impl Gpu {
         self.scoped(format_args!("buffer of {size} bytes for {label}"), |d| d.create_buffer(&descriptor))
     }
 
+    /// Whether a buffer with something in it takes no second one on the way to the device.
+    pub(crate) fn writes_in_place(&self) -> bool {
+        self.is_software() && self.0.features.contains(wgpu::Features::MAPPABLE_PRIMARY_BUFFERS)
+    }
+
     /// A buffer that holds `bytes`.
     pub(crate) fn buffer_with(
         &self,
@@ -275,6 +283,7 @@ impl Gpu {
         bytes: &[u8],
         usage: wgpu::BufferUsages,
     ) -> Result<wgpu::Buffer> {
+        let usage = if self.writes_in_place() { usage | wgpu::BufferUsages::MAP_WRITE } else { usage };
         let buffer = self.buffer(label, bytes.len() as u64, usage, true)?;
         let range = buffer.slice(..).get_mapped_range_mut();
         let mut range = range.map_err(|e| Error::internal(format!("{label}: {e}")))?;

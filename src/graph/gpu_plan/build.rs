@@ -133,7 +133,7 @@ impl Builder<'_> {
         let usage = wgpu::BufferUsages::STORAGE | wgpu::BufferUsages::COPY_SRC;
         let buffer = self.gpu.buffer_with(name, &bytes, usage)?;
         drop(bytes);
-        *staged += size;
+        *staged += if self.gpu.writes_in_place() { 0 } else { size };
         if *staged > STAGED_BYTES {
             // Lets the driver free the copies that it made for the upload.
             let commands =
