@@ -411,48 +411,42 @@ fn conv3d_winograd_input(
     let patch_t = params.first_patch_t + patch_number / params.patches_w / params.patches_h;
     let sample = patch_t / params.patches_t * params.in_t;
     let first_t = patch_t % params.patches_t * PATCH_OUTPUTS - params.pad_t * (PATCH_OUTPUTS - 1u);
-    var d: array<vec4<f32>, 16u * PATCH_FRAMES>;
-    // unroll
+    // Frame by frame of the factors, each of which is made of two frames of the input: few are held at a time, and the kernel
+    // compiles several times as fast.
     for (var f = 0u; f < PATCH_FRAMES; f++) {
-        let t = padded(PADDING_MODE, first_t + f, params.in_t);
+        var d: array<vec4<f32>, 16>;
+        for (var s = 0u; s < min(PATCH_FRAMES, 2u); s++) {
+            let term = winograd_term_of_input(f, s);
+            let t = padded(PADDING_MODE, first_t + term.at, params.in_t);
+            // unroll
+            for (var b = 0u; b < 4u; b++) {
+                let h = padded(PADDING_MODE, first_h + b, params.in_h);
+                let row = ((sample + t) * params.in_h + h) * params.in_w;
+                // unroll
+                for (var c = 0u; c < 4u; c++) {
+                    let w = padded(PADDING_MODE, first_w + c, params.in_w);
+                    let inside = t < params.in_t && h < params.in_h && w < params.in_w;
+                    let x = vec4<f32>(input_fours[select(0u, (row + w) * channels + channel, inside)]);
+                    d[4u * b + c] += term.sign * select(vec4<f32>(), x, inside);
+                }
+            }
+        }
         // unroll
         for (var b = 0u; b < 4u; b++) {
-            let h = padded(PADDING_MODE, first_h + b, params.in_h);
-            let row = ((sample + t) * params.in_h + h) * params.in_w;
+            let along_w = winograd_of_input(d[4u * b], d[4u * b + 1u], d[4u * b + 2u], d[4u * b + 3u]);
             // unroll
             for (var c = 0u; c < 4u; c++) {
-                let w = padded(PADDING_MODE, first_w + c, params.in_w);
-                let inside = t < params.in_t && h < params.in_h && w < params.in_w;
-                let x = vec4<f32>(input_fours[select(0u, (row + w) * channels + channel, inside)]);
-                d[16u * f + 4u * b + c] = select(vec4<f32>(), x, inside);
-            }
-            let along_w = winograd_of_input(
-                d[16u * f + 4u * b], d[16u * f + 4u * b + 1u], d[16u * f + 4u * b + 2u], d[16u * f + 4u * b + 3u]);
-            // unroll
-            for (var c = 0u; c < 4u; c++) {
-                d[16u * f + 4u * b + c] = along_w[c];
+                d[4u * b + c] = along_w[c];
             }
         }
         // unroll
         for (var c = 0u; c < 4u; c++) {
-            let along_h = winograd_of_input(d[16u * f + c], d[16u * f + 4u + c], d[16u * f + 8u + c], d[16u * f + 12u + c]);
+            let along_h = winograd_of_input(d[c], d[4u + c], d[8u + c], d[12u + c]);
             // unroll
             for (var b = 0u; b < 4u; b++) {
-                d[16u * f + 4u * b + c] = along_h[b];
+                factors[((patch_number * PATCH_FRAMES + f) * 16u + 4u * b + c) * channels + channel] = along_h[b];
             }
         }
-    }
-    // unroll
-    for (var j = 0u; j < PATCH_FRAMES / 4u * 16u; j++) {
-        let along_t = winograd_of_input(d[j], d[16u + j], d[32u + j], d[48u + j]);
-        // unroll
-        for (var f = 0u; f < 4u; f++) {
-            d[16u * f + j] = along_t[f];
-        }
-    }
-    // unroll
-    for (var j = 0u; j < 16u * PATCH_FRAMES; j++) {
-        factors[(patch_number * 16u * PATCH_FRAMES + j) * channels + channel] = d[j];
     }
 }
 

@@ -18,3 +18,18 @@ fn winograd_of_input(d0: vec4<f32>, d1: vec4<f32>, d2: vec4<f32>, d3: vec4<f32>)
 fn winograd_sums(m0: vec4<f32>, m1: vec4<f32>, m2: vec4<f32>, m3: vec4<f32>) -> mat2x4<f32> {
     return mat2x4<f32>(m0 + m1 + m2, m1 - m2 - m3);
 }
+
+// One of the terms of an axis's factors or sums by itself: which of the four, and 1 or −1.
+struct WinogradTerm {
+    at: u32,
+    sign: f32,
+}
+
+// Each factor has two terms; with one frame there is one factor of one term, the frame itself.
+fn winograd_term_of_input(factor: u32, term: u32) -> WinogradTerm {
+    if term == 0u {
+        return WinogradTerm(select(factor, 1u, factor == 3u), 1.0);
+    }
+    let at = select(select(2u, 1u, factor == 2u), 3u, factor == 3u);
+    return WinogradTerm(at, select(-1.0, 1.0, factor == 1u));
+}

@@ -96,7 +96,12 @@ impl Gpu {
                 // No kernel's params are longer.
                 let size = self.limits().max_uniform_buffer_binding_size;
                 let label = Some("nothing");
-                device.create_buffer(&wgpu::BufferDescriptor { label, size, usage, mapped_at_creation: false })
+                device.create_buffer(&wgpu::BufferDescriptor {
+                    label,
+                    size,
+                    usage,
+                    mapped_at_creation: false,
+                })
             };
             // A buffer that a dispatch writes may not be bound twice.
             let buffers: Vec<_> = entries
