@@ -4,6 +4,7 @@
 //! except that `auto` means all, and fails when there is none such. `WGPU_VALIDATION=1` runs everything under the Vulkan validation layer, and a word of it fails the run.
 
 mod adapter;
+mod compiling;
 mod devices;
 mod graphs;
 mod layers;
@@ -100,6 +101,7 @@ fn of_adapter(prefix: &str, adapter: &Adapter, gpu: &Gpu, at_once: usize) -> Vec
     let mut trials = of_cases(prefix, &devices);
     trials.extend(sabotage::trials(prefix, &devices, true));
     trials.extend(graphs::trials(prefix, &devices));
+    trials.extend(compiling::trials(prefix, &devices));
     trials.extend(adapter::trials(prefix, gpu));
     trials
 }
