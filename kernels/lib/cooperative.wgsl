@@ -48,9 +48,25 @@ struct Place {
     // Row and vec4 column of the tile.
     row: u32,
     column: u32,
+    // Which product of rows × columns it belongs to: slices are counted, and problems within a slice.
+    number: u32,
     lane: u32,
     subgroup: u32,
     subgroup_lane: u32,
+}
+
+// The tile of a workgroup. Rows run fastest, then columns, then problems, all as long as `m`, then slices.
+fn place_of(m: Matmul, group: u32, lane: u32, subgroup: u32, subgroup_lane: u32) -> Place {
+    let row_tiles = (m.rows + COOPERATIVE_ROWS - 1u) / COOPERATIVE_ROWS;
+    let column_tiles = (m.columns4 + COOPERATIVE_COLUMNS4 - 1u) / COOPERATIVE_COLUMNS4;
+    return Place(
+        group % row_tiles * COOPERATIVE_ROWS,
+        group / row_tiles % column_tiles * COOPERATIVE_COLUMNS4,
+        group / (row_tiles * column_tiles),
+        lane,
+        subgroup,
+        subgroup_lane,
+    );
 }
 
 // The sums over k from `k_begin` up to `k_end`.
@@ -159,13 +175,8 @@ fn cooperative_store(sums: ptr<function, array<MatrixC, MATRICES_Y * MATRICES_X>
     }
 }
 
-// Stores the sums as a slice's; `number` counts slices, and problems within a slice.
-fn cooperative_slice(
-    sums: ptr<function, array<MatrixC, MATRICES_Y * MATRICES_X>>,
-    m: Matmul,
-    place: Place,
-    number: u32,
-) {
+// Stores the sums as a slice's.
+fn cooperative_slice(sums: ptr<function, array<MatrixC, MATRICES_Y * MATRICES_X>>, m: Matmul, place: Place) {
     // unroll
     for (var i = 0u; i < MATRICES_Y; i++) {
         // unroll
@@ -176,7 +187,7 @@ fn cooperative_slice(
             for (var p = 0u; p < OUT_PARTS; p++) {
                 let out = out_of(place, i, j, p);
                 if out.x < m.rows && out.y < m.columns4 {
-                    partial_sums[(number * m.rows + out.x) * m.columns4 + out.y] = out_sum(out.z);
+                    partial_sums[(place.number * m.rows + out.x) * m.columns4 + out.y] = out_sum(out.z);
                 }
             }
             workgroupBarrier();
