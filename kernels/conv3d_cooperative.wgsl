@@ -11,6 +11,7 @@ enable f16;
 enable wgpu_cooperative_matrix;
 #import ../conv3d
 #import cooperative
+#import cooperative_slices
 
 fn groups() -> u32 {
     return params.out_c / params.group_out;

@@ -11,6 +11,7 @@ enable f16;
 enable wgpu_cooperative_matrix;
 #import ../linear
 #import cooperative
+#import cooperative_slices
 
 // COOPERATIVE_LANES invocations, a tile of rows × columns. Rows run fastest.
 @compute @workgroup_size(COOPERATIVE_LANES)
