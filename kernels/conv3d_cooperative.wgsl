@@ -11,20 +11,10 @@ enable f16;
 enable wgpu_cooperative_matrix;
 #import ../conv3d
 #import cooperative
+#import cooperative_slices
 
-// Sets `group_number`; slices run after groups.
-fn place_of(group: u32, lane: u32, subgroup: u32, subgroup_lane: u32) -> Place {
-    let rows = params.batch * params.out_t * params.out_h * params.out_w;
-    let row_tiles = (rows + COOPERATIVE_ROWS - 1u) / COOPERATIVE_ROWS;
-    let column_tiles = ((params.group_out + 3u) / 4u + COOPERATIVE_COLUMNS4 - 1u) / COOPERATIVE_COLUMNS4;
-    group_number = group / (row_tiles * column_tiles) % (params.out_c / params.group_out);
-    return Place(
-        group % row_tiles * COOPERATIVE_ROWS,
-        group / row_tiles % column_tiles * COOPERATIVE_COLUMNS4,
-        lane,
-        subgroup,
-        subgroup_lane,
-    );
+fn groups() -> u32 {
+    return params.out_c / params.group_out;
 }
 
 // COOPERATIVE_LANES invocations, a tile of positions × channels of one group. Positions run fastest, then channels, then
@@ -38,7 +28,8 @@ fn conv3d_cooperative(
     @builtin(subgroup_invocation_id) subgroup_lane: u32,
 ) {
     let group = linear_group(params.first_group, workgroup, workgroups);
-    let place = place_of(group, lane, subgroup, subgroup_lane);
+    let place = place_of(problem(), group, lane, subgroup, subgroup_lane);
+    group_number = place.number % groups();
     let m = problem();
     var sums: array<MatrixC, MATRICES_Y * MATRICES_X>;
     cooperative_sums(&sums, m, place, 0u, m.segments * m.length);
@@ -55,14 +46,12 @@ fn conv3d_cooperative_slices(
     @builtin(subgroup_invocation_id) subgroup_lane: u32,
 ) {
     let group = linear_group(params.first_group, workgroup, workgroups);
-    let place = place_of(group, lane, subgroup, subgroup_lane);
+    let place = place_of(problem(), group, lane, subgroup, subgroup_lane);
+    group_number = place.number % groups();
     let m = problem();
-    let row_tiles = (m.rows + COOPERATIVE_ROWS - 1u) / COOPERATIVE_ROWS;
-    let column_tiles = (m.columns4 + COOPERATIVE_COLUMNS4 - 1u) / COOPERATIVE_COLUMNS4;
-    let number = group / (row_tiles * column_tiles);
-    let begin = number / (params.out_c / params.group_out) * params.slice_depth;
+    let begin = place.number / groups() * params.slice_depth;
     let end = min(begin + params.slice_depth, m.segments * m.length);
     var sums: array<MatrixC, MATRICES_Y * MATRICES_X>;
     cooperative_sums(&sums, m, place, begin, end);
-    cooperative_slice(&sums, m, place, number);
+    cooperative_slice(&sums, m, place);
 }

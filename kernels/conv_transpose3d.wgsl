@@ -25,7 +25,8 @@
 // Source: torch.nn.functional.conv_transpose3d.
 //
 // Ladder: conv_transpose3d_direct (one output an invocation) → conv_transpose3d_tiled (implicit GEMM in workgroup
-// memory, for GPUs) and conv_transpose3d_uniform (without barriers, for adapters on a processor).
+// memory, for GPUs) and conv_transpose3d_uniform (without barriers, for adapters on a processor). GPUs with cooperative
+// matrices: kernels/conv_transpose3d_cooperative.wgsl.
 
 #import index
 #import activation

@@ -11,18 +11,7 @@ enable f16;
 enable wgpu_cooperative_matrix;
 #import ../linear
 #import cooperative
-
-fn place_of(m: Matmul, group: u32, lane: u32, subgroup: u32, subgroup_lane: u32) -> Place {
-    let row_tiles = (m.rows + COOPERATIVE_ROWS - 1u) / COOPERATIVE_ROWS;
-    let column_tiles = (m.columns4 + COOPERATIVE_COLUMNS4 - 1u) / COOPERATIVE_COLUMNS4;
-    return Place(
-        group % row_tiles * COOPERATIVE_ROWS,
-        group / row_tiles % column_tiles * COOPERATIVE_COLUMNS4,
-        lane,
-        subgroup,
-        subgroup_lane,
-    );
-}
+#import cooperative_slices
 
 // COOPERATIVE_LANES invocations, a tile of rows × columns. Rows run fastest.
 @compute @workgroup_size(COOPERATIVE_LANES)
@@ -52,12 +41,9 @@ fn linear_cooperative_slices(
 ) {
     let group = linear_group(params.first_group, workgroup, workgroups);
     let m = problem();
-    let row_tiles = (m.rows + COOPERATIVE_ROWS - 1u) / COOPERATIVE_ROWS;
-    let column_tiles = (m.columns4 + COOPERATIVE_COLUMNS4 - 1u) / COOPERATIVE_COLUMNS4;
-    let slice = group / (row_tiles * column_tiles);
     let place = place_of(m, group, lane, subgroup, subgroup_lane);
-    let begin = slice * params.slice_depth;
+    let begin = place.number * params.slice_depth;
     var sums: array<MatrixC, MATRICES_Y * MATRICES_X>;
     cooperative_sums(&sums, m, place, begin, min(begin + params.slice_depth, m.length));
-    cooperative_slice(&sums, m, place, slice);
+    cooperative_slice(&sums, m, place);
 }

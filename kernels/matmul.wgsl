@@ -9,7 +9,8 @@
 // Source: torch.matmul.
 //
 // Ladder: matmul_direct (one output an invocation) → matmul_tiled (GPUs: tiles in workgroup memory; few tiles are made in
-// slices along the depth, by matmul_tiled_slices, which matmul_tiled_sum adds up), matmul_uniform (adapters on a processor: one address of b for all invocations).
+// slices along the depth, by matmul_tiled_slices, which matmul_tiled_sum adds up), matmul_uniform (adapters on a processor:
+// one address of b for all invocations). GPUs with cooperative matrices: kernels/matmul_cooperative.wgsl.
 
 #import index
 #import activation
@@ -85,7 +86,7 @@ fn batch_of(number: u32) -> Batch {
     );
 }
 
-fn store(batch: Batch, row: u32, column: u32, sum: f32) {
+fn finish(batch: Batch, row: u32, column: u32, sum: f32) {
     let at = batch.out + row * params.out_row + column * params.out_column;
     output[at] = Elem(activate(ACTIVATION, SLOPE, params.scale * sum));
 }
@@ -110,7 +111,7 @@ fn matmul_direct(
     for (var k = 0u; k < params.depth; k++) {
         sum += f32(a[from_a + k * params.a_depth]) * f32(b[from_b + k * params.b_depth]);
     }
-    store(batch, row, column, sum);
+    finish(batch, row, column, sum);
 }
 
 // TILE_LANES invocations make a tile of one batch, as lib/tiles.wgsl has it. Rows of tiles run fastest, then columns, then
@@ -160,6 +161,16 @@ fn b_four(k: u32, end: u32, column4: u32) -> vec4<f32> {
     return four;
 }
 
+// Four columns from `column`.
+fn store(row: u32, column: u32, sum: vec4<f32>) {
+    // unroll
+    for (var i = 0u; i < 4u; i++) {
+        if column + i < params.columns {
+            finish(tile_batch, row, column + i, sum[i]);
+        }
+    }
+}
+
 // The first row and vec4 column of a tile, and how many tiles a batch has.
 fn tile_of(group: u32) -> vec3<u32> {
     let row_tiles = (params.rows + TILE_ROWS - 1u) / TILE_ROWS;
@@ -187,11 +198,8 @@ fn matmul_tiled(
         // unroll
         for (var j = 0u; j < COLUMNS_EACH; j++) {
             let column = 4u * (tile.y + lane % TILE_X + TILE_X * j);
-            // unroll
-            for (var c = 0u; c < 4u; c++) {
-                if row < params.rows && column + c < params.columns {
-                    store(tile_batch, row, column + c, sums[i * COLUMNS_EACH + j][c]);
-                }
+            if row < params.rows && column < params.columns {
+                store(row, column, sums[i * COLUMNS_EACH + j]);
             }
         }
     }
@@ -338,12 +346,7 @@ fn matmul_uniform(
         if row < params.rows {
             // unroll
             for (var j = 0u; j < UNIFORM_COLUMNS4; j++) {
-                // unroll
-                for (var c = 0u; c < 4u; c++) {
-                    if column0 + 4u * j + c < params.columns {
-                        store(tile_batch, row, column0 + 4u * j + c, acc[i * UNIFORM_COLUMNS4 + j][c]);
-                    }
-                }
+                store(row, column0 + 4u * j, acc[i * UNIFORM_COLUMNS4 + j]);
             }
         }
     }

@@ -1,4 +1,4 @@
-// The matrix product of lib/matmul.wgsl by cooperative matrices (tensor cores): factors in f16, sums in f32.
+// The matrix products of lib/tiles.wgsl by cooperative matrices (tensor cores): factors in f16, sums in f32.
 //
 // SUBGROUPS_Y × SUBGROUPS_X subgroups of LANES invocations make a tile; each holds MATRICES_Y × MATRICES_X square
 // matrices of sums. Per COOPERATIVE_DEPTH along the sum:
@@ -10,8 +10,12 @@
 // Rows in workgroup memory are SKEW vec4s longer than they need be, so that the rows of a matrix lie in different banks.
 // Sums go through workgroup memory, a matrix of each subgroup at a time, for only there can their elements be reached.
 //
-// The importing file imports lib/matmul.wgsl and lib/slices.wgsl too, and has `enable f16;` and
-// `enable wgpu_cooperative_matrix;`.
+// The importing file gives what lib/tiles.wgsl wants, as lib/matmul.wgsl does for convolutions and linear layers, and
+//
+//   struct Matmul                          with `rows` and `columns4`, those in vec4s
+//   fn store(row: u32, column: u32, sum: vec4<f32>)      four columns from `column`; must check the bounds of columns
+//
+// and has `enable f16;` and `enable wgpu_cooperative_matrix;`. Slices are stored by lib/cooperative_slices.wgsl.
 //
 // Source: the loading in advance, the skew and the way out are those of jeffbolznv/vk_cooperative_matrix_perf.
 
@@ -48,9 +52,34 @@ struct Place {
     // Row and vec4 column of the tile.
     row: u32,
     column: u32,
+    // Which product of rows × columns it belongs to: slices are counted, and problems within a slice.
+    number: u32,
     lane: u32,
     subgroup: u32,
     subgroup_lane: u32,
+}
+
+// The tile of a workgroup. Rows run fastest, then columns, then problems, all as long as `m`, then slices.
+fn place_of(m: Matmul, group: u32, lane: u32, subgroup: u32, subgroup_lane: u32) -> Place {
+    let row_tiles = (m.rows + COOPERATIVE_ROWS - 1u) / COOPERATIVE_ROWS;
+    let column_tiles = (m.columns4 + COOPERATIVE_COLUMNS4 - 1u) / COOPERATIVE_COLUMNS4;
+    return Place(
+        group % row_tiles * COOPERATIVE_ROWS,
+        group / row_tiles % column_tiles * COOPERATIVE_COLUMNS4,
+        group / (row_tiles * column_tiles),
+        lane,
+        subgroup,
+        subgroup_lane,
+    );
+}
+
+// Place in the tile of b of the i-th vec4 that an invocation fetches: its depth and its vec4 column.
+fn cooperative_place_in_b(lane: u32, i: u32) -> vec2<u32> {
+    let at = lane + COOPERATIVE_LANES * i;
+    if B_ALONG_DEPTH != 0u {
+        return vec2<u32>(at % COOPERATIVE_DEPTH, at / COOPERATIVE_DEPTH);
+    }
+    return vec2<u32>(at / COOPERATIVE_COLUMNS4, at % COOPERATIVE_COLUMNS4);
 }
 
 // The sums over k from `k_begin` up to `k_end`.
@@ -74,9 +103,9 @@ fn cooperative_sums(
     }
     // unroll
     for (var i = 0u; i < B_PARTS; i++) {
-        let at = lane + COOPERATIVE_LANES * i;
-        let column = min(place.column + at % COOPERATIVE_COLUMNS4, m.columns4 - 1u);
-        next_b[i] = vec4<f16>(b_four(k_begin + at / COOPERATIVE_COLUMNS4, k_end, column));
+        let in_b = cooperative_place_in_b(lane, i);
+        let column = min(place.column + in_b.y, m.columns4 - 1u);
+        next_b[i] = vec4<f16>(b_four(k_begin + in_b.x, k_end, column));
     }
     let subgroup_row = place.subgroup / SUBGROUPS_X * SUBGROUP_ROWS;
     let subgroup_column = place.subgroup % SUBGROUPS_X * SUBGROUP_COLUMNS4;
@@ -88,8 +117,8 @@ fn cooperative_sums(
         }
         // unroll
         for (var i = 0u; i < B_PARTS; i++) {
-            let at = lane + COOPERATIVE_LANES * i;
-            matrices_b[at / COOPERATIVE_COLUMNS4 * B_PITCH + at % COOPERATIVE_COLUMNS4] = next_b[i];
+            let in_b = cooperative_place_in_b(lane, i);
+            matrices_b[in_b.x * B_PITCH + in_b.y] = next_b[i];
         }
         workgroupBarrier();
         let next = depth_of(k + COOPERATIVE_DEPTH + ka, k_end);
@@ -99,9 +128,9 @@ fn cooperative_sums(
         }
         // unroll
         for (var i = 0u; i < B_PARTS; i++) {
-            let at = lane + COOPERATIVE_LANES * i;
-            let column = min(place.column + at % COOPERATIVE_COLUMNS4, m.columns4 - 1u);
-            next_b[i] = vec4<f16>(b_four(k + COOPERATIVE_DEPTH + at / COOPERATIVE_COLUMNS4, k_end, column));
+            let in_b = cooperative_place_in_b(lane, i);
+            let column = min(place.column + in_b.y, m.columns4 - 1u);
+            next_b[i] = vec4<f16>(b_four(k + COOPERATIVE_DEPTH + in_b.x, k_end, column));
         }
         // unroll
         for (var s = 0u; s < STEPS; s++) {
@@ -152,31 +181,6 @@ fn cooperative_store(sums: ptr<function, array<MatrixC, MATRICES_Y * MATRICES_X>
                 let out = out_of(place, i, j, p);
                 if out.x < m.rows && out.y < m.columns4 {
                     store(out.x, out.y * 4u, out_sum(out.z));
-                }
-            }
-            workgroupBarrier();
-        }
-    }
-}
-
-// Stores the sums as a slice's; `number` counts slices, and problems within a slice.
-fn cooperative_slice(
-    sums: ptr<function, array<MatrixC, MATRICES_Y * MATRICES_X>>,
-    m: Matmul,
-    place: Place,
-    number: u32,
-) {
-    // unroll
-    for (var i = 0u; i < MATRICES_Y; i++) {
-        // unroll
-        for (var j = 0u; j < MATRICES_X; j++) {
-            coopStoreT((*sums)[i * MATRICES_X + j], &matrices_out[place.subgroup * SIZE * SIZE], SIZE);
-            workgroupBarrier();
-            // unroll
-            for (var p = 0u; p < OUT_PARTS; p++) {
-                let out = out_of(place, i, j, p);
-                if out.x < m.rows && out.y < m.columns4 {
-                    partial_sums[(number * m.rows + out.x) * m.columns4 + out.y] = out_sum(out.z);
                 }
             }
             workgroupBarrier();

@@ -44,6 +44,7 @@ pub const LIB: &[Kernel] = &[
     kernel!("lib/elementary"),
     kernel!("lib/boxes"),
     kernel!("lib/cooperative"),
+    kernel!("lib/cooperative_slices"),
     kernel!("lib/index"),
     kernel!("lib/lanes"),
     kernel!("lib/matmul"),
@@ -63,7 +64,8 @@ pub const LIB: &[Kernel] = &[
 ];
 
 /// Kernels whose text others import, as `#import ../name`.
-static SHARED: &[Kernel] = &[kernel!("conv3d"), kernel!("linear")];
+static SHARED: &[Kernel] =
+    &[kernel!("conv3d"), kernel!("conv_transpose3d"), kernel!("linear"), kernel!("matmul")];
 
 /// Values for a file's `// tune:` lines.
 pub type Tunes = BTreeMap<&'static str, Cow<'static, str>>;

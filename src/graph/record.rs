@@ -40,7 +40,7 @@ pub struct Traits {
     pub tile: Option<u8>,
     /// Whether convolutions with 3 × 3 windows take Winograd's form, where they can; none leaves it to an estimate.
     pub winograd: Option<bool>,
-    /// The device's cooperative matrices, which linear layers and convolutions use in [`Family::Tiled`] with f16.
+    /// The device's cooperative matrices, which matrix products and convolutions use in [`Family::Tiled`] with f16.
     pub matrices: Option<Matrices>,
     /// Whether invocations of [`Family::Uniform`] hand each other what they load, within subgroups of at least eight.
     pub subgroups: bool,

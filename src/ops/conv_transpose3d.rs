@@ -19,6 +19,7 @@ use crate::tensor::Tensor;
 use crate::{kernel, params};
 
 static KERNEL: Kernel = kernel!("conv_transpose3d");
+static COOPERATIVE: Kernel = kernel!("conv_transpose3d_cooperative");
 
 /// The longest stride: products of two classes of taps must fit 32 bits.
 const MOST_STRIDE: usize = 1 << 15;
@@ -338,15 +339,12 @@ impl Op for ConvTranspose3d {
             _ if group_out < 4 => Family::Direct,
             family => family,
         };
-        let tiling =
-            Tiling::choose(phases * self.groups, [rows, group_out, taps * group_in], false, r.traits().tile);
-        let (entry, groups, turns) = match family {
-            // Groups and turns of the first two are said below.
-            Family::Tiled => ("conv_transpose3d_tiled", 0, 0),
-            Family::Uniform => ("conv_transpose3d_uniform", 0, 0),
-            Family::Direct => {
-                ("conv_transpose3d_direct", r.output(0).elements().div_ceil(64), taps * (group_in + 1))
-            }
+        let tiling = Tiling::of(r.traits(), phases * self.groups, [rows, group_out, taps * group_in], false);
+        let (kernel, entry) = match family {
+            Family::Tiled if tiling.is_cooperative() => (&COOPERATIVE, "conv_transpose3d_cooperative"),
+            Family::Tiled => (&KERNEL, "conv_transpose3d_tiled"),
+            Family::Uniform => (&KERNEL, "conv_transpose3d_uniform"),
+            Family::Direct => (&KERNEL, "conv_transpose3d_direct"),
         };
         let columns = match (r.is_packed(1), family) {
             (false, _) => group_out,
@@ -378,7 +376,7 @@ impl Op for ConvTranspose3d {
         };
         let own = self.own_inputs(r.inputs());
         let given = |at: usize, is: bool| if is { Operand::Input(at) } else { Operand::Absent };
-        let mut dispatch = Dispatch::new(&KERNEL, entry, &params)
+        let dispatch = Dispatch::new(kernel, entry, &params)
             .constant("HAS_BIAS", u32::from(own > 2))
             .constant("HAS_ADDEND", u32::from(self.addend))
             .constant("PACKED", u32::from(r.is_packed(1)))
@@ -389,11 +387,9 @@ impl Op for ConvTranspose3d {
                 given(2, own > 2),
                 given(own, self.addend),
                 Operand::Output(0),
-            ])
-            .turns(turns)
-            .groups(groups as u64);
-        match family {
-            Family::Tiled => dispatch = runs(tiling.tiles(dispatch), group_in),
+            ]);
+        r.dispatch(match family {
+            Family::Tiled => runs(tiling.tiles(dispatch), group_in),
             Family::Uniform => {
                 let tiles = Uniform {
                     problems: phases * self.groups,
@@ -402,11 +398,13 @@ impl Op for ConvTranspose3d {
                     segments: taps,
                     length: group_in,
                 };
-                dispatch = tiles.tiles(dispatch, r.traits(), false);
+                tiles.tiles(dispatch, r.traits(), false)
             }
-            Family::Direct => {}
-        }
-        r.dispatch(dispatch);
+            Family::Direct => {
+                let groups = r.output(0).elements().div_ceil(64);
+                dispatch.turns(taps * (group_in + 1)).groups(groups as u64)
+            }
+        });
         Ok(())
     }
 }

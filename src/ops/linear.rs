@@ -188,7 +188,7 @@ impl Op for Linear {
         let [in_c, out_c] = [inputs[1].shape[0], inputs[1].shape[1]];
         let rows = inputs[0].shape.elements() / in_c;
         match traits.family {
-            Family::Tiled if rows > FEW_ROWS => Tiling::of(traits, 1, [rows, out_c, in_c]).scratch(),
+            Family::Tiled if rows > FEW_ROWS => Tiling::of(traits, 1, [rows, out_c, in_c], true).scratch(),
             _ => Vec::new(),
         }
     }
@@ -198,7 +198,7 @@ impl Op for Linear {
         let rows = r.input(0).elements() / in_c;
         let vectors = r.is_packed(1) || out_c % 4 == 0;
         let family = if vectors { r.traits().family } else { Family::Direct };
-        let tiling = Tiling::of(r.traits(), 1, [rows, out_c, in_c]);
+        let tiling = Tiling::of(r.traits(), 1, [rows, out_c, in_c], true);
         let row = if r.is_packed(1) { out_c.next_multiple_of(4) } else { out_c };
         let params = LinearParams {
             rows: r.u32("rows", rows)?,

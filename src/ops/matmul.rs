@@ -13,13 +13,14 @@ use super::{Door, Layout, Port};
 use crate::error::{Error, Result};
 use crate::gpu::Kernel;
 use crate::graph::{
-    Activation, Bound, Dispatch, Family, Graph, Op, Operand, Recorder, Setting, TensorType, Value,
+    Activation, Bound, Dispatch, Family, Graph, Op, Operand, Recorder, Setting, TensorType, Traits, Value,
 };
 use crate::shape::{MAX_RANK, Shape};
 use crate::tensor::Tensor;
 use crate::{kernel, params};
 
 static KERNEL: Kernel = kernel!("matmul");
+static COOPERATIVE: Kernel = kernel!("matmul_cooperative");
 
 /// Matrices of fewer rows or columns would leave most of a tile empty.
 const FEW: usize = 8;
@@ -136,8 +137,8 @@ impl Geometry {
         self.rows.length < FEW || self.columns.length < FEW
     }
 
-    fn tiling(&self, tile: Option<u8>) -> Tiling {
-        Tiling::choose(self.batch(), self.lengths(), true, tile)
+    fn tiling(&self, traits: Traits) -> Tiling {
+        Tiling::of(traits, self.batch(), self.lengths(), true)
     }
 
     /// Whether `inner` of a side is contiguous and all other steps, and its length, are multiples of four, so that
@@ -372,7 +373,7 @@ impl Op for Matmul {
         let Setting { inputs, traits, .. } = *setting;
         let geometry = self.geometry(&inputs[0].shape, &inputs[1].shape).map(Geometry::folded);
         match (traits.family, geometry) {
-            (Family::Tiled, Ok(g)) if !g.few() => g.tiling(traits.tile).scratch(),
+            (Family::Tiled, Ok(g)) if !g.few() => g.tiling(traits).scratch(),
             _ => Vec::new(),
         }
     }
@@ -380,17 +381,21 @@ impl Op for Matmul {
     fn record(&self, r: &mut Recorder<'_>) -> Result<()> {
         let g = self.geometry(r.input(0), r.input(1))?.folded();
         let Geometry { batches, rows, columns, depth, .. } = &g;
-        let tiling = g.tiling(r.traits().tile);
+        let tiling = g.tiling(r.traits());
         let params = MatmulParams {
             scale: self.scale,
             slices: r.u32("length", tiling.slices)?,
             slice_depth: r.u32("length", tiling.slice_depth)?,
             ..MatmulParams::of(r, batches, [rows, columns, depth], g.batch())?
         };
-        let launch = |entry| Dispatch::new(&KERNEL, entry, &params);
-        let whole = |entry| {
+        let whole_of = |kernel, entry| {
             let operands = [Operand::Input(0), Operand::Input(1), Operand::Output(0)];
-            launch(entry).activation(self.activation).bind(operands)
+            Dispatch::new(kernel, entry, &params).activation(self.activation).bind(operands)
+        };
+        let whole = |entry| whole_of(&KERNEL, entry);
+        let slices_of = |kernel, entry| {
+            let operands = [Operand::Input(0), Operand::Input(1), Operand::Scratch(0)];
+            Dispatch::new(kernel, entry, &params).bind(operands)
         };
         let tiled = |mut dispatch: Dispatch| {
             if !g.in_fours(depth, rows, |axis| axis.a) {
@@ -402,12 +407,18 @@ impl Op for Matmul {
             tiling.tiles(dispatch).constant("B_ALONG_DEPTH", u32::from(depth.b < columns.b))
         };
         match r.traits().family {
-            Family::Tiled if !g.few() && tiling.slices == 1 => r.dispatch(tiled(whole("matmul_tiled"))),
             Family::Tiled if !g.few() => {
-                let operands = [Operand::Input(0), Operand::Input(1), Operand::Scratch(0)];
-                r.dispatch(tiled(launch("matmul_tiled_slices").bind(operands)));
-                let sum = launch("matmul_tiled_sum").activation(self.activation);
-                r.dispatch(tiling.sum(sum.bind([Operand::Scratch(0), Operand::Output(0)])));
+                let sliced = tiling.slices > 1;
+                r.dispatch(tiled(match (tiling.is_cooperative(), sliced) {
+                    (false, false) => whole("matmul_tiled"),
+                    (false, true) => slices_of(&KERNEL, "matmul_tiled_slices"),
+                    (true, false) => whole_of(&COOPERATIVE, "matmul_cooperative"),
+                    (true, true) => slices_of(&COOPERATIVE, "matmul_cooperative_slices"),
+                }));
+                if sliced {
+                    let sum = Dispatch::new(&KERNEL, "matmul_tiled_sum", &params).activation(self.activation);
+                    r.dispatch(tiling.sum(sum.bind([Operand::Scratch(0), Operand::Output(0)])));
+                }
             }
             Family::Uniform if !g.few() => {
                 let across = g.in_fours(columns, depth, |axis| axis.b);

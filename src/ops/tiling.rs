@@ -110,10 +110,10 @@ impl Tiling {
     }
 
     /// By the device's cooperative matrices where they are of use, else by [`Tiling::choose`].
-    pub(super) fn of(traits: Traits, problems: usize, lengths: [usize; 3]) -> Tiling {
+    pub(super) fn of(traits: Traits, problems: usize, lengths: [usize; 3], may_slice: bool) -> Tiling {
         let cooperative =
-            traits.matrices.and_then(|m| Tiling::cooperative(problems, lengths, m, traits.tile));
-        cooperative.unwrap_or_else(|| Tiling::choose(problems, lengths, true, traits.tile))
+            traits.matrices.and_then(|m| Tiling::cooperative(problems, lengths, may_slice, m, traits.tile));
+        cooperative.unwrap_or_else(|| Tiling::choose(problems, lengths, may_slice, traits.tile))
     }
 
     /// Whether cooperative matrices make the tiles, by entry points of their own.
@@ -126,6 +126,7 @@ impl Tiling {
     fn cooperative(
         problems: usize,
         lengths: [usize; 3],
+        may_slice: bool,
         matrices: Matrices,
         tile: Option<u8>,
     ) -> Option<Tiling> {
@@ -134,7 +135,7 @@ impl Tiling {
         let size = usize::from(matrices.size);
         let fills = lengths.iter().all(|l| *l >= size);
         let best =
-            fills.then(|| Tiling::best(tiles, problems, lengths, true, COOPERATIVE_DEPTH)).flatten()?;
+            fills.then(|| Tiling::best(tiles, problems, lengths, may_slice, COOPERATIVE_DEPTH)).flatten()?;
         Some(Tiling { matrices: Some(matrices), ..best })
     }
 
@@ -196,15 +197,16 @@ impl Tiling {
 
     /// A dispatch of the entry point that makes tiles, or slices of them.
     pub(super) fn tiles(&self, dispatch: Dispatch) -> Dispatch {
-        if let Some(matrices) = self.matrices {
-            return self.of_matrices(dispatch, matrices);
-        }
         let number = |n: usize| format!("{n}u");
-        dispatch
-            .tune("TILE_X", number(self.tile.x))
-            .tune("TILE_Y", number(self.tile.y))
-            .tune("ROWS_EACH", number(self.tile.rows_each))
-            .tune("COLUMNS_EACH", number(self.tile.columns_each))
+        let shaped = match self.matrices {
+            Some(matrices) => self.of_matrices(dispatch, matrices),
+            None => dispatch
+                .tune("TILE_X", number(self.tile.x))
+                .tune("TILE_Y", number(self.tile.y))
+                .tune("ROWS_EACH", number(self.tile.rows_each))
+                .tune("COLUMNS_EACH", number(self.tile.columns_each)),
+        };
+        shaped
             // Of all slices: the kernel divides depths below 2²⁰ by way of floats.
             .turns((self.slices * self.slice_depth).div_ceil(TILE_DEPTH))
             .groups((self.tiles * self.slices) as u64)
@@ -224,8 +226,6 @@ impl Tiling {
             .tune("LANES", number(matrices.subgroup.into()))
             .tune("MATRICES_Y", number(each))
             .tune("MATRICES_X", number(each))
-            .turns((self.slices * self.slice_depth).div_ceil(COOPERATIVE_DEPTH))
-            .groups((self.tiles * self.slices) as u64)
     }
 
     /// A dispatch of the entry point that adds slices up, 64 vec4s a workgroup.
@@ -333,7 +333,7 @@ mod tests {
             }
         }
         let m = Matrices { size: 16, subgroup: 32 };
-        let shape = |lengths| Tiling::cooperative(1, lengths, m, None).map(shape);
+        let shape = |lengths| Tiling::cooperative(1, lengths, true, m, None).map(shape);
         assert_eq!(shape([4096, 4096, 4096]), Some((128, 128, 1)));
         assert!(shape([98, 512, 13824]).is_some_and(|(_, _, slices)| slices > 1));
         assert_eq!(shape([4096, 4096, 8]), None);

@@ -348,24 +348,34 @@ impl Op for Tvl1 {
     }
 
     fn compute(&self, inputs: &[Tensor]) -> Result<Vec<Tensor>> {
-        if self.channels() != 2 || self.dual_iterations > 0 {
-            return self.reference(inputs);
-        }
         let [n, height, width, _] = inputs[2].shape().dims("the flow", "[N, H, W, 2]")?;
         let settings = fast::Tvl1 {
             tau: self.tau,
             lambda: self.lambda,
             theta: self.theta,
+            gamma: self.gamma,
             flat: self.flat,
             inner: self.inner_iterations,
             outer: self.outer_iterations,
             median: if self.has_median() { self.median_filtering } else { 0 },
             epsilon: self.epsilon,
+            dual: self.dual_iterations,
         };
-        let images = [inputs[0].f32s()?, inputs[1].f32s()?, inputs[2].f32s()?];
-        let dual = inputs.get(3).map(Tensor::f32s).transpose()?;
-        let (flow, dual) = fast::tvl1([height, width], images, dual, &settings);
-        Ok(vec![Tensor::new(inputs[2].shape(), flow)?, Tensor::new(&[n, height, width, 4], dual)?])
+        let given = fast::Inputs {
+            size: [height, width],
+            warped: inputs[0].f32s()?,
+            frame: inputs[1].f32s()?,
+            flow: inputs[2].f32s()?,
+            dual: inputs.get(3).map(Tensor::f32s).transpose()?,
+            settled: inputs.get(4).map(Tensor::f32s).transpose()?,
+        };
+        let fast::Outputs { flow, dual, settled } = fast::tvl1(given, &settings);
+        let dual = Tensor::new(&[n, height, width, 2 * self.channels()], dual)?;
+        let mut outputs = vec![Tensor::new(inputs[2].shape(), flow)?, dual];
+        if self.settles() {
+            outputs.push(Tensor::new(&[n], settled)?);
+        }
+        Ok(outputs)
     }
 
     fn bounds(&self, inputs: &[Tensor], _: &[Tensor]) -> Result<Vec<Bound>> {

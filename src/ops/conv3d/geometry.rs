@@ -121,7 +121,7 @@ impl Geometry {
 
     pub(super) fn tiling(&self, groups: usize, traits: Traits) -> Tiling {
         let lengths = [self.rows(), self.output[4] / groups, self.depth(groups)];
-        Tiling::of(traits, groups, lengths)
+        Tiling::of(traits, groups, lengths, true)
     }
 
     /// How many channels `conv3d_depthwise` computes at a time, if it can.

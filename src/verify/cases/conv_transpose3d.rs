@@ -62,6 +62,7 @@ pub(super) fn cases() -> Vec<Case> {
         case("one-output-channel", [1, 3, 4, 5, 8], [3, 4, 4], 1, twice.clone()),
         case("one-position", [1, 1, 1, 1, 5], [2, 3, 4], 6, plain.clone()),
         case("batch-of-tiles", [3, 2, 5, 7, 4], [2, 2, 2], 68, strided([2, 2, 2])),
+        case("matrices", [2, 3, 6, 7, 20], [2, 3, 3], 36, strided([1, 2, 2])).in_every_tile(),
     ];
     for f in [Activation::Relu, Activation::LeakyRelu { slope: 0.2 }, Activation::Gelu] {
         list.push(with(f.name(), [1, 2, 3, 3, 6], [3, 3, 3], 10, twice.clone(), f));

@@ -32,6 +32,8 @@ pub(super) fn cases() -> Vec<Case> {
         case("deep", &[9, 3000], &[3000, 8], plain.clone()),
         case("slices-batches", &[3, 20, 515], &[3, 515, 21], plain.clone()),
         case("slices-transpose-both", &[1200, 36], &[28, 1200], transposed(true, true)).in_every_tile(),
+        case("tiles-batches", &[2, 150, 70], &[2, 70, 140], plain.clone()).in_every_tile(),
+        case("tiles-transpose-b", &[150, 72], &[140, 72], transposed(false, true)).in_every_tile(),
         case("fours", &[2, 40, 24], &[2, 24, 36], plain.clone()),
         case("scale", &[9, 12], &[12, 8], Matmul { scale: 0.125, ..plain.clone() }),
         // Heads that lie side by side in the channels: scores, and their product with the values.
