@@ -14,8 +14,7 @@ enable wgpu_cooperative_matrix;
 
 // Sets `group_number`; slices run after groups.
 fn place_of(group: u32, lane: u32, subgroup: u32, subgroup_lane: u32) -> Place {
-    let rows = params.batch * params.out_t * params.out_h * params.out_w;
-    let row_tiles = (rows + COOPERATIVE_ROWS - 1u) / COOPERATIVE_ROWS;
+    let row_tiles = (params.rows + COOPERATIVE_ROWS - 1u) / COOPERATIVE_ROWS;
     let column_tiles = ((params.group_out + 3u) / 4u + COOPERATIVE_COLUMNS4 - 1u) / COOPERATIVE_COLUMNS4;
     group_number = group / (row_tiles * column_tiles) % (params.out_c / params.group_out);
     return Place(

@@ -69,6 +69,24 @@ fn published_networks_take_what_is_alive_and_a_tenth() {
     }
 }
 
+/// A convolution's output that is pooled is never there: of C3D's 49 MiB after the first convolution and a quarter of
+/// that after its pooling only the latter.
+#[test]
+fn what_is_pooled_is_never_stored() {
+    let c3d = models::find("c3d").unwrap().outline(None).unwrap();
+    for family in [Family::Direct, Family::Tiled, Family::Uniform] {
+        let memory = |fuse| {
+            let options = PlanOptions { fuse, winograd: Some(false), ..PlanOptions::default() };
+            c3d.memory(family, &options, &MemoryLimits::LEAST).unwrap()
+        };
+        let (fused, plain) = (memory(true), memory(false));
+        println!("{family:?}: {} MiB fused, {} MiB not", fused.activations >> 20, plain.activations >> 20);
+        let pooled = 16 * 56 * 56 * 64 * 4;
+        assert!(plain.activations >= 4 * pooled + pooled, "{plain:?}");
+        assert!(fused.activations < 4 * pooled, "{fused:?}");
+    }
+}
+
 /// What needs a matrix of scores elsewhere: ViViT over 3,137 tokens, 450 MiB, and a non-local block whose keys are not
 /// pooled, over 8×28×28 positions, 150 MiB.
 #[test]
