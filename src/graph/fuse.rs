@@ -219,9 +219,10 @@ impl Fusion {
 
     fn max_pool(&mut self, i: usize) -> Option<()> {
         let node = &self.graph.nodes[i];
-        let input = self.graph.ty(node.inputs[0]);
+        let &[x] = &node.inputs[..] else { return None };
+        let input = self.graph.ty(x);
         let pool = node.op.as_max_pool(input)?;
-        let Source { maker, views } = self.source(node.inputs[0])?;
+        let Source { maker, views } = self.source(x)?;
         let (inputs, outputs) = self.graph.node_types(&self.graph.nodes[maker]);
         // Views in between must have come to nothing: they are left out.
         if outputs[0] != *input {
