@@ -52,6 +52,7 @@ fn small_networks_take_what_is_alive_and_a_tenth() {
 
 #[test]
 fn published_networks_take_what_is_alive_and_a_tenth() {
+    let mut wrong = Vec::new();
     for network in models::NETWORKS {
         for variant in network.variants {
             let named = |(n, v, _): &&(&str, &str, f64)| (*n, *v) == (network.name, variant.name);
@@ -61,16 +62,16 @@ fn published_networks_take_what_is_alive_and_a_tenth() {
             };
             let excess = excess(&network.outline(Some(variant.name)).unwrap());
             let (network, variant) = (network.name, variant.name);
-            assert!(
-                (0.5..=most).contains(&excess),
-                "{network} {variant}: {excess:.3} of what is alive, {most} at most"
-            );
+            if !(0.5..=most).contains(&excess) {
+                wrong.push(format!("{network} {variant}: {excess:.3} of what is alive, {most} at most"));
+            }
         }
     }
+    assert!(wrong.is_empty(), "{wrong:#?}");
 }
 
 /// A convolution's output that is pooled is never there: of C3D's 49 MiB after the first convolution and a quarter of
-/// that after its pooling only the latter.
+/// that after its pooling only the latter. Slices of small products may take more.
 #[test]
 fn what_is_pooled_is_never_stored() {
     let c3d = models::find("c3d").unwrap().outline(None).unwrap();
@@ -80,10 +81,10 @@ fn what_is_pooled_is_never_stored() {
             c3d.memory(family, &options, &MemoryLimits::LEAST).unwrap()
         };
         let (fused, plain) = (memory(true), memory(false));
-        println!("{family:?}: {} MiB fused, {} MiB not", fused.activations >> 20, plain.activations >> 20);
         let pooled = 16 * 56 * 56 * 64 * 4;
-        assert!(plain.activations >= 4 * pooled + pooled, "{plain:?}");
-        assert!(fused.activations < 4 * pooled, "{fused:?}");
+        assert!(plain.activations >= 4 * pooled + pooled, "{family:?}: {plain:?}");
+        let most = if family == Family::Tiled { plain.activations - 2 * pooled } else { 2 * pooled };
+        assert!(fused.activations < most, "{family:?}: {fused:?}");
     }
 }
 
