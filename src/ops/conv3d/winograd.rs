@@ -436,7 +436,7 @@ mod tests {
         assert_eq!(of(&many, [2, 2, 2], [0; 3]), Some(([2, 4, 4], 2, 1)));
         assert_eq!(of(&many, [1, 2, 2], [0; 3]), Some(([2, 4, 4], 2, 1)));
 
-        let long = lengths([2, 21, 256, 256, 8], 16, 3, 2, 2);
+        let long = lengths([2, 21, 160, 160, 8], 16, 3, 2, 2);
         let pooled = Geometry { pool: Some(windows(&long, [2, 2, 2], [0; 3])), ..long };
         let w = Winograd::choose(&pooled, true).unwrap();
         let parts = w.parts(&pooled);
