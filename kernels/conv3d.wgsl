@@ -6,6 +6,10 @@
 //
 // Outside the input lies what PADDING_MODE says (lib/padding.wgsl); the constant is zero.
 //
+// With POOL above 1 the output is a pooling of that: the largest of as many positions of windows that have none in common,
+// NaN where one is, without addend; the activation comes after the maximum, and must not fall. What windows have outside
+// does not count: the nearest position inside, which is of the same window, is taken again in its place.
+//
 // Layouts, last axis contiguous:
 //   input  [N, T, H, W, Cin]
 //   weight [kT, kH, kW, Cin/groups, Cout], columns of one group after the other; the tiled and uniform entry
@@ -17,6 +21,9 @@
 // Source: torch.nn.functional.conv3d and torch.nn.Conv3d's padding_mode, with the padding before each axis
 // (pt, ph, pw) given by itself.
 //
+// Rows of the matrix product are positions; with a pooling, member k of window i is row
+// (i / POOL_STEP · POOL + k) · POOL_STEP + i % POOL_STEP, so that an invocation or a cooperative matrix has all of a window.
+//
 // Ladder: conv3d_direct (one output an invocation) → conv3d_tiled (implicit GEMM in workgroup memory, for GPUs; few
 // tiles are made in slices along the sum, by conv3d_tiled_slices, which conv3d_tiled_sum adds up) and conv3d_uniform (implicit GEMM without barriers, for adapters on a processor). The host folds what it can
 // into longer segments first: a 1×1×1 convolution becomes one plain matrix product. conv3d_depthwise is for groups of
@@ -25,7 +32,7 @@
 // For windows of 3 × 3 positions and f32 there is Winograd's form (lib/winograd.wgsl): conv3d_winograd_input makes of
 // patches of 4 × 4 positions, and of 4 frames or each frame by itself, as many factors each; the tiled or uniform entry
 // point above multiplies them with transformed weights, every factor a group of its own; conv3d_winograd_output adds
-// up to 2 × 2 outputs, of 2 frames or one.
+// up to 2 × 2 outputs, of 2 frames or one; conv3d_winograd_pooled takes their maximum, where patches are windows.
 
 #import index
 #import activation
@@ -35,6 +42,8 @@
 #import padding
 
 alias Elem = f32; // tune: Elem
+
+const POOL_STEP: u32 = 1u; // tune: POOL_STEP
 
 // The channels that conv3d_depthwise computes at a time: two where their number is no multiple of four.
 const WIDTH: u32 = 4u; // tune: WIDTH
@@ -79,6 +88,21 @@ struct Params {
     patches_w: u32,
     first_patch_t: u32,
     patches: u32,
+    // Of the matrix product.
+    rows: u32,
+    // Lengths before pooling, and of its windows, the steps between them and the positions before the first.
+    sums_t: u32,
+    sums_h: u32,
+    sums_w: u32,
+    pool_t: u32,
+    pool_h: u32,
+    pool_w: u32,
+    pool_stride_t: u32,
+    pool_stride_h: u32,
+    pool_stride_w: u32,
+    pool_pad_t: u32,
+    pool_pad_h: u32,
+    pool_pad_w: u32,
 }
 
 override HAS_BIAS: u32 = 0u;
@@ -125,18 +149,57 @@ struct Tap {
 
 var<private> group_number: u32;
 
-fn row_of(row: u32) -> Row {
-    let w = row % params.out_w;
-    let h = row / params.out_w % params.out_h;
-    let nt = row / (params.out_w * params.out_h);
-    let t = nt % params.out_t;
+fn outputs() -> u32 {
+    return params.batch * params.out_t * params.out_h * params.out_w;
+}
+
+// A member of a window along an axis: a position before pooling.
+fn member_of(window: u32, stride: u32, member: u32, pad: u32, length: u32) -> u32 {
+    return min(max(window * stride + member, pad) - pad, length - 1u);
+}
+
+// The row of a position of the output, or of a member of its window.
+fn row_at(output_position: u32, member: u32) -> Row {
+    var w = output_position % params.out_w;
+    var h = output_position / params.out_w % params.out_h;
+    let nt = output_position / (params.out_w * params.out_h);
+    var t = nt % params.out_t;
     let n = nt / params.out_t;
+    if POOL > 1u {
+        let line = member / params.pool_w;
+        w = member_of(w, params.pool_stride_w, member % params.pool_w, params.pool_pad_w, params.sums_w);
+        h = member_of(h, params.pool_stride_h, line % params.pool_h, params.pool_pad_h, params.sums_h);
+        t = member_of(t, params.pool_stride_t, line / params.pool_h, params.pool_pad_t, params.sums_t);
+    }
     return Row(
         n * params.in_t * params.in_h * params.in_w * params.in_c + group_number * params.group_in,
         t * params.stride_t - params.pad_t,
         h * params.stride_h - params.pad_h,
         w * params.stride_w - params.pad_w,
     );
+}
+
+// The output that a row is a member of.
+fn output_of(row: u32) -> u32 {
+    if POOL > 1u {
+        return row / (POOL_STEP * POOL) * POOL_STEP + row % POOL_STEP;
+    }
+    return row;
+}
+
+// The first row of an output; its others follow each POOL_STEP after the one before.
+fn first_row_of(output_position: u32) -> u32 {
+    if POOL > 1u {
+        return output_position / POOL_STEP * (POOL_STEP * POOL) + output_position % POOL_STEP;
+    }
+    return output_position;
+}
+
+fn row_of(row: u32) -> Row {
+    if POOL > 1u {
+        return row_at(min(output_of(row), outputs() - 1u), row / POOL_STEP % POOL);
+    }
+    return row_at(row, 0u);
 }
 
 fn tap_of(tap: u32) -> Tap {
@@ -155,12 +218,12 @@ fn start(row: Row, tap: Tap) -> u32 {
     return select(PADDING, row.sample + ((t * params.in_h + h) * params.in_w + w) * params.in_c, inside);
 }
 
-fn finish(row: u32, channel: u32, sum: f32) {
+fn finish(output_position: u32, channel: u32, sum: f32) {
     var y = sum;
     if HAS_BIAS != 0u {
         y += f32(bias[channel]);
     }
-    let at = row * params.out_c + channel;
+    let at = output_position * params.out_c + channel;
     if HAS_ADDEND == 1u {
         y += f32(addend[at]);
     } else if HAS_ADDEND == 2u {
@@ -170,12 +233,12 @@ fn finish(row: u32, channel: u32, sum: f32) {
 }
 
 // As `finish`, for sums that another dispatch made.
-fn finish_sum(row: u32, channel: u32, sum: f32) {
+fn finish_sum(output_position: u32, channel: u32, sum: f32) {
     var y = sum;
     if HAS_BIAS != 0u {
         y += f32(sum_bias[channel]);
     }
-    let at = row * params.out_c + channel;
+    let at = output_position * params.out_c + channel;
     if HAS_ADDEND == 1u {
         y += f32(sum_addend[at]);
     } else if HAS_ADDEND == 2u {
@@ -187,17 +250,19 @@ fn finish_sum(row: u32, channel: u32, sum: f32) {
 // Four channels of this group.
 fn store(row: u32, column: u32, sum: vec4<f32>) {
     let channel = group_number * params.group_out + column;
+    let position = output_of(row);
     // unroll
     for (var i = 0u; i < 4u; i++) {
-        if column + i < params.group_out {
-            finish(row, channel + i, sum[i]);
+        // Rows are filled up to whole runs of windows.
+        if column + i < params.group_out && (POOL == 1u || position < outputs()) {
+            finish(position, channel + i, sum[i]);
         }
     }
 }
 
 fn problem() -> Matmul {
     return Matmul(
-        params.batch * params.out_t * params.out_h * params.out_w,
+        params.rows,
         (params.group_out + 3u) / 4u,
         params.kernel_t * params.kernel_h * params.kernel_w,
         params.group_in,
@@ -214,25 +279,43 @@ fn conv3d_direct(
     @builtin(local_invocation_index) lane: u32,
 ) {
     let i = linear_group(params.first_group, workgroup, workgroups) * 64u + lane;
-    let rows = params.batch * params.out_t * params.out_h * params.out_w;
-    if i >= rows * params.out_c {
+    if i >= outputs() * params.out_c {
         return;
     }
     let channel = i % params.out_c;
     group_number = channel / params.group_out;
     let column = group_number * params.weight_group + channel % params.group_out;
-    let row = row_of(i / params.out_c);
+    var rows: array<Row, POOL>;
+    // unroll
+    for (var m = 0u; m < POOL; m++) {
+        rows[m] = row_at(i / params.out_c, m);
+    }
     let taps = params.kernel_t * params.kernel_h * params.kernel_w;
-    var sum = 0.0;
+    var sums: array<f32, POOL>;
     for (var tap = 0u; tap < taps; tap++) {
-        let at = start(row, tap_of(tap));
-        if at == PADDING {
+        var at: array<u32, POOL>;
+        // unroll
+        for (var m = 0u; m < POOL; m++) {
+            at[m] = start(rows[m], tap_of(tap));
+        }
+        if POOL == 1u && at[0] == PADDING {
             continue;
         }
         let w = tap * params.group_in * params.weight_row + column;
         for (var c = 0u; c < params.group_in; c++) {
-            sum += f32(input[at + c]) * f32(weight_scalar[w + c * params.weight_row]);
+            let factor = f32(weight_scalar[w + c * params.weight_row]);
+            // unroll
+            for (var m = 0u; m < POOL; m++) {
+                if POOL == 1u || at[m] != PADDING {
+                    sums[m] += f32(input[at[m] + c]) * factor;
+                }
+            }
         }
+    }
+    var sum = sums[0];
+    // unroll
+    for (var m = 1u; m < POOL; m++) {
+        sum = max_nan(sum, sums[m]);
     }
     finish(i / params.out_c, channel, sum);
 }
@@ -246,8 +329,7 @@ fn conv3d_tiled(
     @builtin(local_invocation_index) lane: u32,
 ) {
     let group = linear_group(params.first_group, workgroup, workgroups);
-    let rows = params.batch * params.out_t * params.out_h * params.out_w;
-    let row_tiles = (rows + TILE_ROWS - 1u) / TILE_ROWS;
+    let row_tiles = (params.rows + TILE_ROWS - 1u) / TILE_ROWS;
     let column_tiles = ((params.group_out + 3u) / 4u + TILE_COLUMNS4 - 1u) / TILE_COLUMNS4;
     group_number = group / (row_tiles * column_tiles);
     matmul_tiled(problem(), group % row_tiles * TILE_ROWS, group / row_tiles % column_tiles * TILE_COLUMNS4, lane);
@@ -261,8 +343,7 @@ fn conv3d_tiled_slices(
     @builtin(local_invocation_index) lane: u32,
 ) {
     let group = linear_group(params.first_group, workgroup, workgroups);
-    let rows = params.batch * params.out_t * params.out_h * params.out_w;
-    let row_tiles = (rows + TILE_ROWS - 1u) / TILE_ROWS;
+    let row_tiles = (params.rows + TILE_ROWS - 1u) / TILE_ROWS;
     let column_tiles = ((params.group_out + 3u) / 4u + TILE_COLUMNS4 - 1u) / TILE_COLUMNS4;
     let groups = params.out_c / params.group_out;
     let place = group / (row_tiles * column_tiles);
@@ -284,20 +365,27 @@ fn conv3d_tiled_sum(
     @builtin(num_workgroups) workgroups: vec3<u32>,
     @builtin(local_invocation_index) lane: u32,
 ) {
-    let rows = params.batch * params.out_t * params.out_h * params.out_w;
     let columns4 = (params.group_out + 3u) / 4u;
-    let count = params.out_c / params.group_out * rows * columns4;
+    let groups = params.out_c / params.group_out;
     let i = linear_group(params.first_group, workgroup, workgroups) * 64u + lane;
-    if i >= count {
+    if i >= groups * outputs() * columns4 {
         return;
     }
-    let sum = sum_of_slices(i, count, params.slices);
+    let group = i / columns4 / outputs();
+    let position = i / columns4 % outputs();
+    let count = groups * params.rows * columns4;
+    let place = (group * params.rows + first_row_of(position)) * columns4 + i % columns4;
+    var sum = sum_of_slices(place, count, params.slices);
+    // unroll
+    for (var k = 1u; k < POOL; k++) {
+        sum = max_nan4(sum, sum_of_slices(place + k * POOL_STEP * columns4, count, params.slices));
+    }
     let column = i % columns4 * 4u;
-    let first = i / columns4 / rows * params.group_out + column;
+    let first = group * params.group_out + column;
     // unroll
     for (var j = 0u; j < 4u; j++) {
         if column + j < params.group_out {
-            finish_sum(i / columns4 % rows, first + j, sum[j]);
+            finish_sum(position, first + j, sum[j]);
         }
     }
 }
@@ -310,8 +398,7 @@ fn conv3d_uniform(
     @builtin(local_invocation_index) lane: u32,
 ) {
     let group = linear_group(params.first_group, workgroup, workgroups);
-    let rows = params.batch * params.out_t * params.out_h * params.out_w;
-    let row_tiles = (rows + 8u * UNIFORM_ROWS - 1u) / (8u * UNIFORM_ROWS);
+    let row_tiles = (params.rows + 8u * UNIFORM_ROWS - 1u) / (8u * UNIFORM_ROWS);
     let column_tiles = (params.group_out + 4u * UNIFORM_COLUMNS4 - 1u) / (4u * UNIFORM_COLUMNS4);
     group_number = group / (row_tiles * column_tiles);
     matmul_uniform(problem(), group % row_tiles * 8u * UNIFORM_ROWS, group / row_tiles % column_tiles * UNIFORM_COLUMNS4, lane);
@@ -450,6 +537,28 @@ fn conv3d_winograd_input(
     }
 }
 
+// The sums that one patch comes to in its frame f, four channels of each: [2, 2].
+fn patch_sums(patch_number: u32, f: u32, channels: u32, channel: u32) -> array<vec4<f32>, 4> {
+    var m: array<vec4<f32>, 16>;
+    for (var s = 0u; s < min(PATCH_FRAMES, 3u); s++) {
+        let term = winograd_term_of_sums(f, s);
+        let first = (patch_number * PATCH_FRAMES + term.at) * 16u;
+        // unroll
+        for (var j = 0u; j < 16u; j++) {
+            m[j] += term.sign * slice_sums[(first + j) * channels + channel];
+        }
+    }
+    // unroll
+    for (var c = 0u; c < 4u; c++) {
+        let along_h = winograd_sums(m[c], m[4u + c], m[8u + c], m[12u + c]);
+        m[c] = along_h[0];
+        m[4u + c] = along_h[1];
+    }
+    let upper = winograd_sums(m[0], m[1], m[2], m[3]);
+    let lower = winograd_sums(m[4], m[5], m[6], m[7]);
+    return array<vec4<f32>, 4>(upper[0], upper[1], lower[0], lower[1]);
+}
+
 // 64 invocations, each the outputs of four channels of one patch, in the same order. The sums are vec4s of channels:
 // [patches, 16 · PATCH_FRAMES, Cout].
 @compute @workgroup_size(64)
@@ -465,44 +574,80 @@ fn conv3d_winograd_output(
         return;
     }
     let channel = i % channels;
-    var m: array<vec4<f32>, 16u * PATCH_FRAMES>;
-    // unroll
-    for (var j = 0u; j < 16u * PATCH_FRAMES; j++) {
-        m[j] = slice_sums[(patch_number * 16u * PATCH_FRAMES + j) * channels + channel];
-    }
-    // unroll
-    for (var j = 0u; j < PATCH_FRAMES / 4u * 16u; j++) {
-        let along_t = winograd_sums(m[j], m[16u + j], m[32u + j], m[48u + j]);
-        m[j] = along_t[0];
-        m[16u + j] = along_t[1];
-    }
     let first_w = patch_number % params.patches_w * 2u;
     let first_h = patch_number / params.patches_w % params.patches_h * 2u;
     let patch_t = params.first_patch_t + patch_number / params.patches_w / params.patches_h;
     let sample = patch_t / params.patches_t * params.out_t;
     let first_t = patch_t % params.patches_t * PATCH_OUTPUTS;
-    // unroll
     for (var f = 0u; f < PATCH_OUTPUTS; f++) {
+        let sums = patch_sums(patch_number, f, channels, channel);
         // unroll
-        for (var c = 0u; c < 4u; c++) {
-            let along_h = winograd_sums(m[16u * f + c], m[16u * f + 4u + c], m[16u * f + 8u + c], m[16u * f + 12u + c]);
-            m[16u * f + c] = along_h[0];
-            m[16u * f + 4u + c] = along_h[1];
-        }
-        // unroll
-        for (var b = 0u; b < 2u; b++) {
-            let along_w = winograd_sums(
-                m[16u * f + 4u * b], m[16u * f + 4u * b + 1u], m[16u * f + 4u * b + 2u], m[16u * f + 4u * b + 3u]);
-            // unroll
-            for (var c = 0u; c < 2u; c++) {
-                let inside = first_t + f < params.out_t && first_h + b < params.out_h && first_w + c < params.out_w;
-                if inside {
-                    let row = ((sample + first_t + f) * params.out_h + first_h + b) * params.out_w + first_w + c;
-                    // unroll
-                    for (var j = 0u; j < 4u; j++) {
-                        finish_sum(row, 4u * channel + j, along_w[c][j]);
-                    }
+        for (var p = 0u; p < 4u; p++) {
+            let inside = first_t + f < params.out_t && first_h + p / 2u < params.out_h && first_w + p % 2u < params.out_w;
+            if inside {
+                let row = ((sample + first_t + f) * params.out_h + first_h + p / 2u) * params.out_w + first_w + p % 2u;
+                // unroll
+                for (var j = 0u; j < 4u; j++) {
+                    finish_sum(row, 4u * channel + j, sums[p][j]);
                 }
+            }
+        }
+    }
+}
+
+// Frames of a window that is 2 × 2 positions, a patch: 1 or 2. An invocation takes GATHERED patches, one after the other in
+// time, to MADE outputs.
+const WINDOW_FRAMES: u32 = 1u; // tune: WINDOW_FRAMES
+const GATHERED: u32 = 1u; // tune: GATHERED
+const MADE: u32 = GATHERED * PATCH_OUTPUTS / WINDOW_FRAMES;
+
+// 64 invocations, each four channels of the windows that GATHERED patches are; `patches` counts invocations.
+@compute @workgroup_size(64)
+fn conv3d_winograd_pooled(
+    @builtin(workgroup_id) workgroup: vec3<u32>,
+    @builtin(num_workgroups) workgroups: vec3<u32>,
+    @builtin(local_invocation_index) lane: u32,
+) {
+    let channels = params.out_c / 4u;
+    let i = linear_group(params.first_group, workgroup, workgroups) * 64u + lane;
+    let number = i / channels;
+    if number >= params.patches {
+        return;
+    }
+    let channel = i % channels;
+    let plane = params.patches_h * params.patches_w;
+    let in_plane = number % plane;
+    let gathers = (params.patches_t + GATHERED - 1u) / GATHERED;
+    // The first gather of this dispatch, then this one: of which sample, and its number there.
+    let begin = params.first_patch_t / params.patches_t * gathers + params.first_patch_t % params.patches_t / GATHERED;
+    let sample = (begin + number / plane) / gathers;
+    let gather = (begin + number / plane) % gathers;
+    let first_w = in_plane % params.patches_w * 2u - params.pool_pad_w;
+    let first_h = in_plane / params.patches_w * 2u - params.pool_pad_h;
+    for (var o = 0u; o < MADE; o++) {
+        var best: vec4<f32>;
+        var found = false;
+        for (var k = 0u; k < WINDOW_FRAMES; k++) {
+            let frame = (gather * MADE + o) * WINDOW_FRAMES + k;
+            let patch_t = min(frame / PATCH_OUTPUTS, params.patches_t - 1u);
+            let patch_number = (sample * params.patches_t + patch_t - params.first_patch_t) * plane + in_plane;
+            let sums = patch_sums(patch_number, frame % PATCH_OUTPUTS, channels, channel);
+            // unroll
+            for (var p = 0u; p < 4u; p++) {
+                let h = first_h + p / 2u;
+                let w = first_w + p % 2u;
+                if frame < params.sums_t && h < params.sums_h && w < params.sums_w {
+                    best = select(sums[p], max_nan4(best, sums[p]), found);
+                    found = true;
+                }
+            }
+        }
+        let t = gather * MADE + o;
+        if t < params.out_t {
+            let position = (sample * params.out_t + t) * plane + in_plane;
+            // unroll
+            for (var j = 0u; j < 4u; j++) {
+                finish_sum(position, 4u * channel + j, best[j]);
             }
         }
     }

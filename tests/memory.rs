@@ -32,6 +32,10 @@ const MORE: &[(&str, f64)] = &[("slow-ava", 1.13), ("slow-ava-pytorchvideo", 1.1
 const UNFUSED: &[(&str, &str, f64)] =
     &[("crw", "resnet18", 1.12), ("frame-order", "shuffle-and-learn", 1.14), ("r3d", "r2plus1d-18", 1.18)];
 
+/// A published configuration that takes more than a tenth above what is alive: its poolings leave so little alive that what
+/// follows each other in three buffers shows.
+const POOLED: &[(&str, &str, f64)] = &[("gru-rcn", "vgg16", 1.11)];
+
 /// With the plainest kernels: others take working memory besides, for slices of small products, for the factors of Winograd's
 /// form.
 fn excess(graph: &Graph) -> f64 {
@@ -52,20 +56,39 @@ fn small_networks_take_what_is_alive_and_a_tenth() {
 
 #[test]
 fn published_networks_take_what_is_alive_and_a_tenth() {
+    let mut wrong = Vec::new();
     for network in models::NETWORKS {
         for variant in network.variants {
             let named = |(n, v, _): &&(&str, &str, f64)| (*n, *v) == (network.name, variant.name);
             let most = match network.name {
                 "c3d" | "i3d" | "timesformer" => 1.05,
-                _ => UNFUSED.iter().find(named).map_or(1.1, |(.., most)| *most),
+                _ => UNFUSED.iter().chain(POOLED).find(named).map_or(1.1, |(.., most)| *most),
             };
             let excess = excess(&network.outline(Some(variant.name)).unwrap());
             let (network, variant) = (network.name, variant.name);
-            assert!(
-                (0.5..=most).contains(&excess),
-                "{network} {variant}: {excess:.3} of what is alive, {most} at most"
-            );
+            if !(0.5..=most).contains(&excess) {
+                wrong.push(format!("{network} {variant}: {excess:.3} of what is alive, {most} at most"));
+            }
         }
+    }
+    assert!(wrong.is_empty(), "{wrong:#?}");
+}
+
+/// A convolution's output that is pooled is never there: of C3D's 49 MiB after the first convolution and a quarter of
+/// that after its pooling only the latter. Slices of small products may take more.
+#[test]
+fn what_is_pooled_is_never_stored() {
+    let c3d = models::find("c3d").unwrap().outline(None).unwrap();
+    for family in [Family::Direct, Family::Tiled, Family::Uniform] {
+        let memory = |fuse| {
+            let options = PlanOptions { fuse, winograd: Some(false), ..PlanOptions::default() };
+            c3d.memory(family, &options, &MemoryLimits::LEAST).unwrap()
+        };
+        let (fused, plain) = (memory(true), memory(false));
+        let pooled = 16 * 56 * 56 * 64 * 4;
+        assert!(plain.activations >= 4 * pooled + pooled, "{family:?}: {plain:?}");
+        let most = if family == Family::Tiled { plain.activations - 2 * pooled } else { 2 * pooled };
+        assert!(fused.activations < most, "{family:?}: {fused:?}");
     }
 }
 

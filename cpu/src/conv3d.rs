@@ -1,10 +1,12 @@
 //! 3D convolution (cross-correlation), as a matrix product whose left side is read from the input as it is needed.
 
+use std::ops::Range;
+
 use fearless_simd::{Level, dispatch};
 use rayon::prelude::*;
 
 use crate::Finish;
-use crate::product::{Left, Matrix, add, product};
+use crate::product::{Left, Matrix, add, at_least, product};
 
 /// What lies outside the input.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -40,6 +42,30 @@ pub struct Conv3d {
     pub groups: usize,
 }
 
+/// A pooling after the convolution. Three numbers are for the axes T, H, W.
+#[derive(Debug, Clone, Copy)]
+pub struct MaxPool {
+    /// Lengths of a window.
+    pub kernel: [usize; 3],
+    /// Steps between windows.
+    pub stride: [usize; 3],
+    /// Positions before each axis.
+    pub before: [usize; 3],
+    /// How many windows there are, each with an element.
+    pub windows: [usize; 3],
+}
+
+impl MaxPool {
+    /// What a window covers of an axis of this length.
+    fn members(&self, axis: usize, window: usize, length: usize) -> Range<usize> {
+        let (first, before) = (window * self.stride[axis], self.before[axis]);
+        first.saturating_sub(before)..(first + self.kernel[axis]).saturating_sub(before).min(length)
+    }
+}
+
+/// Elements of a convolution that are kept until their maxima are taken, if windows are not longer: 16 MiB.
+const SLAB: usize = 1 << 22;
+
 impl Conv3d {
     /// Where tap `k` of window `o` lies on an axis, unless on a zero outside.
     #[inline]
@@ -70,6 +96,8 @@ impl Conv3d {
 struct Windows<'a> {
     x: &'a [f32],
     conv: &'a Conv3d,
+    /// The position of the first row.
+    row: usize,
     /// The group's channels: the first, and how many.
     first: usize,
     channels: usize,
@@ -78,10 +106,10 @@ struct Windows<'a> {
 }
 
 impl<'a> Windows<'a> {
-    fn new(x: &'a [f32], conv: &'a Conv3d, group: usize) -> Self {
+    fn new(x: &'a [f32], conv: &'a Conv3d, row: usize, group: usize) -> Self {
         let channels = conv.input[4] / conv.groups;
         let runs = conv.groups == 1 && conv.dilation[2] == 1 && conv.outside == Outside::Zeros;
-        Windows { x, conv, first: group * channels, channels, runs }
+        Windows { x, conv, row, first: group * channels, channels, runs }
     }
 
     /// The elements from `from` on of the taps along W of a window that begins `before` a row of the input.
@@ -108,7 +136,7 @@ impl Left for Windows<'_> {
         let conv = self.conv;
         let [_, t, h, w, c] = conv.input;
         let [_, kh, kw] = conv.kernel;
-        let (sample, o) = conv.position(row);
+        let (sample, o) = conv.position(self.row + row);
         // A unit is what is copied at a time: the taps along W, or one of them.
         let unit = if self.runs { kw * self.channels } else { self.channels };
         let mut at = depth / unit;
@@ -161,22 +189,90 @@ pub fn conv3d(
         depthwise(x, w, conv, &mut out, finish);
         return out;
     }
+    products(x, w, conv, 0, &mut out, finish);
+    out
+}
+
+/// The rows of the output from `row` on, as many as `out` takes.
+fn products(
+    x: &[f32],
+    w: &[f32],
+    conv: &Conv3d,
+    row: usize,
+    out: &mut [f32],
+    finish: impl Fn(usize, usize, &mut [f32]) + Sync,
+) {
+    let columns = conv.output[4];
+    let (group_in, group_out) = (conv.input[4] / conv.groups, columns / conv.groups);
     let depth = conv.kernel.iter().product::<usize>() * group_in;
     for group in 0..conv.groups {
         let first = group * group_out;
         let right = Matrix { data: &w[first..], step: columns };
-        let windows = Windows::new(x, conv, group);
+        let windows = Windows::new(x, conv, row, group);
         let pointwise = conv.kernel == [1; 3] && conv.stride == [1; 3] && conv.before == [0; 3];
         let part = [columns, first, group_out];
         let finish = |row: usize, column: usize, y: &mut [f32]| finish(row, first + column, y);
         if pointwise && conv.input[..4] == conv.output[..4] {
-            let left = Matrix { data: &x[windows.first..], step: conv.input[4] };
-            product((&left, &right), depth, &mut out, part, finish);
+            let step = conv.input[4];
+            let left = Matrix { data: &x[row * step + windows.first..], step };
+            product((&left, &right), depth, out, part, finish);
         } else {
-            product((&windows, &right), depth, &mut out, part, finish);
+            product((&windows, &right), depth, out, part, finish);
+        }
+    }
+}
+
+/// As [`conv3d`] without addend, but gives `[N, windows, Cout]` of the largest sums, NaN where one is, after bias and `finish`,
+/// which must not fall. The sums are kept for some windows along T at a time.
+pub fn conv3d_max_pool(
+    x: &[f32],
+    w: &[f32],
+    bias: Option<&[f32]>,
+    conv: &Conv3d,
+    pool: &MaxPool,
+    finish: Finish<'_>,
+) -> Vec<f32> {
+    let level = Level::new();
+    let [n, t, h, width, c] = conv.output;
+    let [pool_t, pool_h, pool_w] = pool.windows;
+    let some = (SLAB / (h * width * c * pool.stride[0])).clamp(1, pool_t);
+    let mut out = vec![0.0; n * pool_t * pool_h * pool_w * c];
+    let mut slab = Vec::new();
+    for (sample, out) in out.chunks_mut(pool_t * pool_h * pool_w * c).enumerate() {
+        for (part, out) in out.chunks_mut(some * pool_h * pool_w * c).enumerate() {
+            let windows = out.len() / (pool_h * pool_w * c);
+            let begin = pool.members(0, part * some, t).start;
+            let end = pool.members(0, part * some + windows - 1, t).end;
+            let slab = at_least(&mut slab, (end - begin) * h * width * c);
+            products(x, w, conv, (sample * t + begin) * h * width, slab, |_, _, _| {});
+            let slab = &*slab;
+            out.par_chunks_mut(pool_w * c).enumerate().for_each(|(line, out)| {
+                let in_t = pool.members(0, part * some + line / pool_h, t);
+                let in_h = pool.members(1, line % pool_h, h);
+                for (window, y) in out.chunks_mut(c).enumerate() {
+                    y.fill(f32::NEG_INFINITY);
+                    for i_t in in_t.clone() {
+                        for i_h in in_h.clone() {
+                            for i_w in pool.members(2, window, width) {
+                                let at = ((i_t - begin) * h + i_h) * width + i_w;
+                                dispatch!(level, _ => take_larger(y, &slab[at * c..][..c]));
+                            }
+                        }
+                    }
+                    if let Some(bias) = bias {
+                        add(y, bias);
+                    }
+                    finish(y);
+                }
+            });
         }
     }
     out
+}
+
+#[inline(always)]
+fn take_larger(y: &mut [f32], x: &[f32]) {
+    y.iter_mut().zip(x).for_each(|(y, x)| *y = if *y > *x || y.is_nan() { *y } else { *x });
 }
 
 /// Every channel by itself.
@@ -249,6 +345,28 @@ mod tests {
             let y = conv3d(&x, &w, [None, Some(&x)], &conv, &|y| y.iter_mut().for_each(|y| *y = -*y));
             assert!(y.iter().zip(&x).all(|(y, x)| *y == -3.0 * x));
         }
+    }
+
+    /// One tap copies the input, of which windows are clipped, lie apart and leave the last positions out.
+    #[test]
+    fn maxima_of_windows() {
+        let conv = Conv3d {
+            input: [2, 3, 1, 7, 1],
+            output: [2, 3, 1, 7, 1],
+            kernel: [1; 3],
+            stride: [1; 3],
+            before: [0; 3],
+            outside: Outside::Zeros,
+            dilation: [1; 3],
+            groups: 1,
+        };
+        let mut x: Vec<f32> = (0..2 * 3 * 7).map(|i| i as f32).collect();
+        x[3] = f32::NAN;
+        let pool = MaxPool { kernel: [2, 1, 2], stride: [2, 1, 3], before: [0, 0, 1], windows: [2, 1, 3] };
+        let y = conv3d_max_pool(&x, &[1.0], Some(&[0.5]), &conv, &pool, &|_| {});
+        assert!(y[1].is_nan());
+        let rest: Vec<f32> = y.into_iter().filter(|y| !y.is_nan()).collect();
+        assert_eq!(rest, [7.5, 13.5, 14.5, 17.5, 20.5, 28.5, 31.5, 34.5, 35.5, 38.5, 41.5]);
     }
 
     /// A kernel of one tap shows what lies outside.

@@ -168,7 +168,17 @@ fn out_sum(at: u32) -> vec4<f32> {
     return vec4<f32>(matrices_out[at], matrices_out[at + 1u], matrices_out[at + 2u], matrices_out[at + 3u]);
 }
 
-// Stores the sums as outputs.
+// The largest of POOL sums that lie as many rows of the matrix apart as there are such, NaN where one is.
+fn out_largest(at: u32) -> vec4<f32> {
+    var sum = out_sum(at);
+    // unroll
+    for (var k = 1u; k < POOL; k++) {
+        sum = max_nan4(sum, out_sum(at + k * (SIZE / POOL) * SIZE));
+    }
+    return sum;
+}
+
+// Stores the sums as outputs: of every POOL rows of a matrix the largest, at the first of those rows.
 fn cooperative_store(sums: ptr<function, array<MatrixC, MATRICES_Y * MATRICES_X>>, m: Matmul, place: Place) {
     // unroll
     for (var i = 0u; i < MATRICES_Y; i++) {
@@ -179,8 +189,9 @@ fn cooperative_store(sums: ptr<function, array<MatrixC, MATRICES_Y * MATRICES_X>
             // unroll
             for (var p = 0u; p < OUT_PARTS; p++) {
                 let out = out_of(place, i, j, p);
-                if out.x < m.rows && out.y < m.columns4 {
-                    store(out.x, out.y * 4u, out_sum(out.z));
+                let first = POOL == 1u || out.x % SIZE < SIZE / POOL;
+                if first && out.x < m.rows && out.y < m.columns4 {
+                    store(out.x, out.y * 4u, out_largest(out.z));
                 }
             }
             workgroupBarrier();

@@ -17,8 +17,13 @@
 // and declares `alias Elem`, `input: array<Elem>` and, at the same binding, `input_runs: array<Run>`, and
 // `weight: array<vec4<Elem>>`, whose row k begins at `k · weight_row + weight_at`, in vec4s.
 
+// Of every POOL rows of an invocation only the largest sums are stored, NaN where one is, at the first of those rows.
+
 #import tiles
+#import nan
 #import apart // tune: SHARING
+
+const POOL: u32 = 1u; // tune: POOL
 
 const PADDING = 0xffffffffu;
 
@@ -88,13 +93,18 @@ fn matmul_tiled(m: Matmul, row0: u32, column0: u32, lane: u32) {
     var sums: array<vec4<f32>, TILE_SUMS>;
     tile_sums(&sums, m.rows, m.columns4, row0, column0, 0u, m.segments * m.length, lane);
     // unroll
-    for (var i = 0u; i < ROWS_EACH; i++) {
-        let row = row0 + lane / TILE_X + TILE_Y * i;
+    for (var i = 0u; i < ROWS_EACH / POOL; i++) {
+        let row = row0 + lane / TILE_X + TILE_Y * POOL * i;
         // unroll
         for (var j = 0u; j < COLUMNS_EACH; j++) {
             let column = column0 + lane % TILE_X + TILE_X * j;
             if row < m.rows && column < m.columns4 {
-                store(row, column * 4u, sums[i * COLUMNS_EACH + j]);
+                var sum = sums[i * POOL * COLUMNS_EACH + j];
+                // unroll
+                for (var k = 1u; k < POOL; k++) {
+                    sum = max_nan4(sum, sums[(i * POOL + k) * COLUMNS_EACH + j]);
+                }
+                store(row, column * 4u, sum);
             }
         }
     }
@@ -169,13 +179,18 @@ fn matmul_uniform(m: Matmul, row0: u32, column0: u32, lane: u32) {
         }
     }
     // unroll
-    for (var i = 0u; i < UNIFORM_ROWS; i++) {
-        let row = row0 + lane + 8u * i;
+    for (var i = 0u; i < UNIFORM_ROWS / POOL; i++) {
+        let row = row0 + lane + 8u * POOL * i;
         if row < m.rows {
             // unroll
             for (var j = 0u; j < UNIFORM_COLUMNS4; j++) {
                 if column0 + j < m.columns4 {
-                    store(row, (column0 + j) * 4u, acc[i * UNIFORM_COLUMNS4 + j]);
+                    var sum = acc[i * POOL * UNIFORM_COLUMNS4 + j];
+                    // unroll
+                    for (var k = 1u; k < POOL; k++) {
+                        sum = max_nan4(sum, acc[(i * POOL + k) * UNIFORM_COLUMNS4 + j]);
+                    }
+                    store(row, (column0 + j) * 4u, sum);
                 }
             }
         }

@@ -33,3 +33,8 @@ fn winograd_term_of_input(factor: u32, term: u32) -> WinogradTerm {
     let at = select(select(2u, 1u, factor == 2u), 3u, factor == 3u);
     return WinogradTerm(at, select(-1.0, 1.0, factor == 1u));
 }
+
+// Each sum has three terms; with one frame there is one sum of one term.
+fn winograd_term_of_sums(sum: u32, term: u32) -> WinogradTerm {
+    return WinogradTerm(sum + term, select(-1.0, 1.0, sum == 0u || term == 0u));
+}

@@ -121,6 +121,29 @@ impl Activation {
         }
     }
 
+    /// Whether what is not less gives what is not less, so that it may as well come after a maximum. Where
+    /// [`Activation::Softplus`] becomes `x`, it falls.
+    pub fn rises(self) -> bool {
+        match self {
+            Activation::LeakyRelu { slope: below } | Activation::Elu { alpha: below } => below >= 0.0,
+            Activation::Identity
+            | Activation::Relu
+            | Activation::Sigmoid
+            | Activation::Tanh
+            | Activation::Relu6
+            | Activation::HardTanh { .. }
+            | Activation::HardSigmoid
+            | Activation::LogSigmoid => true,
+            Activation::Silu
+            | Activation::Gelu
+            | Activation::GeluTanh
+            | Activation::QuickGelu
+            | Activation::HardSwish
+            | Activation::Softplus { .. }
+            | Activation::Mish => false,
+        }
+    }
+
     /// That the parameters are usable.
     ///
     /// # Errors

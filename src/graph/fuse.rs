@@ -11,7 +11,8 @@ impl Graph {
     /// 1. views of constants become constants, which operators can then pack;
     /// 2. factors and summands of channels (a batch normalisation) move into the weights of the node before;
     /// 3. sums of two tensors move into a node that computes one of them (the end of a residual block);
-    /// 4. activations move into the node before.
+    /// 4. activations move into the node before;
+    /// 5. maxima of windows that do not overlap move into the node before, and what they are of is never stored.
     ///
     /// A node takes in what reads its output only if nothing else does, seen through views. Names, inputs and outputs
     /// stay; a value that is a graph output stays a node. Constants that nothing reads any more lose their values.
@@ -22,6 +23,7 @@ impl Graph {
         fusion.each(Fusion::channel_affine);
         fusion.each(Fusion::sum);
         fusion.each(Fusion::activation);
+        fusion.each(Fusion::max_pool);
         fusion.finish()
     }
 }
@@ -212,6 +214,25 @@ impl Fusion {
         let source = self.source(node.inputs[0])?;
         self.graph.nodes[source.maker].op = self.graph.nodes[source.maker].op.with_activation(activation)?;
         self.take_over(&source, i);
+        Some(())
+    }
+
+    fn max_pool(&mut self, i: usize) -> Option<()> {
+        let node = &self.graph.nodes[i];
+        let &[x] = &node.inputs[..] else { return None };
+        let input = self.graph.ty(x);
+        let pool = node.op.as_max_pool(input)?;
+        let Source { maker, views } = self.source(x)?;
+        let (inputs, outputs) = self.graph.node_types(&self.graph.nodes[maker]);
+        // Views in between must have come to nothing: they are left out.
+        if outputs[0] != *input {
+            return None;
+        }
+        self.graph.nodes[maker].op = self.graph.nodes[maker].op.with_max_pool(&pool, &inputs)?;
+        for view in views {
+            self.places[view] = None;
+        }
+        self.take_over(&Source { maker, views: Vec::new() }, i);
         Some(())
     }
 }

@@ -2,8 +2,9 @@
 
 use super::Value;
 use crate::graph::{Activation, Engine, Graph, PlanOptions};
-use crate::ops::{BatchNorm, Binary, Conv2d, Conv3d};
+use crate::ops::{BatchNorm, Binary, Conv2d, Conv3d, Pool2d, Pool3d};
 use crate::tensor::Tensor;
+use crate::verify::cases;
 
 fn numbers(shape: &[usize], seed: usize) -> Tensor {
     Tensor::from_fn(shape, |i| ((i * 7919 + seed * 104_729) % 1009) as f32 / 504.0 - 1.0).unwrap()
@@ -233,6 +234,113 @@ fn shared_weights_stay() {
     let y = g.conv3d(y, w, None, &Conv3d::padded([1; 3])).unwrap();
     g.output("y", y).unwrap();
     check(&g, 2);
+}
+
+/// Convolution, activation and pooling of windows that lie side by side are one node, which gives the pooling's output.
+#[test]
+fn a_max_pool_moves_into_the_convolution() {
+    for activation in [None, Some(Activation::Relu), Some(Activation::Sigmoid)] {
+        let mut g = Graph::new();
+        let x = g.input("x", &[1, 2, 4, 4, 4]).unwrap();
+        let mut y = conv(&mut g, x, 1, true);
+        if let Some(a) = activation {
+            y = g.activation(y, a).unwrap();
+        }
+        let y = g.pool3d(y, &Pool3d::max([1, 2, 2])).unwrap();
+        g.output("y", y).unwrap();
+        check(&g, 1);
+        let f = g.fused();
+        assert_eq!(f.nodes[0].outputs, [y]);
+        assert_eq!(&**f.shape(y), [1, 2, 2, 2, 4]);
+        assert_eq!(f.flops(), 2 * 27 * 4 * (2 * 4 * 4 * 4), "the sums before pooling count");
+    }
+    // The views of two dimensions cancel each other in between.
+    let mut g = Graph::new();
+    let x = g.input("x", &[2, 6, 8, 4]).unwrap();
+    let w = g.constant("w", numbers(&[3, 3, 4, 4], 1));
+    let a = Conv2d { padding: [[1; 2]; 2], ..Conv2d::default() };
+    let y = g.conv2d(x, w, None, &a).unwrap();
+    let y = g.relu(y).unwrap();
+    let y = g.pool2d(y, &Pool2d::max([2, 2])).unwrap();
+    let y = g.relu(y).unwrap();
+    g.output("y", y).unwrap();
+    // A view, the convolution, a view, and what comes after the pooling.
+    check(&g, 4);
+}
+
+#[test]
+fn max_pools_that_must_stay() {
+    let max = Pool3d::max;
+    for (pool, why) in [
+        (max([1, 2, 2]).stride([1, 1, 2]), "windows overlap"),
+        (Pool3d::average([1, 2, 2]), "a mean"),
+        (Pool3d { zero_pad: true, ..max([1, 2, 2]).padded([0, 1, 1]) }, "zeros count"),
+        (Pool3d { dilation: [1, 1, 2], ..max([1, 1, 2]) }, "dilated"),
+        (max([1, 1, 3]), "a window of three"),
+        (max([2, 1, 1]), "windows that are no patches"),
+        (max([2, 2, 2]).padded([1, 1, 1]), "more is clipped than not"),
+    ] {
+        let mut g = Graph::new();
+        let x = g.input("x", &[1, 2, 4, 4, 4]).unwrap();
+        let y = conv(&mut g, x, 1, true);
+        let y = g.pool3d(y, &pool).unwrap();
+        g.output("y", y).unwrap();
+        assert_eq!(g.fused().nodes.len(), 2, "{why}");
+    }
+    // An activation that falls somewhere; a sum; two readers; an output; indices; other lengths; a depthwise convolution.
+    type Between = fn(&mut Graph, Value, Value) -> Value;
+    let between: [(usize, Between); 4] = [
+        (2, |g, _, y| g.activation(y, Activation::Silu).unwrap()),
+        (2, |g, x, y| g.add(y, x).unwrap()),
+        (3, |g, x, y| {
+            let z = g.binary(y, x, Binary::Mul).unwrap();
+            g.output("z", z).unwrap();
+            y
+        }),
+        (2, |g, _, y| {
+            g.output("z", y).unwrap();
+            y
+        }),
+    ];
+    for (nodes, between) in between {
+        let mut g = Graph::new();
+        let x = g.input("x", &[1, 2, 4, 4, 4]).unwrap();
+        let y = conv(&mut g, x, 1, true);
+        let y = between(&mut g, x, y);
+        let y = g.pool3d(y, &max([1, 2, 2])).unwrap();
+        g.output("y", y).unwrap();
+        check(&g, nodes);
+    }
+    let mut g = Graph::new();
+    let x = g.input("x", &[1, 2, 4, 4, 4]).unwrap();
+    let y = conv(&mut g, x, 1, true);
+    let (y, places) = g.pool3d_with_indices(y, &max([1, 2, 2])).unwrap();
+    g.output("y", y).unwrap();
+    g.output("places", places).unwrap();
+    assert_eq!(g.fused().nodes.len(), 2);
+    let mut g = Graph::new();
+    let x = g.input("x", &[1, 2, 4, 4, 4]).unwrap();
+    let y = conv(&mut g, x, 1, true);
+    let y = g.reshape(y, &[1, 2, 2, 8, 4]).unwrap();
+    let y = g.pool3d(y, &max([1, 2, 2])).unwrap();
+    g.output("y", y).unwrap();
+    check(&g, 3);
+    let mut g = Graph::new();
+    let x = g.input("x", &[1, 2, 4, 4, 4]).unwrap();
+    let w = g.constant("w", numbers(&[1, 1, 1, 1, 4], 1));
+    let y = g.conv3d(x, w, None, &Conv3d { groups: 4, ..Conv3d::default() }).unwrap();
+    let y = g.pool3d(y, &max([1, 2, 2])).unwrap();
+    g.output("y", y).unwrap();
+    check(&g, 2);
+}
+
+/// The cases that are there for it compare one node.
+#[test]
+fn pooled_cases_are_one_node() {
+    let cases = cases::all().into_iter().filter(|c| c.name.starts_with("conv3d/pooled-"));
+    let nodes: Vec<(String, usize)> =
+        cases.map(|c| (c.name.clone(), c.instance().unwrap().0.fused().nodes.len())).collect();
+    assert!(nodes.len() > 20 && nodes.iter().all(|(_, nodes)| *nodes == 1), "{nodes:?}");
 }
 
 fn linear() -> (Graph, Value) {

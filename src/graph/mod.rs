@@ -28,6 +28,7 @@ mod fuse;
 #[cfg(test)]
 mod fuse_tests;
 mod gpu_plan;
+mod max_pool;
 mod memory;
 mod op;
 mod record;
@@ -47,6 +48,7 @@ pub(crate) use diff::largest_difference;
 pub use diff::{Difference, first_difference};
 pub use engine::{Engine, Outputs, Plan, PlanOptions, Precision, Progress, Timing};
 pub use gpu_plan::GpuPlan;
+pub use max_pool::MaxPool;
 pub use memory::{MemoryLimits, MemorySummary};
 pub use op::{Bound, Op, Setting, TensorType, UNIT_ROUNDOFF};
 pub(crate) use record::record_node;

@@ -4,7 +4,7 @@ use std::fmt;
 use std::ops::RangeInclusive;
 use std::sync::Arc;
 
-use super::{Activation, ChannelAffine, Recorder, Traits};
+use super::{Activation, ChannelAffine, MaxPool, Recorder, Traits};
 use crate::error::{Error, Result};
 use crate::shape::Shape;
 use crate::tensor::{DType, Tensor};
@@ -372,6 +372,20 @@ pub trait Op: fmt::Debug + Send + Sync {
     /// where they are constants, so that they can be given to the one before it.
     fn as_channel_affine(&self, inputs: &[Option<&Tensor>]) -> Option<ChannelAffine> {
         let _ = inputs;
+        None
+    }
+
+    /// This operator with the maxima of windows of what it gives in its place, where the kernel can do that in one go and
+    /// is no slower. Nothing else moves in afterwards.
+    fn with_max_pool(&self, pool: &MaxPool, inputs: &[TensorType]) -> Option<Arc<dyn Op>> {
+        let _ = (pool, inputs);
+        None
+    }
+
+    /// The maxima that this operator takes of such an input, where that is all that it does and an operator
+    /// [`Op::with_max_pool`] may take them in its place.
+    fn as_max_pool(&self, input: &TensorType) -> Option<MaxPool> {
+        let _ = input;
         None
     }
 

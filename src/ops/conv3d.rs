@@ -16,13 +16,14 @@ use super::{Door, Layout, Padding, PaddingMode, Port};
 use crate::error::{At, Error, Result};
 use crate::gpu::Kernel;
 use crate::graph::{
-    Activation, Bound, ChannelAffine, Family, Graph, Op, Recorder, Setting, TensorType, Value,
+    Activation, Bound, ChannelAffine, Family, Graph, MaxPool, Op, Recorder, Setting, TensorType, Value,
 };
 use crate::kernel;
 use crate::shape::Shape;
 use crate::tensor::Tensor;
 
 use geometry::Geometry;
+use winograd::Winograd;
 
 static KERNEL: Kernel = kernel!("conv3d");
 static COOPERATIVE: Kernel = kernel!("conv3d_cooperative");
@@ -54,6 +55,10 @@ pub struct Conv3d {
     /// before the activation.
     #[serde(skip)]
     pub addend: bool,
+    /// Set by the planner when it moves a pooling into the convolution: the output is the maxima, there is no addend, and
+    /// the activation rises.
+    #[serde(skip)]
+    pub pool: Option<MaxPool>,
 }
 
 impl Default for Conv3d {
@@ -66,6 +71,7 @@ impl Default for Conv3d {
             groups: 1,
             activation: Activation::Identity,
             addend: false,
+            pool: None,
         }
     }
 }
@@ -120,6 +126,35 @@ impl Conv3d {
             groups: self.groups,
         }
     }
+
+    /// The largest of the sums, or of what bounds them, in every window of the pooling if there is one.
+    fn pooled(&self, sums: Vec<f32>, shape: [usize; 5]) -> Result<Tensor> {
+        let Some(pool) = &self.pool else { return Tensor::new(&shape, sums) };
+        let MaxPool { kernel, stride, before, windows } = *pool;
+        let reference = reference::MaxPool { kernel, stride, before, windows };
+        let maxima = reference::max_pool(&sums, shape, &reference);
+        Tensor::new(&pool.output(shape)?.shape, maxima)
+    }
+
+    /// The lengths before pooling.
+    fn convolved(&self, x: &Shape, weight: &Shape) -> Result<[usize; 5]> {
+        let [n, t, h, w, _] = x.dims("the input", "[N, T, H, W, C]")?;
+        let [kt, kh, kw, _, cout] = weight.dims("the weight", "[kT, kH, kW, Cin/groups, Cout]")?;
+        let mut out = [n, 0, 0, 0, cout];
+        for (axis, (length, kernel)) in [(t, kt), (h, kh), (w, kw)].into_iter().enumerate() {
+            let name = ["T", "H", "W"][axis];
+            self.padding_mode.check(name, length, self.padding[axis])?;
+            out[axis + 1] = super::attributes::windows(
+                name,
+                length,
+                kernel,
+                self.stride[axis],
+                self.padding[axis],
+                self.dilation[axis],
+            )?;
+        }
+        Ok(out)
+    }
 }
 
 impl Graph {
@@ -163,16 +198,17 @@ pub const DOOR: Door = Door {
 };
 
 impl Conv3d {
-    fn geometry(&self, x: &Shape, weight: &Shape, output: &Shape) -> Result<Geometry> {
+    fn geometry(&self, x: &Shape, weight: &Shape) -> Result<Geometry> {
         let [kt, kh, kw, _, _] = weight.dims("the weight", "[kT, kH, kW, Cin/groups, Cout]")?;
         let geometry = Geometry {
             input: x.dims("the input", "[N, T, H, W, C]")?,
-            output: output.dims("the output", "[N, T, H, W, C]")?,
+            output: self.convolved(x, weight)?,
             kernel: [kt, kh, kw],
             stride: self.stride,
             dilation: self.dilation,
             pad: self.padding.map(|p| p[0]),
             padding_mode: self.padding_mode,
+            pool: self.pool,
         };
         Ok(geometry.folded(self.groups))
     }
@@ -189,8 +225,8 @@ impl Op for Conv3d {
     }
 
     fn infer(&self, inputs: &[TensorType]) -> Result<Vec<TensorType>> {
-        let [n, t, h, w, c] = inputs[0].shape.dims("the input", "[N, T, H, W, C]")?;
-        let [kt, kh, kw, group_in, cout] =
+        let [_, _, _, _, c] = inputs[0].shape.dims("the input", "[N, T, H, W, C]")?;
+        let [_, _, _, group_in, cout] =
             inputs[1].shape.dims("the weight", "[kT, kH, kW, Cin/groups, Cout]")?;
         let error = |text: String| Err(Error::bad_input(text));
         if self.groups == 0 || c % self.groups != 0 || cout % self.groups != 0 {
@@ -207,20 +243,11 @@ impl Op for Conv3d {
         {
             return error(format!("the bias must be [{cout}], its shape is {}", bias.shape));
         }
-        let mut out = [n, 0, 0, 0, cout];
-        for (axis, (length, kernel)) in [(t, kt), (h, kh), (w, kw)].into_iter().enumerate() {
-            let name = ["T", "H", "W"][axis];
-            self.padding_mode.check(name, length, self.padding[axis])?;
-            out[axis + 1] = super::attributes::windows(
-                name,
-                length,
-                kernel,
-                self.stride[axis],
-                self.padding[axis],
-                self.dilation[axis],
-            )?;
-        }
-        let out = TensorType::float(&out)?;
+        let out = self.convolved(&inputs[0].shape, &inputs[1].shape)?;
+        let out = match &self.pool {
+            None => TensorType::float(&out)?,
+            Some(pool) => pool.output(out)?,
+        };
         super::check_addend(self.addend, inputs, &out)?;
         Ok(vec![out])
     }
@@ -236,7 +263,7 @@ impl Op for Conv3d {
             self.activation.apply(s)
         });
         let out: [usize; 3] = std::array::from_fn(|a| c.output_length(a, x[a + 1], w[a]));
-        Ok(vec![Tensor::new(&[x[0], out[0], out[1], out[2], w[4]], y)?])
+        Ok(vec![self.pooled(y, [x[0], out[0], out[1], out[2], w[4]])?])
     }
 
     fn compute(&self, inputs: &[Tensor]) -> Result<Vec<Tensor>> {
@@ -271,8 +298,14 @@ impl Op for Conv3d {
         let (own, addend) = inputs.split_at(self.own_inputs(inputs.len()));
         let after =
             [own.get(2).map(Tensor::f32s).transpose()?, addend.first().map(Tensor::f32s).transpose()?];
-        let y = fast::conv3d(inputs[0].f32s()?, weight, after, &conv, &|y| self.activation.apply_all(y));
-        Ok(vec![Tensor::new(&output, y)?])
+        let (x, finish) = (inputs[0].f32s()?, |y: &mut [f32]| self.activation.apply_all(y));
+        let Some(pool) = &self.pool else {
+            return Ok(vec![Tensor::new(&output, fast::conv3d(x, weight, after, &conv, &finish))?]);
+        };
+        let MaxPool { kernel, stride, before, windows } = *pool;
+        let fast = fast::MaxPool { kernel, stride, before, windows };
+        let y = fast::conv3d_max_pool(x, weight, after[0], &conv, &fast, &finish);
+        Ok(vec![Tensor::new(&pool.output(output)?.shape, y)?])
     }
 
     fn bounds(&self, inputs: &[Tensor], reference: &[Tensor]) -> Result<Vec<Bound>> {
@@ -285,11 +318,15 @@ impl Op for Conv3d {
 
     fn flops(&self, inputs: &[TensorType], outputs: &[TensorType]) -> u64 {
         let taps: usize = inputs[1].shape[..4].iter().product();
-        2 * taps as u64 * outputs[0].shape.elements() as u64
+        let sums = match self.convolved(&inputs[0].shape, &inputs[1].shape) {
+            Ok(lengths) => lengths.into_iter().product(),
+            Err(_) => outputs[0].shape.elements(),
+        };
+        2 * taps as u64 * sums as u64
     }
 
     fn with_activation(&self, activation: Activation) -> Option<Arc<dyn Op>> {
-        let free = self.activation == Activation::Identity;
+        let free = self.activation == Activation::Identity && self.pool.is_none();
         free.then(|| Arc::new(Conv3d { activation, ..self.clone() }) as Arc<dyn Op>)
     }
 
@@ -298,13 +335,27 @@ impl Op for Conv3d {
     }
 
     fn with_addend(&self) -> Option<Arc<dyn Op>> {
-        let free = self.activation == Activation::Identity && !self.addend;
+        let free = self.activation == Activation::Identity && !self.addend && self.pool.is_none();
         free.then(|| Arc::new(Conv3d { addend: true, ..self.clone() }) as Arc<dyn Op>)
     }
 
     fn with_channel_affine(&self, inputs: &[Option<&Tensor>], affine: &ChannelAffine) -> Option<Vec<Tensor>> {
-        let free = self.activation == Activation::Identity && !self.addend;
+        let free = self.activation == Activation::Identity && !self.addend && self.pool.is_none();
         affine.after_product(inputs, |i| i % affine.scale.len()).filter(|_| free)
+    }
+
+    /// Windows of two, four or eight that cover whole patches where Winograd's form is possible, of which clipped ones make
+    /// at most half as many sums again; not of depthwise convolutions.
+    fn with_max_pool(&self, pool: &MaxPool, inputs: &[TensorType]) -> Option<Arc<dyn Op>> {
+        let pooled = Conv3d { pool: Some(*pool), ..self.clone() };
+        let g = pooled.geometry(&inputs[0].shape, &inputs[1].shape).ok()?;
+        let free = self.pool.is_none() && !self.addend && self.activation.rises();
+        let members = g.outputs() * pool.volume();
+        let sums: usize = g.output[..4].iter().product();
+        let single = g.input[4] == self.groups && g.output[4] == self.groups;
+        let suits = [2, 4, 8].contains(&pool.volume()) && 2 * members <= 3 * sums && !single;
+        let patches = self.groups > 1 || !Winograd::possible(&g) || Winograd::pools(pool);
+        (free && suits && patches).then(|| Arc::new(pooled) as Arc<dyn Op>)
     }
 
     /// Pads each group's columns to a multiple of four, or transforms the weights for Winograd's form.
@@ -339,7 +390,7 @@ impl Op for Conv3d {
         if let Some(addend) = inputs.get(own) {
             sums.iter_mut().zip(addend.f32s()?).for_each(|(s, x)| *s += f64::from(x.abs()));
         }
-        let sums = Tensor::new(reference[0].shape(), sums.into_iter().map(|s| s as f32).collect::<Vec<_>>())?;
+        let sums = self.pooled(sums.into_iter().map(|s| s as f32).collect(), lengths.output)?;
         // Up to three additions on the way to factors, three roundings of weights, six additions of sums.
         let terms = inputs[1].shape()[0] * inputs[1].shape()[3] + 12;
         Ok(vec![Bound::sum(terms, &sums)?.activated(self.activation, &reference[0])?])
@@ -350,12 +401,8 @@ impl Op for Conv3d {
         if let Some((winograd, lengths)) = self.winograd_in(setting) {
             return winograd.words(&lengths).to_vec();
         }
-        let geometry = || {
-            let output = self.infer(inputs).ok()?;
-            self.geometry(&inputs[0].shape, &inputs[1].shape, &output[0].shape).ok()
-        };
-        match geometry() {
-            Some(g) if g.depthwise(self.groups).is_none() => match self.family(&g, traits.family, true) {
+        match self.geometry(&inputs[0].shape, &inputs[1].shape) {
+            Ok(g) if g.depthwise(self.groups).is_none() => match self.family(&g, traits.family, true) {
                 Family::Tiled => g.tiling(self.groups, traits).scratch(),
                 _ => Vec::new(),
             },

@@ -397,6 +397,7 @@ impl Op for ConvTranspose3d {
                     columns: group_out,
                     segments: taps,
                     length: group_in,
+                    members: 1,
                 };
                 tiles.tiles(dispatch, r.traits(), false)
             }

@@ -253,7 +253,8 @@ impl Op for Linear {
                 }
             }
             Family::Uniform => {
-                let tiles = Uniform { problems: 1, rows, columns: out_c, segments: 1, length: in_c };
+                let tiles =
+                    Uniform { problems: 1, rows, columns: out_c, segments: 1, length: in_c, members: 1 };
                 r.dispatch(tiles.tiles(whole("linear_uniform"), r.traits(), false));
             }
         }

@@ -428,7 +428,7 @@ impl Op for Matmul {
                     dispatch = dispatch.tune("B_RUN", "1u").tune("BRun", "Elem").tune("WideB", "f32");
                 }
                 let [rows, columns, length] = g.lengths();
-                let tiles = Uniform { problems: g.batch(), rows, columns, segments: 1, length };
+                let tiles = Uniform { problems: g.batch(), rows, columns, segments: 1, length, members: 1 };
                 r.dispatch(tiles.tiles(dispatch, r.traits(), deep));
             }
             _ => {

@@ -8,7 +8,7 @@ use super::attributes::{Pool, each, of_thw, optional_each, padding, windows};
 use super::{Door, Layout, Port, four_lanes};
 use crate::error::{Error, Result};
 use crate::gpu::Kernel;
-use crate::graph::{Bound, Dispatch, Family, Graph, Op, Operand, Recorder, TensorType, Value};
+use crate::graph::{Bound, Dispatch, Family, Graph, MaxPool, Op, Operand, Recorder, TensorType, Value};
 use crate::shape::Shape;
 use crate::tensor::{DType, Tensor};
 use crate::{kernel, params};
@@ -358,6 +358,23 @@ impl Op for Pool3d {
     fn flops(&self, _: &[TensorType], outputs: &[TensorType]) -> u64 {
         let taps: usize = self.kernel_size.iter().product();
         taps as u64 * outputs[0].shape.elements() as u64
+    }
+
+    fn as_max_pool(&self, input: &TensorType) -> Option<MaxPool> {
+        let [_, t, h, w, _] = input.shape.dims("the input", "[N, T, H, W, C]").ok()?;
+        let lengths = [t, h, w];
+        let stride = self.steps();
+        let apart = (0..3).all(|a| stride[a] >= self.kernel_size[a]);
+        let plain = self.mode == Pool::Max && self.dilation == [1; 3] && !self.zero_pad;
+        if !plain || !apart || self.return_indices {
+            return None;
+        }
+        let mut windows = [0; 3];
+        for (axis, windows) in windows.iter_mut().enumerate() {
+            *windows = self.windows(axis, lengths[axis]).ok()?;
+        }
+        let before = std::array::from_fn(|a| self.padding_of(a, lengths[a])[0]);
+        Some(MaxPool { kernel: self.kernel_size, stride, before, windows })
     }
 
     fn record(&self, r: &mut Recorder<'_>) -> Result<()> {

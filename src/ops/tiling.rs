@@ -232,6 +232,12 @@ impl Tiling {
     pub(super) fn sum(&self, dispatch: Dispatch) -> Dispatch {
         dispatch.turns(self.slices).groups(self.sums.div_ceil(64) as u64)
     }
+
+    /// Every how many rows the next of so many lies that one invocation takes the largest of: of its own in registers, or
+    /// those of one cooperative matrix.
+    pub(super) fn pool_step(&self, members: usize) -> usize {
+        self.matrices.map_or(self.tile.y, |m| usize::from(m.size) / members)
+    }
 }
 
 /// What the eight invocations of a workgroup of the uniform entry points make, as `kernels/lib/matmul.wgsl` and
@@ -244,16 +250,19 @@ pub(super) struct Uniform {
     /// Every sum is of so many runs of so many products.
     pub(super) segments: usize,
     pub(super) length: usize,
+    /// How many rows, every eighth, are those of which only the largest sum is stored. The rows are whole eights of them.
+    pub(super) members: usize,
 }
 
 impl Uniform {
     /// Sets a dispatch's tiles, with as few columns or rows beyond the last as can be; `four_deep` are tiles that take four
     /// products at a time.
     pub(super) fn tiles(&self, dispatch: Dispatch, traits: Traits, four_deep: bool) -> Dispatch {
-        let &Uniform { problems, rows, columns, segments, length } = self;
+        let &Uniform { problems, rows, columns, segments, length, members } = self;
         // What is loaded by each for itself costs more the more columns there are.
-        let columns4 = columns.div_ceil(4).next_power_of_two().min(if traits.subgroups { 8 } else { 4 });
-        let rows_each = eights_each(rows, (32 / columns4).min(8));
+        let most = (if traits.subgroups { 8 } else { 4 }).min(32 / members);
+        let columns4 = columns.div_ceil(4).next_power_of_two().min(most);
+        let rows_each = members * eights_each(rows / members, (32 / columns4).min(8) / members);
         let turns = |step: usize| segments * (length / step + 1);
         // The fewest products a turn with which no invocation loads in vain and the driver's turns suffice.
         let mut steps = [1, 2, 4].into_iter().filter(|s| length.is_multiple_of(*s));

@@ -1,7 +1,7 @@
 //! The lengths of a convolution, for the host and for kernels.
 
 use crate::error::Result;
-use crate::graph::{Recorder, Traits};
+use crate::graph::{MaxPool, Recorder, Traits};
 use crate::ops::PaddingMode;
 use crate::ops::tiling::Tiling;
 use crate::params;
@@ -40,20 +40,39 @@ params! {
         patches_w: u32,
         first_patch_t: u32,
         patches: u32,
+        rows: u32,
+        sums_t: u32,
+        sums_h: u32,
+        sums_w: u32,
+        pool_t: u32,
+        pool_h: u32,
+        pool_w: u32,
+        pool_stride_t: u32,
+        pool_stride_h: u32,
+        pool_stride_w: u32,
+        pool_pad_t: u32,
+        pool_pad_h: u32,
+        pool_pad_w: u32,
     }
 }
+
+/// The number of a pooling's windows is filled up to a multiple of this, so that their members are whole runs of as many
+/// rows as every kernel has them apart.
+const TOGETHER: usize = 16;
 
 /// Lengths of a convolution, which can be folded without moving anything in memory.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Geometry {
     /// `N, T, H, W, C`.
     pub(super) input: [usize; 5],
+    /// Before pooling.
     pub(super) output: [usize; 5],
     pub(super) kernel: [usize; 3],
     pub(super) stride: [usize; 3],
     pub(super) dilation: [usize; 3],
     pub(super) pad: [usize; 3],
     pub(super) padding_mode: PaddingMode,
+    pub(super) pool: Option<MaxPool>,
 }
 
 impl Geometry {
@@ -69,7 +88,11 @@ impl Geometry {
             (self.kernel[2], self.stride[2]) = (1, 1);
         }
         let [n, t, h, w, _] = self.output;
-        if self.kernel == [1; 3] && self.stride == [1; 3] && self.input[..4] == self.output[..4] {
+        if self.pool.is_none()
+            && self.kernel == [1; 3]
+            && self.stride == [1; 3]
+            && self.input[..4] == self.output[..4]
+        {
             let flat = n * t * h * w;
             self.input = [1, 1, 1, flat, self.input[4]];
             self.output = [1, 1, 1, flat, self.output[4]];
@@ -77,8 +100,29 @@ impl Geometry {
         self
     }
 
+    /// The lengths of the output after pooling.
+    fn pooled(&self) -> [usize; 5] {
+        let [n, t, h, w, c] = self.output;
+        let [t, h, w] = self.pool.map_or([t, h, w], |p| p.windows);
+        [n, t, h, w, c]
+    }
+
+    /// Positions of the output after pooling.
+    pub(super) fn outputs(&self) -> usize {
+        self.pooled()[..4].iter().product()
+    }
+
+    /// Sums that are made for one position of the output.
+    pub(super) fn members(&self) -> usize {
+        self.pool.map_or(1, |p| p.volume())
+    }
+
+    /// Rows of the matrix product: a position each, or all members of windows.
     pub(super) fn rows(&self) -> usize {
-        self.output[..4].iter().product()
+        match self.pool {
+            None => self.outputs(),
+            Some(pool) => self.outputs().next_multiple_of(TOGETHER) * pool.volume(),
+        }
     }
 
     /// Products of one sum.
@@ -90,7 +134,11 @@ impl Geometry {
     pub(super) fn params(&self, r: &Recorder<'_>, groups: usize) -> Result<Conv3dParams> {
         let n = |v: usize| r.u32("length", v);
         let [batch, in_t, in_h, in_w, in_c] = self.input;
-        let [_, out_t, out_h, out_w, out_c] = self.output;
+        let [_, out_t, out_h, out_w, out_c] = self.pooled();
+        let [_, sums_t, sums_h, sums_w, _] = self.output;
+        let none =
+            MaxPool { kernel: [1; 3], stride: [1; 3], before: [0; 3], windows: [sums_t, sums_h, sums_w] };
+        let pool = self.pool.unwrap_or(none);
         Ok(Conv3dParams {
             batch: n(batch)?,
             in_t: n(in_t)?,
@@ -115,6 +163,19 @@ impl Geometry {
             pad_w: n(self.pad[2])?,
             group_in: n(in_c / groups)?,
             group_out: n(out_c / groups)?,
+            rows: n(self.rows())?,
+            sums_t: n(sums_t)?,
+            sums_h: n(sums_h)?,
+            sums_w: n(sums_w)?,
+            pool_t: n(pool.kernel[0])?,
+            pool_h: n(pool.kernel[1])?,
+            pool_w: n(pool.kernel[2])?,
+            pool_stride_t: n(pool.stride[0])?,
+            pool_stride_h: n(pool.stride[1])?,
+            pool_stride_w: n(pool.stride[2])?,
+            pool_pad_t: n(pool.before[0])?,
+            pool_pad_h: n(pool.before[1])?,
+            pool_pad_w: n(pool.before[2])?,
             ..Conv3dParams::default()
         })
     }

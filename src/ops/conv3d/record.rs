@@ -4,7 +4,7 @@ use super::geometry::{Conv3dParams, Geometry};
 use super::winograd::{Part, Winograd};
 use super::{COOPERATIVE, Conv3d, KERNEL};
 use crate::error::{Error, Result};
-use crate::graph::{Activation, Dispatch, Family, Op, Operand, Precision, Recorder, Setting, Traits};
+use crate::graph::{Activation, Dispatch, Family, Operand, Precision, Recorder, Setting, Traits};
 use crate::ops::tiling::{Tiling, Uniform, runs};
 
 /// Positions along W that an invocation of `conv3d_depthwise` computes.
@@ -23,8 +23,7 @@ impl Conv3d {
     }
 
     pub(super) fn winograd_in(&self, setting: &Setting<'_>) -> Option<(Winograd, Geometry)> {
-        let output = self.infer(setting.inputs).ok()?;
-        let g = self.geometry(&setting.inputs[0].shape, &setting.inputs[1].shape, &output[0].shape).ok()?;
+        let g = self.geometry(&setting.inputs[0].shape, &setting.inputs[1].shape).ok()?;
         Some((self.winograd(&g, setting.traits, setting.constant[1])?, g))
     }
 
@@ -51,7 +50,11 @@ impl Conv3d {
                 })
             };
             let in_time = if w.frames == 1 { g.input[1] } else { w.patches[0] };
-            let params = patches(r, in_time, first_factor, factors)?;
+            let params = Conv3dParams {
+                pad_h: r.u32("length", g.pad[1] + w.shift[1])?,
+                pad_w: r.u32("length", g.pad[2] + w.shift[2])?,
+                ..patches(r, in_time, first_factor, factors)?
+            };
             let groups = (samples * factors * w.plane() * channels / 4).div_ceil(64) as u64;
             let input = Dispatch::new(&KERNEL, "conv3d_winograd_input", &params)
                 .constant("PADDING_MODE", self.padding_mode.code())
@@ -68,6 +71,7 @@ impl Conv3d {
                     stride: [g.stride[0], 1, 1],
                     dilation: [g.dilation[0], 1, 1],
                     pad: [pad, 0, 0],
+                    pool: None,
                     ..*g
                 },
                 _ => Geometry {
@@ -77,6 +81,7 @@ impl Conv3d {
                     stride: [1; 3],
                     dilation: [1; 3],
                     pad: [0; 3],
+                    pool: None,
                     ..*g
                 },
             };
@@ -105,20 +110,33 @@ impl Conv3d {
             };
             r.dispatch(match r.traits().family {
                 Family::Uniform => {
-                    let tiles =
-                        Uniform { problems: w.each(), rows, columns, segments: taps, length: channels };
+                    let tiles = Uniform {
+                        problems: w.each(),
+                        rows,
+                        columns,
+                        segments: taps,
+                        length: channels,
+                        members: 1,
+                    };
                     tiles.tiles(whole("conv3d_uniform"), r.traits(), false)
                 }
                 _ => runs(tiling.tiles(whole("conv3d_tiled")), channels),
             });
 
-            let params = patches(r, w.patches[0], first_sum, sums)?;
-            let output = Dispatch::new(&KERNEL, "conv3d_winograd_output", &params)
+            let gathered = sums.div_ceil(w.gathered);
+            let params = patches(r, w.patches[0], first_sum, gathered)?;
+            let pooled = g.pool.map(|p| p.kernel[0]);
+            let entry = if pooled.is_some() { "conv3d_winograd_pooled" } else { "conv3d_winograd_output" };
+            let mut output = Dispatch::new(&KERNEL, entry, &params)
                 .constant("HAS_BIAS", u32::from(own > 2))
                 .constant("HAS_ADDEND", u32::from(self.addend))
                 .activation(self.activation)
                 .bind([Operand::Scratch(1), given(2, own > 2), given(own, self.addend), Operand::Output(0)])
-                .groups((rows * columns / 4).div_ceil(64) as u64);
+                .groups((samples * gathered * w.plane() * columns / 4).div_ceil(64) as u64);
+            if let Some(window) = pooled {
+                let number = |n: usize| format!("{n}u");
+                output = output.tune("WINDOW_FRAMES", number(window)).tune("GATHERED", number(w.gathered));
+            }
             r.dispatch(frames(output));
         }
         Ok(())
@@ -132,9 +150,9 @@ impl Conv3d {
 
     /// The dispatches of the kernels that suit the device.
     pub(super) fn record_dispatches(&self, r: &mut Recorder<'_>) -> Result<()> {
-        let g = self.geometry(r.input(0), r.input(1), r.output(0))?;
+        let g = self.geometry(r.input(0), r.input(1))?;
         let (group_in, group_out) = (g.input[4] / self.groups, g.output[4] / self.groups);
-        let (rows, depth) = (g.rows(), g.depth(self.groups));
+        let (rows, depth, members) = (g.rows(), g.depth(self.groups), g.members());
         let taps: usize = g.kernel.iter().product();
         let family = self.family(&g, r.traits().family, r.is_packed(1) || group_out % 4 == 0);
         let depthwise = g.depthwise(self.groups).filter(|_| r.traits().family != Family::Direct);
@@ -162,6 +180,11 @@ impl Conv3d {
                 .constant("HAS_ADDEND", u32::from(self.addend))
                 .activation(self.activation)
                 .bind(operands.iter().copied().chain([bias, addend, Operand::Output(0)]))
+        };
+        // Where the members of a pooling's windows lie among the rows.
+        let pooled = |d: Dispatch, step: usize| match members {
+            1 => d,
+            _ => d.tune("POOL", format!("{members}u")).tune("POOL_STEP", format!("{step}u")),
         };
         let finishing = |entry, operands: &[Operand]| finishing_of(&KERNEL, entry, operands);
         let whole_of = |kernel, entry| {
@@ -197,9 +220,13 @@ impl Conv3d {
                     (true, false) => whole_of(&COOPERATIVE, "conv3d_cooperative"),
                     (true, true) => slices_of(&COOPERATIVE, "conv3d_cooperative_slices"),
                 };
-                r.dispatch(runs(tiling.tiles(dispatch), group_in));
+                let step = tiling.pool_step(members);
+                r.dispatch(pooled(runs(tiling.tiles(dispatch), group_in), step));
                 if sliced {
-                    r.dispatch(tiling.sum(finishing("conv3d_tiled_sum", &[Operand::Scratch(0)])));
+                    let sum = finishing("conv3d_tiled_sum", &[Operand::Scratch(0)]);
+                    let fours = g.outputs() * self.groups * group_out.div_ceil(4);
+                    let sum = sum.turns(members * tiling.slices).groups(fours.div_ceil(64) as u64);
+                    r.dispatch(pooled(sum, step));
                 }
             }
             (Family::Uniform, _) => {
@@ -209,12 +236,14 @@ impl Conv3d {
                     columns: group_out,
                     segments: taps,
                     length: group_in,
+                    members,
                 };
-                r.dispatch(tiles.tiles(whole("conv3d_uniform"), r.traits(), false));
+                r.dispatch(pooled(tiles.tiles(whole("conv3d_uniform"), r.traits(), false), 8));
             }
             (Family::Direct, _) => {
                 let dispatch = whole("conv3d_direct").turns(depth + taps);
-                r.dispatch(dispatch.groups((rows * g.output[4]).div_ceil(64) as u64));
+                let groups = (g.outputs() * g.output[4]).div_ceil(64);
+                r.dispatch(pooled(dispatch.groups(groups as u64), 1));
             }
         }
         Ok(())

@@ -4,6 +4,7 @@ use rayon::prelude::*;
 
 use super::geometry::Geometry;
 use crate::error::Result;
+use crate::graph::MaxPool;
 use crate::ops::PaddingMode;
 use crate::tensor::Tensor;
 
@@ -28,6 +29,10 @@ pub(super) struct Winograd {
     pub(super) outputs: usize,
     /// How many patches there are along T, H, W.
     pub(super) patches: [usize; 3],
+    /// Positions before the output that the first patches begin at, as windows of a pooling do.
+    pub(super) shift: [usize; 3],
+    /// Time patches that one invocation makes outputs of, two where a window takes two frames of one.
+    pub(super) gathered: usize,
     /// Time patches of one part, and samples: all, or one.
     part: usize,
     samples: usize,
@@ -48,23 +53,44 @@ pub(super) struct Part {
 }
 
 impl Winograd {
+    /// Whether there is such a form.
+    pub(super) fn possible(l: &Geometry) -> bool {
+        let flat = l.kernel[1..] == [3, 3] && l.stride[1..] == [1, 1] && l.dilation[1..] == [1, 1];
+        flat && l.input[4].is_multiple_of(4) && l.output[4].is_multiple_of(4)
+    }
+
+    /// Whether windows can be patches, of one frame or two.
+    pub(super) fn pools(pool: &MaxPool) -> bool {
+        let flat = pool.kernel[1..] == [2, 2] && pool.stride[1..] == [2, 2];
+        let [kernel, stride, before] = [pool.kernel[0], pool.stride[0], pool.before[0]];
+        flat && kernel <= 2 && stride == kernel && before == 0
+    }
+
     /// The cheaper of the two forms where one is possible, and clearly cheaper than the sums as they are, or `wanted` all
     /// the same.
     pub(super) fn choose(l: &Geometry, wanted: bool) -> Option<Winograd> {
         let [n, out_t, out_h, out_w, columns] = l.output;
         let [_, in_t, _, _, channels] = l.input;
-        let flat = l.kernel[1..] == [3, 3] && l.stride[1..] == [1, 1] && l.dilation[1..] == [1, 1];
-        if !flat || !channels.is_multiple_of(4) || !columns.is_multiple_of(4) {
+        if !Winograd::possible(l) || l.pool.is_some_and(|p| !Winograd::pools(&p)) {
             return None;
         }
         let deep = l.kernel[0] == 3 && l.stride[0] == 1 && l.dilation[0] == 1;
-        let plane = out_h.div_ceil(2) * out_w.div_ceil(2);
+        let shift = l.pool.map_or([0; 3], |p| p.before);
+        // Patches along H and W, frames of sums, and how many of them a window takes.
+        let [patches_h, patches_w] = l.pool.map_or([out_h.div_ceil(2), out_w.div_ceil(2)], |p| {
+            let [_, h, w] = p.windows;
+            [h, w]
+        });
+        let window = l.pool.map_or(1, |p| p.kernel[0]);
+        let frames_made = l.pool.map_or(out_t, |p| out_t.min(p.windows[0] * window));
+        let plane = patches_h * patches_w;
         let mut best: Option<(usize, Winograd)> = None;
         for (frames, outputs) in [(1, 1), (4, 2)] {
             if frames == 4 && !deep {
                 continue;
             }
-            let patches = [out_t.div_ceil(outputs), out_h.div_ceil(2), out_w.div_ceil(2)];
+            let patches = [frames_made.div_ceil(outputs), patches_h, patches_w];
+            let gathered = window.div_ceil(outputs);
             let taps = if frames == 1 { l.kernel[0] } else { 1 };
             let each = 16 * frames;
             if taps * each * channels * columns * 4 > MOST_WEIGHTS {
@@ -73,13 +99,13 @@ impl Winograd {
             let sums = each * n * patches[0] * plane;
             let factors = if frames == 1 { each * n * in_t * plane } else { sums };
             let cost = sums * taps * channels * columns + MOVE * (factors * channels + sums * columns);
-            let whole = Winograd { frames, outputs, patches, part: patches[0], samples: n };
+            let whole = Winograd { frames, outputs, patches, shift, gathered, part: patches[0], samples: n };
             let Some(w) = whole.in_parts(l) else { continue };
             if best.is_none_or(|(least, _)| cost < least) {
                 best = Some((cost, w));
             }
         }
-        let plain = n * out_t * out_h * out_w * l.kernel.iter().product::<usize>() * channels * columns;
+        let plain = l.outputs() * l.members() * l.kernel.iter().product::<usize>() * channels * columns;
         best.filter(|(cost, _)| wanted || cost * 5 < plain * 4).map(|(_, w)| w)
     }
 
@@ -96,10 +122,11 @@ impl Winograd {
         if self.frames == 1 && l.padding_mode != PaddingMode::Constant && l.pad[0] > 0 {
             return None;
         }
-        let part = |part: usize| Winograd { part, samples: 1, ..self };
-        let most = (1..=self.patches[0]).rev().map(part).find(fits)?;
-        // Parts of nearly equal lengths.
-        Some(part(self.patches[0].div_ceil(self.patches[0].div_ceil(most.part))))
+        // Parts of nearly equal lengths, of patches that are gathered.
+        let all = self.patches[0].div_ceil(self.gathered);
+        let part = |some: usize| Winograd { part: some * self.gathered, samples: 1, ..self };
+        let most = (1..=all).rev().find(|some| fits(&part(*some)))?;
+        Some(part(all.div_ceil(all.div_ceil(most))))
     }
 
     /// Time patches of factors that so many of sums are made of.
@@ -246,11 +273,10 @@ impl Winograd {
                             } else {
                                 (2 * pt + j / 16) as i64
                             };
-                            let at = |first: usize, step: usize, pad: usize| {
-                                (2 * first + step) as i64 - pad as i64
+                            let at = |first: usize, step: usize, axis: usize| {
+                                (2 * first + step) as i64 - (l.pad[axis] + self.shift[axis]) as i64
                             };
-                            let place =
-                                [t - l.pad[0] as i64, at(ph, j / 4 % 4, l.pad[1]), at(pw, j % 4, l.pad[2])];
+                            let place = [t - l.pad[0] as i64, at(ph, j / 4 % 4, 1), at(pw, j % 4, 2)];
                             read(sample, place, channel)
                         })
                         .collect();
@@ -265,7 +291,10 @@ impl Winograd {
             }
             for (column, sums) in sums.into_iter().enumerate() {
                 for (j, y) in along_all(sums, axes.clone(), &back).into_iter().enumerate() {
-                    let (t, h, w) = (pt * self.outputs + j / 4, 2 * ph + j / 2 % 2, 2 * pw + j % 2);
+                    // What lies before the output wraps to far beyond it.
+                    let t = pt * self.outputs + j / 4;
+                    let h = (2 * ph + j / 2 % 2).wrapping_sub(self.shift[1]);
+                    let w = (2 * pw + j % 2).wrapping_sub(self.shift[2]);
                     if t < out_t && h < out_h && w < out_w {
                         out[(((sample * out_t + t) * out_h + h) * out_w + w) * columns + column] = y;
                     }
@@ -327,7 +356,14 @@ mod tests {
             dilation: [1; 3],
             pad: [pad, 1, 1],
             padding_mode: PaddingMode::Constant,
+            pool: None,
         }
+    }
+
+    /// Poolings of windows side by side.
+    fn windows(l: &Geometry, kernel: [usize; 3], before: [usize; 3]) -> MaxPool {
+        let windows = std::array::from_fn(|a| (l.output[a + 1] + before[a]).div_ceil(kernel[a]));
+        MaxPool { kernel, stride: kernel, before, windows }
     }
 
     #[test]
@@ -384,11 +420,45 @@ mod tests {
         }
     }
 
+    /// Windows of a pooling are patches, which are shifted as they are, or pairs that no part cuts.
+    #[test]
+    fn windows_are_patches() {
+        let of = |l: &Geometry, kernel, before| {
+            let pool = Some(windows(l, kernel, before));
+            Winograd::choose(&Geometry { pool, ..*l }, true).map(|w| (w.patches, w.outputs, w.gathered))
+        };
+        let few = lengths([1, 5, 8, 7, 4], 4, 3, 1, 1);
+        assert_eq!(of(&few, [1, 2, 2], [0; 3]), Some(([5, 4, 4], 1, 1)));
+        assert_eq!(of(&few, [2, 2, 2], [0, 1, 1]), Some(([5, 5, 4], 1, 2)));
+        assert_eq!(of(&few, [2, 2, 2], [1, 0, 0]), None);
+        assert_eq!(of(&few, [2, 1, 2], [0; 3]), None);
+        let many = lengths([1, 4, 8, 8, 100], 96, 3, 1, 1);
+        assert_eq!(of(&many, [2, 2, 2], [0; 3]), Some(([2, 4, 4], 2, 1)));
+        assert_eq!(of(&many, [1, 2, 2], [0; 3]), Some(([2, 4, 4], 2, 1)));
+
+        let long = lengths([2, 21, 160, 160, 8], 16, 3, 2, 2);
+        let pooled = Geometry { pool: Some(windows(&long, [2, 2, 2], [0; 3])), ..long };
+        let w = Winograd::choose(&pooled, true).unwrap();
+        let parts = w.parts(&pooled);
+        assert!(w.gathered == 2 && parts.len() > 2, "{w:?} {parts:?}");
+        let of_sample = |p: &Part| p.first_sum % w.patches[0];
+        assert!(parts.iter().all(|p| of_sample(p) % 2 == 0), "{parts:?}");
+        assert_eq!(parts.iter().map(|p| p.sums).sum::<usize>(), 2 * w.patches[0]);
+    }
+
     /// What is packed for the kernel is G of each window alone.
     #[test]
     fn weights_are_filters() {
         for (kt, frames, outputs) in [(1, 1, 1), (3, 1, 1), (3, 4, 2)] {
-            let w = Winograd { frames, outputs, patches: [1; 3], part: 1, samples: 1 };
+            let w = Winograd {
+                frames,
+                outputs,
+                patches: [1; 3],
+                shift: [0; 3],
+                gathered: 1,
+                part: 1,
+                samples: 1,
+            };
             let (channels, columns, each) = (4, CACHED_COLUMNS + 4, 16 * frames);
             let value = |i: usize| ((i * 7919) % 1009) as f32 / 504.0 - 1.0;
             let weight = Tensor::from_fn(&[kt, 3, 3, channels, columns], value).unwrap();
@@ -418,7 +488,15 @@ mod tests {
                     continue;
                 }
                 let patches = [l.output[1].div_ceil(outputs), 3, 2];
-                let w = Winograd { frames, outputs, patches, part: patches[0], samples: 1 };
+                let w = Winograd {
+                    frames,
+                    outputs,
+                    patches,
+                    shift: [0; 3],
+                    gathered: 1,
+                    part: patches[0],
+                    samples: 1,
+                };
                 let x: Vec<f32> = (0..4 * 5 * 4 * 8).map(|i| (i % 5) as f32).collect();
                 let weight: Vec<f32> = (0..kt * 9 * 64).map(|i| (i % 3) as f32).collect();
                 let plain = kinetograph_ref::conv3d::conv3d(

@@ -1,7 +1,7 @@
 use super::super::Fill;
 use super::Case;
 use crate::graph::{Activation, Graph, Value};
-use crate::ops::{BatchNorm, Conv3d, Padding, PaddingMode};
+use crate::ops::{BatchNorm, Conv3d, Padding, PaddingMode, Pool3d};
 
 /// `[N, T, H, W, C]`, `[kT, kH, kW]`, output channels; the weight's shape follows.
 fn case(name: &str, input: [usize; 5], kernel: [usize; 3], cout: usize, a: Conv3d) -> Case {
@@ -49,6 +49,98 @@ fn batch_norm(name: &str, x: [usize; 5], k: [usize; 3], cout: usize, a: Conv3d) 
     })
     .weights_from(1)
     .between(3, 0.25, 4.0)
+}
+
+/// A convolution, ReLU and a pooling, which come to one node.
+fn pooled(name: &str, x: [usize; 5], k: [usize; 3], cout: usize, a: Conv3d, pool: Pool3d) -> Case {
+    pooled_with(name, x, k, cout, a, pool, Activation::Relu).exact_on_integers()
+}
+
+fn pooled_with(
+    name: &str,
+    x: [usize; 5],
+    k: [usize; 3],
+    cout: usize,
+    a: Conv3d,
+    pool: Pool3d,
+    f: Activation,
+) -> Case {
+    let weight = [k[0], k[1], k[2], x[4] / a.groups, cout];
+    let case = Case::new(format!("conv3d/pooled-{name}"), &[&x, &weight, &[cout]], move |g, v| {
+        let y = g.conv3d(v[0], v[1], Some(v[2]), &a)?;
+        let y = g.activation(y, f)?;
+        g.pool3d(y, &pool)
+    });
+    case.weights_from(1)
+}
+
+fn pooled_cases() -> Vec<Case> {
+    let same = || Conv3d::padded([1; 3]);
+    let max = Pool3d::max;
+    let clipped = |kernel| Pool3d { ceil_mode: true, ..max(kernel) };
+    let grouped = |groups| Conv3d { groups, ..same() };
+    let flat = || padded([[0, 0], [1, 1], [1, 1]]);
+    let strided = |stride| Conv3d { stride, ..Conv3d::default() };
+    let nan = |name: &str, x: [usize; 5], k: [usize; 3], a: Conv3d, pool: Pool3d| {
+        let weight = [k[0], k[1], k[2], x[4], 8];
+        Case::new(format!("conv3d/pooled-{name}"), &[&x, &weight], move |g, v| {
+            let y = g.conv3d(v[0], v[1], None, &a)?;
+            g.pool3d(y, &pool)
+        })
+        .weights_from(1)
+        .between(1, -1.0, 1.0)
+        .fills([Fill::SomeNan])
+    };
+    vec![
+        pooled("1x2x2", [2, 3, 6, 8, 3], [3, 3, 3], 16, same(), max([1, 2, 2])),
+        pooled("2x2x2", [1, 4, 10, 12, 6], [3, 3, 3], 10, same(), max([2, 2, 2])).in_every_tile(),
+        pooled("2x1x1", [1, 6, 5, 7, 8], [3, 1, 1], 40, padded([[1, 1], [0; 2], [0; 2]]), max([2, 1, 1]))
+            .in_every_tile(),
+        pooled("1x1x4", [2, 2, 3, 16, 8], [1, 1, 1], 12, Conv3d::default(), max([1, 1, 4])),
+        pooled("rest", [1, 5, 9, 11, 7], [2, 2, 2], 9, same(), max([2, 2, 2])),
+        pooled("clipped", [1, 4, 7, 9, 6], [3, 3, 3], 12, same(), clipped([2, 2, 2])),
+        pooled("padded", [2, 2, 7, 7, 10], [3, 3, 3], 20, same(), max([2, 2, 2]).padded([0, 1, 1])),
+        pooled("gaps", [1, 5, 9, 12, 5], [2, 2, 2], 8, strided([1; 3]), max([2, 2, 2]).stride([2, 3, 3])),
+        pooled("pointwise", [1, 4, 6, 8, 24], [1, 1, 1], 20, Conv3d::default(), max([2, 2, 2])),
+        pooled("strided", [1, 4, 17, 21, 4], [3, 3, 3], 16, Conv3d { stride: [1, 2, 2], ..same() }, {
+            max([1, 2, 2])
+        }),
+        pooled("patches", [1, 4, 16, 32, 3], [2, 4, 4], 24, strided([2, 4, 4]), max([1, 2, 2])),
+        pooled("groups", [1, 4, 6, 8, 10], [3, 3, 3], 14, grouped(2), max([2, 2, 2])).in_every_tile(),
+        pooled("one-output-channel", [1, 4, 6, 8, 8], [3, 3, 3], 1, same(), max([2, 2, 2])),
+        pooled("slices", [1, 2, 8, 8, 70], [3, 3, 3], 38, same(), max([2, 2, 2])).in_every_tile(),
+        pooled("slices-1x2x2", [1, 2, 5, 6, 70], [3, 3, 3], 36, same(), max([1, 2, 2])),
+        pooled("slices-groups", [1, 2, 6, 6, 76], [3, 3, 3], 24, grouped(2), max([2, 1, 1])),
+        pooled(
+            "reflect",
+            [1, 4, 6, 6, 5],
+            [3, 3, 3],
+            8,
+            Conv3d { padding_mode: PaddingMode::Reflect, ..same() },
+            max([2, 2, 2]),
+        ),
+        pooled_with("sigmoid", [1, 4, 6, 8, 6], [3, 3, 3], 10, same(), max([2, 2, 2]), Activation::Sigmoid),
+        // Patches of a frame that are windows, in pairs, with the last alone; of two frames.
+        pooled("winograd-frame", [2, 3, 6, 8, 8], [3, 3, 3], 12, same(), max([1, 2, 2])).in_winograd_form(),
+        pooled("winograd-pairs", [2, 4, 6, 8, 8], [3, 3, 3], 12, same(), max([2, 2, 2])).in_winograd_form(),
+        pooled("winograd-pairs-clipped", [2, 5, 7, 8, 8], [3, 3, 3], 12, same(), clipped([2, 2, 2]))
+            .in_winograd_form(),
+        pooled("winograd-padded", [1, 3, 7, 9, 8], [1, 3, 3], 8, flat(), {
+            max([1, 2, 2]).padded([0, 1, 1])
+        })
+        .in_winograd_form(),
+        pooled("winograd-deep", [2, 4, 5, 6, 100], [3, 3, 3], 96, same(), max([2, 2, 2])).in_winograd_form(),
+        pooled("winograd-deep-frame", [1, 3, 4, 6, 100], [3, 3, 3], 96, same(), max([1, 2, 2]))
+            .in_winograd_form(),
+        pooled("winograd-deep-padded", [1, 4, 7, 7, 100], [3, 3, 3], 96, same(), {
+            max([2, 2, 2]).padded([0, 1, 1])
+        })
+        .in_winograd_form(),
+        nan("nan", [1, 4, 10, 13, 1], [1, 1, 2], Conv3d::default(), max([1, 1, 2])),
+        nan("winograd-nan", [1, 3, 2, 2, 4], [2, 3, 3], padded([[0, 2], [5, 4], [3, 6]]), max([1, 2, 2]))
+            .trust_constant_reference()
+            .in_winograd_form(),
+    ]
 }
 
 fn padded(padding: Padding) -> Conv3d {
@@ -209,6 +301,7 @@ pub(super) fn cases() -> Vec<Case> {
     for f in Activation::ALL.into_iter().skip(1) {
         list.push(with(f.name(), [1, 2, 5, 5, 6], [3, 3, 3], 10, same.clone(), f));
     }
+    list.extend(pooled_cases());
     let shapes: [&[usize]; 2] = [&[1, 3, 5, 5, 4], &[3, 3, 3, 4, 8]];
     list.push(
         Case::new("conv3d/no-bias-free-weight", &shapes, |g, v| {
