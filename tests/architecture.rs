@@ -384,7 +384,12 @@ fn every_operator_has_its_four_doors() {
         .collect();
     let mut problems = Vec::new();
     for (folder, extension, without, wanted) in [
-        ("kernels", "wgsl", &["self_check", "peak", "conv3d_cooperative", "linear_cooperative"][..], &ops),
+        (
+            "kernels",
+            "wgsl",
+            &["self_check", "peak", "conv3d_cooperative", "linear_cooperative", "linear_moments"][..],
+            &ops,
+        ),
         ("ref/src", "rs", &["lib"], &ops),
         // Those made of others have cases, and neither kernel nor reference.
         ("src/verify/cases", "rs", &["mod"], &all),

@@ -4,7 +4,7 @@ use std::fmt;
 use std::ops::RangeInclusive;
 use std::sync::Arc;
 
-use super::{Activation, ChannelAffine, Recorder, Traits};
+use super::{Activation, ChannelAffine, Recorder, RowNorm, Traits};
 use crate::error::{Error, Result};
 use crate::shape::Shape;
 use crate::tensor::{DType, Tensor};
@@ -372,6 +372,26 @@ pub trait Op: fmt::Debug + Send + Sync {
     /// where they are constants, so that they can be given to the one before it.
     fn as_channel_affine(&self, inputs: &[Option<&Tensor>]) -> Option<ChannelAffine> {
         let _ = inputs;
+        None
+    }
+
+    /// The normalisation of rows that this operator comes to with an input of this type, and what its weight and bias then
+    /// do to each channel, where it does, so that both can be given to the one after it. `inputs` are known where they are
+    /// constants.
+    fn as_row_norm(&self, x: &TensorType, inputs: &[Option<&Tensor>]) -> Option<(RowNorm, ChannelAffine)> {
+        let _ = (x, inputs);
+        None
+    }
+
+    /// This operator with the rows of input 0 normalised first, and the constants that inputs 1, 2, … must become so that
+    /// it gives what it gives now of `affine` of them, where that is possible; there may be one more than before.
+    fn with_row_norm(
+        &self,
+        inputs: &[Option<&Tensor>],
+        norm: RowNorm,
+        affine: &ChannelAffine,
+    ) -> Option<(Arc<dyn Op>, Vec<Tensor>)> {
+        let _ = (inputs, norm, affine);
         None
     }
 
