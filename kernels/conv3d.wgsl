@@ -247,6 +247,10 @@ fn finish_sum(output_position: u32, channel: u32, sum: f32) {
     sum_output[at] = Elem(activate(ACTIVATION, SLOPE, y));
 }
 
+fn loaded(row: Row, x: vec4<f32>) -> vec4<f32> {
+    return x;
+}
+
 // Four channels of this group.
 fn store(row: u32, column: u32, sum: vec4<f32>) {
     let channel = group_number * params.group_out + column;

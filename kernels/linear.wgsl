@@ -1,9 +1,10 @@
-// linear: y = act(x · weight + bias + addend) over the last axis.
+// linear: y = act(x · weight + bias + addend) over the last axis, x normalised row by row if NORMALISED.
 //
 // Layouts, last axis contiguous:
-//   input  [rows, In]
-//   weight [In, Out]; all entry points but the direct one read rows of vec4, Out padded to a multiple of four
-//   bias   [Out], looked at if HAS_BIAS
+//   input   [rows, In]
+//   weight  [In, Out]; all entry points but the direct one read rows of vec4, Out padded to a multiple of four
+//   moments [rows, 4]: pivot, offset and factor of each row, as in lib/moments.wgsl, looked at if NORMALISED
+//   bias    [Out], looked at if HAS_BIAS
 //   addend and output [rows, Out], the addend looked at if HAS_ADDEND is 1, the
 //             output's own elements taken for it if 2
 // Dispatch: a row of workgroups, see each entry point.
@@ -11,7 +12,8 @@
 //
 // Ladder: linear_direct → linear_tiled (GPUs; few tiles are made in slices along the sum, by linear_tiled_slices, which
 // linear_tiled_sum adds up), linear_uniform (adapters on a processor), linear_rows (a few rows:
-// the weights are read once and the sum is shared out, for nothing else would keep the device busy).
+// the weights are read once and the sum is shared out, for nothing else would keep the device busy). Moments come from
+// linear_moments.wgsl; linear_uniform has its rows normalised there, for it loads an element once for every tile of columns.
 
 #import index
 #import activation
@@ -19,6 +21,8 @@
 #import slices
 
 alias Elem = f32; // tune: Elem
+// The input's elements.
+alias Source = Elem; // tune: Source
 
 struct Params {
     first_group: u32,
@@ -32,27 +36,30 @@ struct Params {
     slice_depth: u32,
 }
 
+override NORMALISED: u32 = 0u;
 override HAS_BIAS: u32 = 0u;
 override HAS_ADDEND: u32 = 0u;
 override ACTIVATION: u32 = 0u;
 override SLOPE: f32 = 0.0;
 
 @group(0) @binding(0) var<uniform> params: Params;
-@group(0) @binding(1) var<storage, read> input: array<Elem>;
+@group(0) @binding(1) var<storage, read> input: array<Source>;
 @group(0) @binding(1) var<storage, read> input_runs: array<Run>;
 @group(0) @binding(1) var<storage, read> slice_sums: array<vec4<f32>>;
 @group(0) @binding(2) var<storage, read> weight_scalar: array<Elem>;
 @group(0) @binding(2) var<storage, read> weight: array<vec4<Elem>>;
 @group(0) @binding(2) var<storage, read> sum_bias: array<Elem>;
-@group(0) @binding(3) var<storage, read> bias: array<Elem>;
-@group(0) @binding(3) var<storage, read_write> partial_sums: array<vec4<f32>>;
+@group(0) @binding(3) var<storage, read> moments: array<vec4<f32>>;
 @group(0) @binding(3) var<storage, read> sum_addend: array<Elem>;
-@group(0) @binding(4) var<storage, read> addend: array<Elem>;
+@group(0) @binding(4) var<storage, read> bias: array<Elem>;
+@group(0) @binding(4) var<storage, read_write> partial_sums: array<vec4<f32>>;
 @group(0) @binding(4) var<storage, read_write> sum_output: array<Elem>;
-@group(0) @binding(5) var<storage, read_write> output: array<Elem>;
+@group(0) @binding(5) var<storage, read> addend: array<Elem>;
+@group(0) @binding(6) var<storage, read_write> output: array<Elem>;
 
 struct Row {
     at: u32,
+    moments: vec4<f32>,
 }
 
 struct Tap {
@@ -60,7 +67,11 @@ struct Tap {
 }
 
 fn row_of(row: u32) -> Row {
-    return Row(row * params.in_c);
+    var own = vec4<f32>();
+    if NORMALISED != 0u {
+        own = moments[row];
+    }
+    return Row(row * params.in_c, own);
 }
 
 fn tap_of(segment: u32) -> Tap {
@@ -69,6 +80,17 @@ fn tap_of(segment: u32) -> Tap {
 
 fn start(row: Row, tap: Tap) -> u32 {
     return row.at + tap.at;
+}
+
+fn loaded(row: Row, x: vec4<f32>) -> vec4<f32> {
+    if NORMALISED != 0u {
+        return (x - row.moments.x - row.moments.y) * row.moments.z;
+    }
+    return x;
+}
+
+fn element(row: Row, k: u32) -> f32 {
+    return loaded(row, vec4<f32>(f32(input[row.at + k]))).x;
 }
 
 fn finish(row: u32, column: u32, sum: f32) {
@@ -111,9 +133,10 @@ fn linear_direct(
     }
     let row = i / params.out_c;
     let column = i % params.out_c;
+    let own = row_of(row);
     var sum = 0.0;
     for (var k = 0u; k < params.in_c; k++) {
-        sum += f32(input[row * params.in_c + k]) * f32(weight_scalar[k * params.weight_row + column]);
+        sum += element(own, k) * f32(weight_scalar[k * params.weight_row + column]);
     }
     finish(row, column, sum);
 }
@@ -213,11 +236,12 @@ fn linear_rows(
     let row = group / column_tiles;
     let column = group % column_tiles * 32u + lane % 32u;
     let in_range = column < columns4;
+    let own = row_of(row);
     var sum = vec4<f32>();
     let part = lane / 32u;
     for (var k = part; k < params.in_c; k += PARTS) {
         let w = weight[k * params.weight_row + min(column, columns4 - 1u)];
-        sum += f32(input[row * params.in_c + k]) * vec4<f32>(w);
+        sum += element(own, k) * vec4<f32>(w);
     }
     partial[lane] = sum;
     workgroupBarrier();

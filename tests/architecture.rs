@@ -393,6 +393,7 @@ fn every_operator_has_its_four_doors() {
                 "conv3d_cooperative",
                 "conv_transpose3d_cooperative",
                 "linear_cooperative",
+                "linear_moments",
                 "matmul_cooperative",
             ][..],
             &ops,

@@ -45,14 +45,7 @@ pub fn norm(
 
 #[inline(always)]
 fn row(x: &[f32], mode: Mode, eps: f64, weight: Option<&[f32]>, bias: Option<&[f32]>, y: &mut [f32]) {
-    let n = x.len() as f64;
-    let centre = if mode == Mode::Layer { sum(x, |x| x) / n } else { 0.0 };
-    let squares = sum(x, |x| (x - centre) * (x - centre));
-    let factor = match mode {
-        Mode::L2 if squares.sqrt() < eps => 1.0 / eps,
-        Mode::L2 => 1.0 / squares.sqrt(),
-        _ => 1.0 / (squares / n + eps).sqrt(),
-    };
+    let (centre, factor) = moments(x, mode, eps);
     for (y, x) in y.iter_mut().zip(x) {
         *y = ((f64::from(*x) - centre) * factor) as f32;
     }
@@ -62,6 +55,20 @@ fn row(x: &[f32], mode: Mode, eps: f64, weight: Option<&[f32]>, bias: Option<&[f
     if let Some(bias) = bias {
         y.iter_mut().zip(bias).for_each(|(y, b)| *y += b);
     }
+}
+
+/// What is subtracted from a row's elements, and the factor of what is left.
+#[inline(always)]
+pub(crate) fn moments(x: &[f32], mode: Mode, eps: f64) -> (f64, f64) {
+    let n = x.len() as f64;
+    let centre = if mode == Mode::Layer { sum(x, |x| x) / n } else { 0.0 };
+    let squares = sum(x, |x| (x - centre) * (x - centre));
+    let factor = match mode {
+        Mode::L2 if squares.sqrt() < eps => 1.0 / eps,
+        Mode::L2 => 1.0 / squares.sqrt(),
+        _ => 1.0 / (squares / n + eps).sqrt(),
+    };
+    (centre, factor)
 }
 
 #[inline(always)]

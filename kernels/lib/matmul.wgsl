@@ -11,6 +11,7 @@
 //   fn row_of(row: u32) -> Row
 //   fn tap_of(segment: u32) -> Tap
 //   fn start(row: Row, tap: Tap) -> u32    index into `input` of the segment's first element, or PADDING
+//   fn loaded(row: Row, x: vec4<f32>) -> vec4<f32>       what elements of a row stand for; the tiled form alone asks
 //   fn store(row: u32, column: u32, sum: vec4<f32>)      four columns from `column`; must check the bounds
 //   fn problem() -> Matmul
 //
@@ -77,7 +78,7 @@ fn a_four(row: Row, depth: Depth) -> vec4<f32> {
     for (var j = 0u; j < RUNS; j++) {
         let at = start(row, depth.taps[j]);
         let inside = at != PADDING && depth.offsets[j] != PADDING;
-        let x = vec4<f32>(WideRun(input_runs[select(0u, (at + depth.offsets[j]) / RUN, inside)]));
+        let x = loaded(row, vec4<f32>(WideRun(input_runs[select(0u, (at + depth.offsets[j]) / RUN, inside)])));
         four = select(four, select(vec4<f32>(), x, inside), vec4<u32>(0u, 1u, 2u, 3u) / RUN == vec4<u32>(j));
     }
     return four;

@@ -36,6 +36,46 @@ impl ChannelAffine {
         }
         Some(vec![Tensor::new(weight.shape(), weights).ok()?, Tensor::new(&[moved.len()], moved).ok()?])
     }
+
+    /// What weight and bias must become so that `x·weight + bias` gives what it gave of `scale·x + shift`, for a weight
+    /// `[In, Out]` and inputs as [`ChannelAffine::after_product`] has them. A bias comes to be where there is something
+    /// to shift. `None` under the same conditions.
+    pub fn before_product(&self, inputs: &[Option<&Tensor>]) -> Option<Vec<Tensor>> {
+        let [_, Some(weight), bias @ ..] = inputs else { return None };
+        let columns = *weight.shape().last()?;
+        let (rows, mut sums) = (weight.f32s().ok()?.chunks(columns), vec![0.0; columns]);
+        let has_bias = match bias {
+            [] => self.shift.iter().any(|s| *s != 0.0),
+            [Some(bias)] => {
+                sums = bias.f32s().ok()?.iter().map(|&b| f64::from(b)).collect();
+                true
+            }
+            _ => return None,
+        };
+        let mut weights = Vec::with_capacity(weight.shape().elements());
+        for ((row, scale), shift) in rows.zip(&self.scale).zip(&self.shift) {
+            for (sum, &w) in sums.iter_mut().zip(row) {
+                *sum += shift * f64::from(w);
+                weights.push((scale * f64::from(w)) as f32);
+            }
+        }
+        let moved: Vec<f32> = sums.into_iter().map(|s| s as f32).filter(|_| has_bias).collect();
+        if !weights.iter().chain(&moved).all(|x| x.is_finite()) {
+            return None;
+        }
+        let weight = Tensor::new(weight.shape(), weights).ok()?;
+        let bias = has_bias.then(|| Tensor::new(&[columns], moved).ok());
+        Some([Some(weight)].into_iter().chain(bias).flatten().collect())
+    }
+}
+
+/// What brings a row, the elements along the last axis, to a variance or a mean square of one.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct RowNorm {
+    /// Whether the mean is subtracted: `(x − mean) / √(variance + eps)`, else `x / √(mean(x²) + eps)`.
+    pub centred: bool,
+    /// What keeps the quotient finite.
+    pub eps: f32,
 }
 
 #[cfg(test)]
@@ -53,6 +93,22 @@ mod tests {
         let new = affine.after_product(&[None, Some(&weight)], |i| i / 2).unwrap();
         assert_eq!(new[0].f32s().unwrap(), [2.0, 4.0, -3.0, -4.0]);
         assert_eq!(new[1].f32s().unwrap(), [10.0, 20.0]);
+    }
+
+    #[test]
+    fn factors_of_rows_and_what_they_shift() {
+        let affine = |shift| ChannelAffine { scale: vec![2.0, -1.0], shift };
+        let weight = Tensor::new(&[2, 3], vec![1.0f32, 2.0, 3.0, 4.0, 5.0, 6.0]).unwrap();
+        let bias = Tensor::new(&[3], vec![0.5f32, 0.0, -0.5]).unwrap();
+        let new = affine(vec![10.0, 1.0]).before_product(&[None, Some(&weight), Some(&bias)]).unwrap();
+        assert_eq!(new[0].f32s().unwrap(), [2.0, 4.0, 6.0, -4.0, -5.0, -6.0]);
+        assert_eq!(new[1].f32s().unwrap(), [14.5, 25.0, 35.5]);
+        let new = affine(vec![10.0, 1.0]).before_product(&[None, Some(&weight)]).unwrap();
+        assert_eq!(new[1].f32s().unwrap(), [14.0, 25.0, 36.0]);
+        assert_eq!(affine(vec![0.0; 2]).before_product(&[None, Some(&weight)]).unwrap().len(), 1);
+        assert!(affine(vec![0.0; 2]).before_product(&[None, None]).is_none());
+        assert!(affine(vec![0.0; 2]).before_product(&[None, Some(&weight), None]).is_none());
+        assert!(affine(vec![f64::INFINITY, 0.0]).before_product(&[None, Some(&weight)]).is_none());
     }
 
     #[test]

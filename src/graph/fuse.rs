@@ -10,17 +10,20 @@ impl Graph {
     ///
     /// 1. views of constants become constants, which operators can then pack;
     /// 2. factors and summands of channels (a batch normalisation) move into the weights of the node before;
-    /// 3. sums of two tensors move into a node that computes one of them (the end of a residual block);
-    /// 4. activations move into the node before;
-    /// 5. maxima of windows that do not overlap move into the node before, and what they are of is never stored.
+    /// 3. normalisations of rows move into the node after;
+    /// 4. sums of two tensors move into a node that computes one of them (the end of a residual block);
+    /// 5. activations move into the node before;
+    /// 6. maxima of windows that do not overlap move into the node before, and what they are of is never stored.
     ///
-    /// A node takes in what reads its output only if nothing else does, seen through views. Names, inputs and outputs
-    /// stay; a value that is a graph output stays a node. Constants that nothing reads any more lose their values.
+    /// A node takes in what reads its output, or what it reads, only if nothing else reads that, seen through views. Names,
+    /// inputs and outputs stay; a value that is a graph output stays a node. Constants that nothing reads any more lose their
+    /// values.
     #[must_use]
     pub(crate) fn fused(&self) -> Graph {
         let mut fusion = Fusion::of(self.clone());
         fusion.constant_views();
         fusion.each(Fusion::channel_affine);
+        fusion.each(Fusion::row_norm);
         fusion.each(Fusion::sum);
         fusion.each(Fusion::activation);
         fusion.each(Fusion::max_pool);
@@ -165,8 +168,15 @@ impl Fusion {
         for v in self.graph.nodes[i].inputs.clone().iter().skip(1) {
             self.readers[v.index()] -= 1;
         }
-        let folded_into = self.graph.nodes[source.maker].name.clone();
-        let old = self.graph.nodes[source.maker].inputs.split_off(1);
+        self.fold(source.maker, constants);
+        self.take_over(&source, i);
+        Some(())
+    }
+
+    /// Gives a node other constants as its inputs 1, 2, ….
+    fn fold(&mut self, node: usize, constants: Vec<Tensor>) {
+        let folded_into = self.graph.nodes[node].name.clone();
+        let old = self.graph.nodes[node].inputs.split_off(1);
         old.iter().for_each(|v| self.readers[v.index()] -= 1);
         for (index, tensor) in constants.into_iter().enumerate() {
             let name = match old.get(index) {
@@ -176,9 +186,31 @@ impl Fusion {
             let value = self.graph.constant(&name, tensor);
             self.readers.push(1);
             self.makers.push(None);
-            self.graph.nodes[source.maker].inputs.push(value);
+            self.graph.nodes[node].inputs.push(value);
         }
-        self.take_over(&source, i);
+    }
+
+    fn row_norm(&mut self, i: usize) -> Option<()> {
+        let node = &self.graph.nodes[i];
+        let source = self.source(*node.inputs.first()?)?;
+        let maker = &self.graph.nodes[source.maker];
+        let x = self.graph.ty(maker.inputs[0]);
+        let (norm, affine) = maker.op.as_row_norm(x, &self.constants(source.maker))?;
+        // A view in between may have made other rows.
+        if self.graph.shape(node.inputs[0]).last() != x.shape.last() {
+            return None;
+        }
+        let (op, constants) = node.op.with_row_norm(&self.constants(i), norm, &affine)?;
+        self.graph.nodes[i].op = op;
+        self.fold(i, constants);
+        // What read the normalisation now reads what that read.
+        let inputs = std::mem::take(&mut self.graph.nodes[source.maker].inputs);
+        inputs[1..].iter().for_each(|v| self.readers[v.index()] -= 1);
+        let reader = source.views.last().copied().unwrap_or(i);
+        let between = std::mem::replace(&mut self.graph.nodes[reader].inputs[0], inputs[0]);
+        self.readers[between.index()] = 0;
+        self.makers[between.index()] = None;
+        self.places[source.maker] = None;
         Some(())
     }
 

@@ -2,7 +2,7 @@
 
 use super::Value;
 use crate::graph::{Activation, Engine, Graph, PlanOptions};
-use crate::ops::{BatchNorm, Binary, Conv2d, Conv3d, Pool2d, Pool3d};
+use crate::ops::{BatchNorm, Binary, Conv2d, Conv3d, Norm, NormMode, Pool2d, Pool3d};
 use crate::tensor::Tensor;
 use crate::verify::cases;
 
@@ -399,4 +399,155 @@ fn only_one_activation_moves() {
     let z = g.activation(z, Activation::Tanh).unwrap();
     g.output("z", z).unwrap();
     assert_eq!(g.fused().nodes.len(), 2);
+}
+
+/// A normalisation of `[2, 3, 4]` and, if wanted, its factors and summands.
+fn row_norm(g: &mut Graph, affine: bool, norm: &Norm) -> (Value, Value) {
+    let x = g.input("x", &[2, 3, 4]).unwrap();
+    let [w, b] = ["gamma", "beta"].map(|name| g.constant(name, numbers(&[4], name.len())));
+    let (w, b) = if affine { (Some(w), Some(b)) } else { (None, None) };
+    (x, g.norm(x, w, b, norm).unwrap())
+}
+
+fn weight(g: &mut Graph, shape: [usize; 2]) -> Value {
+    g.constant("w", numbers(&shape, 3))
+}
+
+fn over(mode: NormMode, dim: &[isize]) -> Norm {
+    Norm::over(mode, dim)
+}
+
+#[test]
+fn a_normalisation_of_rows_moves_into_the_layer_after_it() {
+    for mode in [NormMode::Layer, NormMode::Rms] {
+        for (affine, bias, dim) in [(true, true, -1), (true, false, 2), (false, true, -1), (false, false, 2)]
+        {
+            let mut g = Graph::new();
+            let (x, y) = row_norm(&mut g, affine, &over(mode, &[dim]));
+            // A view that keeps the rows.
+            let y = g.reshape(y, &[6, 4]).unwrap();
+            let w = weight(&mut g, [4, 5]);
+            let b = bias.then(|| g.constant("b", numbers(&[5], 4)));
+            let y = g.linear(y, w, b).unwrap();
+            g.output("y", y).unwrap();
+            check(&g, 2);
+            let f = g.fused();
+            assert_eq!(f.nodes[0].inputs, [x]);
+            assert_eq!(f.nodes[1].inputs.len(), 2 + usize::from(affine || bias));
+        }
+    }
+}
+
+/// With what else a layer takes: a batch normalisation, a sum, an activation.
+#[test]
+fn a_normalisation_is_one_of_many_that_move() {
+    let mut g = Graph::new();
+    let (x, y) = row_norm(&mut g, true, &Norm::default());
+    let w = weight(&mut g, [4, 4]);
+    let y = g.linear(y, w, None).unwrap();
+    let y = batch_norm(&mut g, y, true);
+    let y = g.add(x, y).unwrap();
+    let y = g.activation(y, Activation::Gelu).unwrap();
+    g.output("y", y).unwrap();
+    check(&g, 1);
+}
+
+/// A pre-normalised block's two layers: only the first reads a normalisation, and the sum goes into the second.
+#[test]
+fn a_block_of_a_transformer_is_two_nodes() {
+    let mut g = Graph::new();
+    let (x, y) = row_norm(&mut g, true, &Norm::default());
+    let [w, v] = [[4, 8], [8, 4]].map(|shape| weight(&mut g, shape));
+    let y = g.linear(y, w, None).unwrap();
+    let y = g.activation(y, Activation::Gelu).unwrap();
+    let y = g.linear(y, v, None).unwrap();
+    let y = g.add(x, y).unwrap();
+    g.output("y", y).unwrap();
+    check(&g, 2);
+}
+
+#[test]
+fn normalisations_that_must_stay() {
+    let with = |norm: &Norm, nodes: usize, build: &dyn Fn(&mut Graph, Value) -> Value| {
+        let mut g = Graph::new();
+        let (_, y) = row_norm(&mut g, false, norm);
+        let y = build(&mut g, y);
+        g.output("y", y).unwrap();
+        check(&g, nodes);
+    };
+    let plain = |g: &mut Graph, y: Value| {
+        let w = weight(g, [4, 4]);
+        g.linear(y, w, None).unwrap()
+    };
+    let layer = Norm::default();
+    with(&layer, 1, &plain);
+    // Over other axes, or to another length.
+    with(&over(NormMode::Layer, &[1, 2]), 2, &plain);
+    with(&over(NormMode::Layer, &[1]), 2, &plain);
+    with(&over(NormMode::L2, &[-1]), 2, &plain);
+    // Read twice, or given out.
+    with(&layer, 4, &|g, y| {
+        let z = plain(g, y);
+        let w = weight(g, [4, 4]);
+        let y = g.linear(y, w, None).unwrap();
+        g.binary(z, y, Binary::Mul).unwrap()
+    });
+    with(&layer, 2, &|g, y| {
+        g.output("z", y).unwrap();
+        plain(g, y)
+    });
+    // An activation in between, or other rows.
+    with(&layer, 2, &|g, y| {
+        let y = g.relu(y).unwrap();
+        plain(g, y)
+    });
+    with(&layer, 3, &|g, y| {
+        let y = g.reshape(y, &[4, 6]).unwrap();
+        let w = weight(g, [6, 4]);
+        g.linear(y, w, None).unwrap()
+    });
+    // No constants: the weight, the factors.
+    with(&layer, 2, &|g, y| {
+        let w = g.input("w", &[4, 4]).unwrap();
+        g.linear(y, w, None).unwrap()
+    });
+    let mut g = Graph::new();
+    let x = g.input("x", &[3, 4]).unwrap();
+    let factors = g.input("gamma", &[4]).unwrap();
+    let y = g.norm(x, Some(factors), None, &layer).unwrap();
+    let y = plain(&mut g, y);
+    g.output("y", y).unwrap();
+    check(&g, 2);
+    // Factors along another axis.
+    let mut g = Graph::new();
+    let x = g.input("x", &[4, 4]).unwrap();
+    let factors = g.constant("gamma", numbers(&[4], 1));
+    let y = g.norm(x, Some(factors), None, &Norm::default().affine(&[0])).unwrap();
+    let y = plain(&mut g, y);
+    g.output("y", y).unwrap();
+    check(&g, 2);
+}
+
+/// Constants of outlines have no values, so that nothing can be made part of them.
+#[test]
+fn a_normalisation_before_unknown_weights_stays() {
+    let mut g = Graph::new();
+    let (_, y) = row_norm(&mut g, true, &Norm::default());
+    let w = g.unknown_constant("w", crate::shape::Shape::new(&[4, 5]).unwrap());
+    let y = g.linear(y, w, None).unwrap();
+    g.output("y", y).unwrap();
+    assert_eq!(g.fused().nodes.len(), 2);
+}
+
+/// Weights that two layers share, and the factors of two layers, are what they were for the other.
+#[test]
+fn shared_factors_stay() {
+    let mut g = Graph::new();
+    let (x, y) = row_norm(&mut g, true, &Norm::default());
+    let w = weight(&mut g, [4, 4]);
+    let y = g.linear(y, w, None).unwrap();
+    let z = g.linear(x, w, None).unwrap();
+    let y = g.binary(y, z, Binary::Mul).unwrap();
+    g.output("y", y).unwrap();
+    check(&g, 3);
 }

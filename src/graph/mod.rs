@@ -43,7 +43,7 @@ use crate::shape::Shape;
 use crate::tensor::{DType, Tensor};
 
 pub use activation::Activation;
-pub use affine::ChannelAffine;
+pub use affine::{ChannelAffine, RowNorm};
 pub(crate) use diff::largest_difference;
 pub use diff::{Difference, first_difference};
 pub use engine::{Engine, Outputs, Plan, PlanOptions, Precision, Progress, Timing};

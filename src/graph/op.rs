@@ -4,7 +4,7 @@ use std::fmt;
 use std::ops::RangeInclusive;
 use std::sync::Arc;
 
-use super::{Activation, ChannelAffine, MaxPool, Recorder, Traits};
+use super::{Activation, ChannelAffine, MaxPool, Recorder, RowNorm, Traits};
 use crate::error::{Error, Result};
 use crate::shape::Shape;
 use crate::tensor::{DType, Tensor};
@@ -386,6 +386,26 @@ pub trait Op: fmt::Debug + Send + Sync {
     /// [`Op::with_max_pool`] may take them in its place.
     fn as_max_pool(&self, input: &TensorType) -> Option<MaxPool> {
         let _ = input;
+        None
+    }
+
+    /// The normalisation of rows that this operator comes to with an input of this type, and what its weight and bias then
+    /// do to each channel, where it does, so that both can be given to the one after it. `inputs` are known where they are
+    /// constants.
+    fn as_row_norm(&self, x: &TensorType, inputs: &[Option<&Tensor>]) -> Option<(RowNorm, ChannelAffine)> {
+        let _ = (x, inputs);
+        None
+    }
+
+    /// This operator with the rows of input 0 normalised first, and the constants that inputs 1, 2, … must become so that
+    /// it gives what it gives now of `affine` of them, where that is possible; there may be one more than before.
+    fn with_row_norm(
+        &self,
+        inputs: &[Option<&Tensor>],
+        norm: RowNorm,
+        affine: &ChannelAffine,
+    ) -> Option<(Arc<dyn Op>, Vec<Tensor>)> {
+        let _ = (inputs, norm, affine);
         None
     }
 

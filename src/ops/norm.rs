@@ -13,7 +13,8 @@ use super::{Door, Layout, Port};
 use crate::error::{Error, Result};
 use crate::gpu::Kernel;
 use crate::graph::{
-    Activation, Bound, Dispatch, Family, Graph, MOST_TURNS, Op, Operand, Recorder, TensorType, Value,
+    Activation, Bound, ChannelAffine, Dispatch, Family, Graph, MOST_TURNS, Op, Operand, Recorder, RowNorm,
+    TensorType, Value,
 };
 use crate::shape::{MAX_RANK, Shape};
 use crate::tensor::Tensor;
@@ -324,6 +325,22 @@ impl Op for Norm {
     fn with_activation(&self, activation: Activation) -> Option<Arc<dyn Op>> {
         let free = self.activation == Activation::Identity;
         free.then(|| Arc::new(Norm { activation, ..self.clone() }) as Arc<dyn Op>)
+    }
+
+    fn as_row_norm(&self, x: &TensorType, inputs: &[Option<&Tensor>]) -> Option<(RowNorm, ChannelAffine)> {
+        let last = |marked: &[bool]| marked.iter().rev().copied().eq((0..marked.len()).map(|i| i == 0));
+        let [normalised, affine] = self.marked(x.shape.rank()).ok()?;
+        let rows = last(&normalised) && (inputs.len() == 1 || last(&affine));
+        if !rows || self.mode == NormMode::L2 || self.activation != Activation::Identity {
+            return None;
+        }
+        let channels = *x.shape.last()?;
+        let constant = |i: usize, without: f64| match inputs.get(i) {
+            Some(given) => Some(given.as_ref()?.f32s().ok()?.iter().map(|&k| f64::from(k)).collect()),
+            None => Some(vec![without; channels]),
+        };
+        let norm = RowNorm { centred: self.mode == NormMode::Layer, eps: self.chosen_eps() };
+        Some((norm, ChannelAffine { scale: constant(1, 1.0)?, shift: constant(2, 0.0)? }))
     }
 
     fn record(&self, r: &mut Recorder<'_>) -> Result<()> {
