@@ -10,8 +10,11 @@
 enable f16;
 enable wgpu_cooperative_matrix;
 #import ../matmul
+#import nan
 #import cooperative
 #import cooperative_slices
+
+const POOL: u32 = 1u;
 
 struct Matmul {
     rows: u32,

@@ -13,6 +13,7 @@
 // The importing file gives what lib/tiles.wgsl wants, as lib/matmul.wgsl does for convolutions and linear layers, and
 //
 //   struct Matmul                          with `rows` and `columns4`, those in vec4s
+//   const POOL: u32                        as lib/matmul.wgsl has it, and lib/nan.wgsl
 //   fn store(row: u32, column: u32, sum: vec4<f32>)      four columns from `column`; must check the bounds of columns
 //
 // and has `enable f16;` and `enable wgpu_cooperative_matrix;`. Slices are stored by lib/cooperative_slices.wgsl.
