@@ -33,6 +33,9 @@ pub use select::{DEVICE_VARIABLE, DeviceRequest, adapters, install_hint};
 /// How long one submission may take before the device counts as hung.
 const TIMEOUT: Duration = Duration::from_secs(300);
 
+/// How long an error waits for what a device still does, to know whether the device was lost.
+const SETTLING: Duration = Duration::from_secs(10);
+
 /// The byte that fills poisoned memory: every f32 and f16 made of it is a NaN.
 pub const POISON: u8 = 0xff;
 
@@ -226,8 +229,8 @@ impl Gpu {
         let value = f(device);
         let caught = [validation.pop(), internal.pop(), memory.pop()].map(pollster::block_on);
         let Some(error) = caught.into_iter().flatten().next() else { return Ok(value) };
-        // A lost device says so at the next poll only.
-        let _ = device.poll(wgpu::PollType::Poll);
+        // A lost device says so at a poll only, when nothing is under way any more.
+        let _ = device.poll(wgpu::PollType::Wait { submission_index: None, timeout: Some(SETTLING) });
         Err(match error {
             _ if self.lost().is_some() => self.lost_error().at(what),
             wgpu::Error::OutOfMemory { .. } => {
