@@ -156,7 +156,7 @@ mod tests {
         }
     }
 
-    /// Deviations ∓4, of variance 16 (and eps 9): ∓0.8; mean squares 12.5 (and eps 3.5).
+    /// Deviations ∓4, of variance 16 (and eps 48): ∓½; mean squares 12.5 (and eps 3.5): ¾ and −1.
     #[test]
     fn normalised_rows_by_hand() {
         let w = [1.0, 10.0, 3.0, 30.0];
@@ -165,8 +165,8 @@ mod tests {
         };
         for rows in [1, 5] {
             for mean in [5.0, 1e6] {
-                let y = of(&[mean - 4.0, mean + 4.0], rows, (Mode::Layer, 9.0));
-                assert_eq!(y, [1.6, 16.0].repeat(rows), "{mean}");
+                let y = of(&[mean - 4.0, mean + 4.0], rows, (Mode::Layer, 48.0));
+                assert_eq!(y, [1.0, 10.0].repeat(rows), "{mean}");
             }
             assert_eq!(of(&[3.0, -4.0], rows, (Mode::Rms, 3.5)), [-2.25, -22.5].repeat(rows));
         }

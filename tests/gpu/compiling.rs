@@ -93,12 +93,12 @@ fn the_first_error_is_told(gpu: &Gpu) -> std::result::Result<(), Failed> {
 fn progress_counts(gpu: &Gpu) -> std::result::Result<(), Failed> {
     let told = Arc::new(Mutex::new(Vec::new()));
     let listener = told.clone();
-    let mut options = PlanOptions::default();
-    options.on_progress = Some(Arc::new(move |stage, done, total| {
+    let progress = move |stage: &'static str, done, total| {
         if stage == "compiling kernels" {
             listener.lock().unwrap().push((done, total));
         }
-    }));
+    };
+    let options = PlanOptions { on_progress: Some(Arc::new(progress)), ..PlanOptions::default() };
     // A device of its own has compiled nothing yet.
     let fresh = Gpu::from_wgpu(gpu.device().clone(), gpu.queue().clone());
     Engine::from_gpu(fresh).plan_with(&graph(false)?, &options)?;
