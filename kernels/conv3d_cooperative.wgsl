@@ -20,15 +20,8 @@ fn groups() -> u32 {
 // COOPERATIVE_LANES invocations, a tile of positions × channels of one group. Positions run fastest, then channels, then
 // groups.
 @compute @workgroup_size(COOPERATIVE_LANES)
-fn conv3d_cooperative(
-    @builtin(workgroup_id) workgroup: vec3<u32>,
-    @builtin(num_workgroups) workgroups: vec3<u32>,
-    @builtin(local_invocation_index) lane: u32,
-    @builtin(subgroup_id) subgroup: u32,
-    @builtin(subgroup_invocation_id) subgroup_lane: u32,
-) {
-    let group = linear_group(params.first_group, workgroup, workgroups);
-    let place = place_of(problem(), group, lane, subgroup, subgroup_lane);
+fn conv3d_cooperative(at: Invocation) {
+    let place = place_of(problem(), at);
     group_number = place.number % groups();
     let m = problem();
     var sums: array<MatrixC, MATRICES_Y * MATRICES_X>;
@@ -38,15 +31,8 @@ fn conv3d_cooperative(
 
 // The same for one slice of the sums; slices run after groups.
 @compute @workgroup_size(COOPERATIVE_LANES)
-fn conv3d_cooperative_slices(
-    @builtin(workgroup_id) workgroup: vec3<u32>,
-    @builtin(num_workgroups) workgroups: vec3<u32>,
-    @builtin(local_invocation_index) lane: u32,
-    @builtin(subgroup_id) subgroup: u32,
-    @builtin(subgroup_invocation_id) subgroup_lane: u32,
-) {
-    let group = linear_group(params.first_group, workgroup, workgroups);
-    let place = place_of(problem(), group, lane, subgroup, subgroup_lane);
+fn conv3d_cooperative_slices(at: Invocation) {
+    let place = place_of(problem(), at);
     group_number = place.number % groups();
     let m = problem();
     let begin = place.number / groups() * params.slice_depth;

@@ -14,15 +14,8 @@ enable wgpu_cooperative_matrix;
 // COOPERATIVE_LANES invocations, a tile of positions of a phase × channels of one group. Positions run fastest, then
 // channels, phases and groups.
 @compute @workgroup_size(COOPERATIVE_LANES)
-fn conv_transpose3d_cooperative(
-    @builtin(workgroup_id) workgroup: vec3<u32>,
-    @builtin(num_workgroups) workgroups: vec3<u32>,
-    @builtin(local_invocation_index) lane: u32,
-    @builtin(subgroup_id) subgroup: u32,
-    @builtin(subgroup_invocation_id) subgroup_lane: u32,
-) {
-    let group = linear_group(params.first_group, workgroup, workgroups);
-    let place = place_of(problem(), group, lane, subgroup, subgroup_lane);
+fn conv_transpose3d_cooperative(at: Invocation) {
+    let place = place_of(problem(), at);
     phase = phase_of(place.number % phases());
     group_number = place.number / phases();
     let m = problem();

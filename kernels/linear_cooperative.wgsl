@@ -15,16 +15,9 @@ enable wgpu_cooperative_matrix;
 
 // COOPERATIVE_LANES invocations, a tile of rows × columns. Rows run fastest.
 @compute @workgroup_size(COOPERATIVE_LANES)
-fn linear_cooperative(
-    @builtin(workgroup_id) workgroup: vec3<u32>,
-    @builtin(num_workgroups) workgroups: vec3<u32>,
-    @builtin(local_invocation_index) lane: u32,
-    @builtin(subgroup_id) subgroup: u32,
-    @builtin(subgroup_invocation_id) subgroup_lane: u32,
-) {
-    let group = linear_group(params.first_group, workgroup, workgroups);
+fn linear_cooperative(at: Invocation) {
     let m = problem();
-    let place = place_of(m, group, lane, subgroup, subgroup_lane);
+    let place = place_of(m, at);
     var sums: array<MatrixC, MATRICES_Y * MATRICES_X>;
     cooperative_sums(&sums, m, place, 0u, m.length);
     cooperative_store(&sums, m, place);
@@ -32,16 +25,9 @@ fn linear_cooperative(
 
 // The same for one slice of the sums; slices run last.
 @compute @workgroup_size(COOPERATIVE_LANES)
-fn linear_cooperative_slices(
-    @builtin(workgroup_id) workgroup: vec3<u32>,
-    @builtin(num_workgroups) workgroups: vec3<u32>,
-    @builtin(local_invocation_index) lane: u32,
-    @builtin(subgroup_id) subgroup: u32,
-    @builtin(subgroup_invocation_id) subgroup_lane: u32,
-) {
-    let group = linear_group(params.first_group, workgroup, workgroups);
+fn linear_cooperative_slices(at: Invocation) {
     let m = problem();
-    let place = place_of(m, group, lane, subgroup, subgroup_lane);
+    let place = place_of(m, at);
     let begin = place.number * params.slice_depth;
     var sums: array<MatrixC, MATRICES_Y * MATRICES_X>;
     cooperative_sums(&sums, m, place, begin, min(begin + params.slice_depth, m.length));

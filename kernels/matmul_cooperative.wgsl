@@ -27,16 +27,9 @@ fn problem() -> Matmul {
 
 // COOPERATIVE_LANES invocations, a tile of one batch. Rows run fastest, then columns, then batches.
 @compute @workgroup_size(COOPERATIVE_LANES)
-fn matmul_cooperative(
-    @builtin(workgroup_id) workgroup: vec3<u32>,
-    @builtin(num_workgroups) workgroups: vec3<u32>,
-    @builtin(local_invocation_index) lane: u32,
-    @builtin(subgroup_id) subgroup: u32,
-    @builtin(subgroup_invocation_id) subgroup_lane: u32,
-) {
-    let group = linear_group(params.first_group, workgroup, workgroups);
+fn matmul_cooperative(at: Invocation) {
     let m = problem();
-    let place = place_of(m, group, lane, subgroup, subgroup_lane);
+    let place = place_of(m, at);
     tile_batch = batch_of(place.number);
     var sums: array<MatrixC, MATRICES_Y * MATRICES_X>;
     cooperative_sums(&sums, m, place, 0u, params.depth);
@@ -45,16 +38,9 @@ fn matmul_cooperative(
 
 // The same for one slice of the sums; slices run after batches.
 @compute @workgroup_size(COOPERATIVE_LANES)
-fn matmul_cooperative_slices(
-    @builtin(workgroup_id) workgroup: vec3<u32>,
-    @builtin(num_workgroups) workgroups: vec3<u32>,
-    @builtin(local_invocation_index) lane: u32,
-    @builtin(subgroup_id) subgroup: u32,
-    @builtin(subgroup_invocation_id) subgroup_lane: u32,
-) {
-    let group = linear_group(params.first_group, workgroup, workgroups);
+fn matmul_cooperative_slices(at: Invocation) {
     let m = problem();
-    let place = place_of(m, group, lane, subgroup, subgroup_lane);
+    let place = place_of(m, at);
     let batches = params.count / params.columns / params.rows;
     tile_batch = batch_of(place.number % batches);
     let begin = place.number / batches * params.slice_depth;

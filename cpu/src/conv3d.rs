@@ -347,6 +347,15 @@ mod tests {
         }
     }
 
+    #[test]
+    fn windows_are_clipped() {
+        let pool = MaxPool { kernel: [2; 3], stride: [2, 2, 3], before: [0, 1, 0], windows: [4, 4, 2] };
+        let of = |axis, length| (0..4).map(|w| pool.members(axis, w, length)).collect::<Vec<_>>();
+        assert_eq!(of(0, 7), [0..2, 2..4, 4..6, 6..7]);
+        assert_eq!(of(1, 7), [0..1, 1..3, 3..5, 5..7]);
+        assert_eq!(of(2, 7)[..2], [0..2, 3..5]);
+    }
+
     /// One tap copies the input, of which windows are clipped, lie apart and leave the last positions out.
     #[test]
     fn maxima_of_windows() {

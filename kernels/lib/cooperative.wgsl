@@ -14,6 +14,7 @@
 //
 //   struct Matmul                          with `rows` and `columns4`, those in vec4s
 //   const POOL: u32                        as lib/matmul.wgsl has it, and lib/nan.wgsl
+//   params.first_group                     as lib/index.wgsl has it
 //   fn store(row: u32, column: u32, sum: vec4<f32>)      four columns from `column`; must check the bounds of columns
 //
 // and has `enable f16;` and `enable wgpu_cooperative_matrix;`. Slices are stored by lib/cooperative_slices.wgsl.
@@ -60,17 +61,27 @@ struct Place {
     subgroup_lane: u32,
 }
 
+// What an entry point is given.
+struct Invocation {
+    @builtin(workgroup_id) workgroup: vec3<u32>,
+    @builtin(num_workgroups) workgroups: vec3<u32>,
+    @builtin(local_invocation_index) lane: u32,
+    @builtin(subgroup_id) subgroup: u32,
+    @builtin(subgroup_invocation_id) subgroup_lane: u32,
+}
+
 // The tile of a workgroup. Rows run fastest, then columns, then problems, all as long as `m`, then slices.
-fn place_of(m: Matmul, group: u32, lane: u32, subgroup: u32, subgroup_lane: u32) -> Place {
+fn place_of(m: Matmul, at: Invocation) -> Place {
+    let group = linear_group(params.first_group, at.workgroup, at.workgroups);
     let row_tiles = (m.rows + COOPERATIVE_ROWS - 1u) / COOPERATIVE_ROWS;
     let column_tiles = (m.columns4 + COOPERATIVE_COLUMNS4 - 1u) / COOPERATIVE_COLUMNS4;
     return Place(
         group % row_tiles * COOPERATIVE_ROWS,
         group / row_tiles % column_tiles * COOPERATIVE_COLUMNS4,
         group / (row_tiles * column_tiles),
-        lane,
-        subgroup,
-        subgroup_lane,
+        at.lane,
+        at.subgroup,
+        at.subgroup_lane,
     );
 }
 

@@ -107,49 +107,6 @@ pub fn conv3d(
     out
 }
 
-/// A pooling after the convolution, each number per axis T, H, W.
-#[derive(Debug, Clone, Copy)]
-pub struct MaxPool {
-    /// Lengths of a window.
-    pub kernel: [usize; 3],
-    /// Steps between windows.
-    pub stride: [usize; 3],
-    /// Positions before each axis.
-    pub before: [usize; 3],
-    /// How many windows there are.
-    pub windows: [usize; 3],
-}
-
-/// `y` is `[N, T, H, W, C]`; gives the largest element of every window of each channel, as far as it is inside, and NaN
-/// if one is.
-pub fn max_pool(y: &[f32], [n, t, h, width, c]: [usize; 5], p: &MaxPool) -> Vec<f32> {
-    let inside = |axis: usize, window: usize, tap: usize, length: usize| {
-        let at = (window * p.stride[axis] + tap).checked_sub(p.before[axis])?;
-        (at < length).then_some(at)
-    };
-    let [out_t, out_h, out_w] = p.windows;
-    let mut out = vec![f32::NEG_INFINITY; n * out_t * out_h * out_w * c];
-    for (i, out) in out.iter_mut().enumerate() {
-        let (channel, window) = (i % c, i / c);
-        let (o_w, o_h) = (window % out_w, window / out_w % out_h);
-        let (o_t, sample) = (window / out_w / out_h % out_t, window / out_w / out_h / out_t);
-        for a in 0..p.kernel[0] {
-            let Some(i_t) = inside(0, o_t, a, t) else { continue };
-            for b in 0..p.kernel[1] {
-                let Some(i_h) = inside(1, o_h, b, h) else { continue };
-                for d in 0..p.kernel[2] {
-                    let Some(i_w) = inside(2, o_w, d, width) else { continue };
-                    let x = y[(((sample * t + i_t) * h + i_h) * width + i_w) * c + channel];
-                    if x.is_nan() || x > *out {
-                        *out = x;
-                    }
-                }
-            }
-        }
-    }
-    out
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -178,27 +135,6 @@ mod tests {
         let c = attributes([[0, 0]; 3], 2);
         let y = conv3d(&x, [1, 1, 3, 4, 2], &[1.0; 24], [1, 3, 4, 1, 2], [None; 2], &c, |s| s);
         assert_eq!(y, [144.0, 156.0]);
-    }
-
-    /// Of seven elements: windows of which the first or the last is clipped, and one with a gap before the next.
-    #[test]
-    fn maxima_of_windows() {
-        let pool = |stride, before, windows, y: &[f32]| {
-            let p = MaxPool {
-                kernel: [1, 1, 2],
-                stride: [1, 1, stride],
-                before: [0, 0, before],
-                windows: [1, 1, windows],
-            };
-            max_pool(y, [1, 1, 1, 7, 1], &p)
-        };
-        let y = [-1.0, 3.0, 2.0, 5.0, 4.0, -6.0, -7.0];
-        assert_eq!(pool(2, 0, 4, &y), [3.0, 5.0, 4.0, -7.0]);
-        assert_eq!(pool(2, 1, 4, &y), [-1.0, 3.0, 5.0, -6.0]);
-        assert_eq!(pool(3, 0, 2, &y), [3.0, 5.0]);
-        let y = [f32::NAN, 3.0, 2.0, f32::NAN, 4.0, 0.0, 0.0];
-        let got = pool(2, 0, 3, &y);
-        assert!(got[0].is_nan() && got[1].is_nan() && got[2] == 4.0);
     }
 
     /// A kernel of one tap shows what lies outside.

@@ -59,13 +59,15 @@ impl ChannelAffine {
                 weights.push((scale * f64::from(w)) as f32);
             }
         }
-        let moved: Vec<f32> = sums.into_iter().map(|s| s as f32).filter(|_| has_bias).collect();
+        let moved: Vec<f32> = sums.into_iter().map(|s| s as f32).collect();
         if !weights.iter().chain(&moved).all(|x| x.is_finite()) {
             return None;
         }
-        let weight = Tensor::new(weight.shape(), weights).ok()?;
-        let bias = has_bias.then(|| Tensor::new(&[columns], moved).ok());
-        Some([Some(weight)].into_iter().chain(bias).flatten().collect())
+        let mut constants = vec![Tensor::new(weight.shape(), weights).ok()?];
+        if has_bias {
+            constants.push(Tensor::new(&[columns], moved).ok()?);
+        }
+        Some(constants)
     }
 }
 

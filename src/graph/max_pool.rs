@@ -1,7 +1,5 @@
 //! Maxima of windows, at the end of another operator.
 
-use std::ops::Range;
-
 use super::TensorType;
 use crate::error::Result;
 
@@ -25,12 +23,6 @@ impl MaxPool {
         self.kernel.iter().product()
     }
 
-    /// What a window covers of an axis of this length.
-    pub fn members(&self, axis: usize, window: usize, length: usize) -> Range<usize> {
-        let (first, before) = (window * self.stride[axis], self.before[axis]);
-        first.saturating_sub(before)..(first + self.kernel[axis]).saturating_sub(before).min(length)
-    }
-
     /// The type of the maxima of `[N, T, H, W, C]`.
     ///
     /// # Errors
@@ -38,19 +30,5 @@ impl MaxPool {
     pub fn output(&self, [n, _, _, _, c]: [usize; 5]) -> Result<TensorType> {
         let [t, h, w] = self.windows;
         TensorType::float(&[n, t, h, w, c])
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn windows_are_clipped() {
-        let pool = MaxPool { kernel: [2; 3], stride: [2, 2, 3], before: [0, 1, 0], windows: [4, 4, 2] };
-        let of = |axis, length| (0..4).map(|w| pool.members(axis, w, length)).collect::<Vec<_>>();
-        assert_eq!(of(0, 7), [0..2, 2..4, 4..6, 6..7]);
-        assert_eq!(of(1, 7), [0..1, 1..3, 3..5, 5..7]);
-        assert_eq!(of(2, 7)[..2], [0..2, 3..5]);
     }
 }

@@ -9,6 +9,7 @@ use std::sync::Arc;
 
 use kinetograph_cpu::{all_finite, conv3d as fast};
 use kinetograph_ref::conv3d as reference;
+use kinetograph_ref::pool3d as pooling;
 use serde::Deserialize;
 
 use super::attributes::{PaddingRule, each, padding};
@@ -131,8 +132,13 @@ impl Conv3d {
     fn pooled(&self, sums: Vec<f32>, shape: [usize; 5]) -> Result<Tensor> {
         let Some(pool) = &self.pool else { return Tensor::new(&shape, sums) };
         let MaxPool { kernel, stride, before, windows } = *pool;
-        let reference = reference::MaxPool { kernel, stride, before, windows };
-        let maxima = reference::max_pool(&sums, shape, &reference);
+        // As much behind as the last window hangs over.
+        let padding = std::array::from_fn(|a| {
+            let end = (windows[a] - 1) * stride[a] + kernel[a];
+            [before[a], end.saturating_sub(before[a] + shape[a + 1])]
+        });
+        let pool3d = pooling::Pool3d { kernel, stride, padding, dilation: [1; 3], ceil: false };
+        let maxima = pooling::pool3d(&sums, shape, &pool3d, |window| pooling::max(window.elements) as f32);
         Tensor::new(&pool.output(shape)?.shape, maxima)
     }
 
@@ -412,5 +418,32 @@ impl Op for Conv3d {
 
     fn record(&self, r: &mut Recorder<'_>) -> Result<()> {
         self.record_dispatches(r)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Of seven elements: windows of which the first or the last is clipped, and one with a gap before the next.
+    #[test]
+    fn maxima_of_windows() {
+        let pool = |stride, before, windows, y: &[f32]| {
+            let pool = MaxPool {
+                kernel: [1, 1, 2],
+                stride: [1, 1, stride],
+                before: [0, 0, before],
+                windows: [1, 1, windows],
+            };
+            let conv = Conv3d { pool: Some(pool), ..Conv3d::default() };
+            conv.pooled(y.to_vec(), [1, 1, 1, 7, 1]).unwrap().f32s().unwrap().to_vec()
+        };
+        let y = [-1.0, 3.0, 2.0, 5.0, 4.0, -6.0, -7.0];
+        assert_eq!(pool(2, 0, 4, &y), [3.0, 5.0, 4.0, -7.0]);
+        assert_eq!(pool(2, 1, 4, &y), [-1.0, 3.0, 5.0, -6.0]);
+        assert_eq!(pool(3, 0, 2, &y), [3.0, 5.0]);
+        let y = [f32::NAN, 3.0, 2.0, f32::NAN, 4.0, 0.0, 0.0];
+        let got = pool(2, 0, 3, &y);
+        assert!(got[0].is_nan() && got[1].is_nan() && got[2] == 4.0);
     }
 }
