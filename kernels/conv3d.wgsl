@@ -79,6 +79,8 @@ struct Params {
     // Elements from one row of weights to the next; for vec4 entry points, vec4s, and of one group's part.
     weight_row: u32,
     weight_group: u32,
+    // As in lib/matmul.wgsl.
+    weight_panel: u32,
     // How many slices the sums are made in, and the products of one.
     slices: u32,
     slice_depth: u32,
@@ -272,6 +274,7 @@ fn problem() -> Matmul {
         params.group_in,
         params.weight_row,
         group_number * params.weight_group,
+        params.weight_panel,
     );
 }
 
@@ -394,7 +397,7 @@ fn conv3d_tiled_sum(
     }
 }
 
-// 8 invocations, 8 · UNIFORM_ROWS positions × 16 channels of one group, in the same order.
+// 8 invocations, 8 · UNIFORM_ROWS positions × 4 · UNIFORM_COLUMNS4 channels of one group, in the same order.
 @compute @workgroup_size(8)
 fn conv3d_uniform(
     @builtin(workgroup_id) workgroup: vec3<u32>,

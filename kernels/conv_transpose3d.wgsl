@@ -46,6 +46,11 @@ struct Params {
     // Elements from one row of weights to the next; for vec4 entry points, vec4s, and of one group's part.
     weight_row: u32,
     weight_group: u32,
+    // As in lib/matmul.wgsl.
+    weight_panel: u32,
+    pad_0: u32,
+    pad_1: u32,
+    pad_2: u32,
     input_size: vec4<u32>,
     output_size: vec4<u32>,
     kernel: vec4<u32>,
@@ -208,6 +213,7 @@ fn problem() -> Matmul {
         params.group_in,
         params.weight_row,
         group_number * params.weight_group + first_tap(p) * params.group_in * params.weight_row,
+        params.weight_panel,
     );
 }
 
@@ -280,7 +286,8 @@ fn conv_transpose3d_tiled(
     matmul_tiled(problem(), group % row_tiles * TILE_ROWS, column % column_tiles * TILE_COLUMNS4, lane);
 }
 
-// 8 invocations, 8 · UNIFORM_ROWS positions of a phase × 16 channels of one group, in the same order.
+// 8 invocations, 8 · UNIFORM_ROWS positions of a phase × 4 · UNIFORM_COLUMNS4 channels of one group, in the
+// same order.
 @compute @workgroup_size(8)
 fn conv_transpose3d_uniform(
     @builtin(workgroup_id) workgroup: vec3<u32>,

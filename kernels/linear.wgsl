@@ -31,6 +31,8 @@ struct Params {
     out_c: u32,
     // Elements, or vec4s, from one row of weights to the next.
     weight_row: u32,
+    // As in lib/matmul.wgsl.
+    weight_panel: u32,
     // How many slices the sums are made in, and the products of one.
     slices: u32,
     slice_depth: u32,
@@ -117,7 +119,7 @@ fn store(row: u32, column: u32, sum: vec4<f32>) {
 }
 
 fn problem() -> Matmul {
-    return Matmul(params.rows, (params.out_c + 3u) / 4u, 1u, params.in_c, params.weight_row, 0u);
+    return Matmul(params.rows, (params.out_c + 3u) / 4u, 1u, params.in_c, params.weight_row, 0u, params.weight_panel);
 }
 
 // 64 invocations, one output element each.
@@ -206,7 +208,7 @@ fn linear_tiled_sum(
     }
 }
 
-// 8 invocations, 8 · UNIFORM_ROWS rows × 16 columns. Rows run fastest.
+// 8 invocations, 8 · UNIFORM_ROWS rows × 4 · UNIFORM_COLUMNS4 columns. Rows run fastest.
 @compute @workgroup_size(8)
 fn linear_uniform(
     @builtin(workgroup_id) workgroup: vec3<u32>,

@@ -331,11 +331,12 @@ fn matmul_uniform(
                 if B_DEEP != 0u {
                     // unroll
                     for (var u = 0u; u < UNIFORM_STEP; u++) {
-                        acc[i * UNIFORM_COLUMNS4 + number / 4u][number % 4u] += x[i * UNIFORM_STEP + u] * four[u];
+                        let at = i * UNIFORM_COLUMNS4 + number / 4u;
+                        acc[at][number % 4u] = fma(x[i * UNIFORM_STEP + u], four[u], acc[at][number % 4u]);
                     }
                 } else {
-                    let j = number % UNIFORM_COLUMNS4;
-                    acc[i * UNIFORM_COLUMNS4 + j] += x[i * UNIFORM_STEP + number / UNIFORM_COLUMNS4] * four;
+                    let at = i * UNIFORM_COLUMNS4 + number % UNIFORM_COLUMNS4;
+                    acc[at] = fma(vec4<f32>(x[i * UNIFORM_STEP + number / UNIFORM_COLUMNS4]), four, acc[at]);
                 }
             }
         }

@@ -223,8 +223,11 @@ fn vector_quantize_uniform(
                 let c = of_lane(own[i / 8u], i % 8u, code_chunk(min(code + i, end - 1u) * params.channels, d));
                 // unroll
                 for (var r = 0u; r < QUANTIZED; r++) {
-                    let terms = select(x[r] * c, (x[r] - c) * (x[r] - c), DISTANCE == 0u);
-                    sums[r * CODES / 4u + i / 4u][i % 4u] += terms.x + terms.y + terms.z + terms.w;
+                    let a = select(x[r], x[r] - c, DISTANCE == 0u);
+                    let b = select(c, x[r] - c, DISTANCE == 0u);
+                    let sum = sums[r * CODES / 4u + i / 4u][i % 4u];
+                    sums[r * CODES / 4u + i / 4u][i % 4u] =
+                        fma(a.w, b.w, fma(a.z, b.z, fma(a.y, b.y, fma(a.x, b.x, sum))));
                 }
             }
         }

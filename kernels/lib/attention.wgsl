@@ -215,7 +215,7 @@ fn take_four(p: Problem, lane: u32, j0: u32, b: ptr<function, Block>) {
             let k = of_lane(loaded[c / 8u], c % 8u, key_chunk(at, c * 4u));
             // unroll
             for (var r = 0u; r < QUERIES; r++) {
-                products[r] += (*b).q[r * HELD + c] * k;
+                products[r] = fma((*b).q[r * HELD + c], k, products[r]);
             }
         }
         // unroll
@@ -265,7 +265,8 @@ fn take_four(p: Problem, lane: u32, j0: u32, b: ptr<function, Block>) {
             // unroll
             for (var r = 0u; r < QUERIES; r++) {
                 // Zero times an infinity would be NaN.
-                (*b).sum[r * HELD + c] += weights[r][j] * select(v, vec4<f32>(), hidden[r][j]);
+                let seen = select(v, vec4<f32>(), hidden[r][j]);
+                (*b).sum[r * HELD + c] = fma(vec4<f32>(weights[r][j]), seen, (*b).sum[r * HELD + c]);
             }
         }
     }

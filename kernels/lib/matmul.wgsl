@@ -16,7 +16,8 @@
 //   fn problem() -> Matmul
 //
 // and declares `alias Elem`, `input: array<Elem>` and, at the same binding, `input_runs: array<Run>`, and
-// `weight: array<vec4<Elem>>`, whose row k begins at `k · weight_row + weight_at`, in vec4s.
+// `weight: array<vec4<Elem>>`, whose row k begins at `k · weight_row + weight_at`, in vec4s. The uniform form takes weights
+// in panels too: rows as short as a tile of columns, and those of the next tile `weight_panel` after.
 
 // Of every POOL rows of an invocation only the largest sums are stored, NaN where one is, at the first of those rows.
 
@@ -36,6 +37,8 @@ struct Matmul {
     length: u32,
     weight_row: u32,
     weight_at: u32,
+    // In vec4s.
+    weight_panel: u32,
 }
 
 // a / b for a below 2²⁰, by way of floats: a + ½ is further from a multiple of b than the rounding errors are.
@@ -120,12 +123,17 @@ fn matmul_tiled(m: Matmul, row0: u32, column0: u32, lane: u32) {
 // milliseconds of a run on two cores that a compiler used too: 8 rows × 16 columns loaded apart 276, not measured (Mesa
 // 22.3), 251, 335 (25.0), 70, 135 (26.2); 4 rows × 32 columns shuffled 66, not measured, 79, 196 and 74, 141. Two to six
 // rows of 32 columns and two to four of 64 lie within a fifth of the latter, and compile the longer the more they are.
+//
+// Since then fused multiply-adds, four elements a turn and weights in panels: TimeSformer's qkv (1568 × 768 by 768 × 2304) on two
+// cores of a Xeon 182, 148, 123 ms before and 165, 145, 61 after (Mesa 22.3, 25.0, 26.2); with 4 rows of 64 columns not
+// measured, 135, 56, but C3D's conv3b then takes 9.2 s to compile on 25.0 instead of 5.8. Three elements a turn, for inputs
+// of three channels: C3D's conv1 115 ms instead of 93 on 25.0, 57 instead of 65 on 26.2.
 
 // Tiles of this many rows an invocation, and fours of columns: those that cover all with the least waste.
 const UNIFORM_ROWS: u32 = 4u; // tune: UNIFORM_ROWS
 const UNIFORM_COLUMNS4: u32 = 8u; // tune: UNIFORM_COLUMNS4
-// How many elements of a segment one turn of the loop takes; must divide `length`. More than one only where the number of
-// turns would be too large, or the columns are few.
+// How many elements of a segment one turn of the loop takes; must divide `length`. llvmpipe loads and stores all sums once a
+// turn.
 const UNIFORM_STEP: u32 = 1u; // tune: UNIFORM_STEP
 // How many vec4s of weights an invocation loads in a turn.
 const UNIFORM_LOADS: u32 = 1u; // tune: UNIFORM_LOADS
@@ -137,6 +145,7 @@ fn matmul_uniform(m: Matmul, row0: u32, column0: u32, lane: u32) {
         rows[i] = row_of(min(row0 + lane + 8u * i, m.rows - 1u));
     }
     let last = m.columns4 - 1u - column0;
+    let first = m.weight_at + column0 / UNIFORM_COLUMNS4 * m.weight_panel;
     var acc: array<vec4<f32>, UNIFORM_ROWS * UNIFORM_COLUMNS4>;
     for (var s = 0u; s < m.segments; s++) {
         let tap = tap_of(s);
@@ -149,7 +158,7 @@ fn matmul_uniform(m: Matmul, row0: u32, column0: u32, lane: u32) {
             at[i] = select(from_input, 0u, from_input == PADDING);
             mask[i] = select(0xffffffffu, 0u, from_input == PADDING);
         }
-        let w = s * m.length * m.weight_row + m.weight_at + column0;
+        let w = first + s * m.length * m.weight_row;
         for (var c = 0u; c < m.length; c += UNIFORM_STEP) {
             // Element by element of the segment, the fours of its weights are numbered from 0 to 8 · UNIFORM_LOADS.
             var own: array<vec4<f32>, UNIFORM_LOADS>;
@@ -173,7 +182,8 @@ fn matmul_uniform(m: Matmul, row0: u32, column0: u32, lane: u32) {
                     let weights = of_lane(own[number / 8u], number % 8u, vec4<f32>(weight[wk + min(j, last)]));
                     // unroll
                     for (var i = 0u; i < UNIFORM_ROWS; i++) {
-                        acc[i * UNIFORM_COLUMNS4 + j] += x[i] * weights;
+                        let sum = acc[i * UNIFORM_COLUMNS4 + j];
+                        acc[i * UNIFORM_COLUMNS4 + j] = fma(vec4<f32>(x[i]), weights, sum);
                     }
                 }
             }

@@ -7,10 +7,10 @@ use crate::error::Result;
 use crate::kernel;
 
 /// Operations of one turn of `peak_multiply_add`.
-const OPERATIONS: f64 = 96.0;
+const OPERATIONS: f64 = 768.0;
 
 /// Turns of one dispatch, well below the 60,000 that every driver makes.
-const TURNS: u32 = 4096;
+const TURNS: u32 = 512;
 
 /// Invocations of a workgroup.
 const WORKGROUP: u64 = 256;

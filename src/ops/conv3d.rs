@@ -23,6 +23,7 @@ use crate::kernel;
 use crate::shape::Shape;
 use crate::tensor::Tensor;
 
+use super::tiling::Panels;
 use geometry::Geometry;
 use winograd::Winograd;
 
@@ -364,15 +365,24 @@ impl Op for Conv3d {
         (free && suits && patches).then(|| Arc::new(pooled) as Arc<dyn Op>)
     }
 
-    /// Pads each group's columns to a multiple of four, or transforms the weights for Winograd's form.
+    /// Puts the columns of a group's tiles together, or pads each group's to a multiple of four, and before that transforms
+    /// the weights for Winograd's form.
     fn pack(&self, index: usize, constant: &Tensor, setting: &Setting<'_>) -> Result<Option<Tensor>> {
-        if index == 1
-            && let Some((winograd, _)) = self.winograd_in(setting)
-        {
-            return winograd.weights(constant).map(Some);
+        if index != 1 {
+            return Ok(None);
         }
         let columns = constant.shape().last().copied().unwrap_or(0) / self.groups;
-        if index != 1 || columns.is_multiple_of(4) || (columns < 4 && self.groups > 1) {
+        let uniform = setting.traits.family == Family::Uniform;
+        if let Some((winograd, _)) = self.winograd_in(setting) {
+            let weights = winograd.weights(constant)?;
+            let panels = Panels::of(columns, 1, setting.traits);
+            return if uniform { panels.pack(&weights, columns) } else { Ok(weights) }.map(Some);
+        }
+        let g = self.geometry(&setting.inputs[0].shape, &setting.inputs[1].shape)?;
+        if let Some(panels) = self.panels(&g, setting.traits) {
+            return panels.pack(constant, columns).map(Some);
+        }
+        if columns.is_multiple_of(4) || (columns < 4 && self.groups > 1) {
             return Ok(None);
         }
         super::pad_columns(constant, columns).map(Some)

@@ -7,13 +7,13 @@ use kinetograph_ref::conv_transpose3d as reference;
 use serde::Deserialize;
 
 use super::attributes::{each, padding};
-use super::tiling::{Tiling, Uniform, runs};
+use super::tiling::{Panels, Tiling, Uniform, runs};
 use super::{Door, Layout, Padding, Port};
 use crate::error::{Error, Result};
 use crate::gpu::Kernel;
 use crate::graph::{
     Activation, Bound, ChannelAffine, Dispatch, Family, Graph, Op, Operand, Recorder, Setting, TensorType,
-    Value,
+    Traits, Value,
 };
 use crate::tensor::Tensor;
 use crate::{kernel, params};
@@ -114,6 +114,10 @@ params! {
         group_out: u32,
         weight_row: u32,
         weight_group: u32,
+        weight_panel: u32,
+        pad_0: u32,
+        pad_1: u32,
+        pad_2: u32,
         input_size: [u32; 4],
         output_size: [u32; 4],
         kernel: [u32; 4],
@@ -198,6 +202,16 @@ impl ConvTranspose3d {
             )));
         }
         Ok(whole - before - after)
+    }
+
+    /// The kernels that suit a device for packed weights.
+    fn family(&self, traits: Traits, group_out: usize) -> Family {
+        match traits.family {
+            // A few output channels leave most of a tile empty; even so the uniform one is faster, if it fits at all.
+            Family::Uniform if self.groups == 1 => Family::Uniform,
+            _ if group_out < 4 => Family::Direct,
+            family => family,
+        }
     }
 
     /// The most taps that reach one output.
@@ -296,8 +310,8 @@ impl Op for ConvTranspose3d {
     }
 
     /// Puts the taps of each class triple together, the groups' columns side by side, and fills these up to a multiple
-    /// of four.
-    fn pack(&self, index: usize, constant: &Tensor, _: &Setting<'_>) -> Result<Option<Tensor>> {
+    /// of four, or puts those of tiles together.
+    fn pack(&self, index: usize, constant: &Tensor, setting: &Setting<'_>) -> Result<Option<Tensor>> {
         if index != 1 {
             return Ok(None);
         }
@@ -320,7 +334,11 @@ impl Op for ConvTranspose3d {
                 }
             }
         }
-        Tensor::new(&[kt * kh * kw, group_in, self.groups * columns], data).map(Some)
+        let packed = Tensor::new(&[kt * kh * kw, group_in, self.groups * columns], data)?;
+        match self.family(setting.traits, group_out) {
+            Family::Uniform => Panels::of(group_out, 1, setting.traits).pack(&packed, columns).map(Some),
+            _ => Ok(Some(packed)),
+        }
     }
 
     fn record(&self, r: &mut Recorder<'_>) -> Result<()> {
@@ -332,13 +350,7 @@ impl Op for ConvTranspose3d {
         let phases: usize = self.stride.iter().product();
         let rows: usize = n * (0..3).map(|a| output[a].div_ceil(self.stride[a])).product::<usize>();
         let taps = self.most_taps([kt, kh, kw]);
-        let family = match r.traits().family {
-            _ if !r.is_packed(1) => Family::Direct,
-            // A few output channels leave most of a tile empty; even so the uniform one is faster, if it fits at all.
-            Family::Uniform if self.groups == 1 => Family::Uniform,
-            _ if group_out < 4 => Family::Direct,
-            family => family,
-        };
+        let family = if r.is_packed(1) { self.family(r.traits(), group_out) } else { Family::Direct };
         let tiling = Tiling::of(r.traits(), phases * self.groups, [rows, group_out, taps * group_in], false);
         let (kernel, entry) = match family {
             Family::Tiled if tiling.is_cooperative() => (&COOPERATIVE, "conv_transpose3d_cooperative"),
@@ -346,12 +358,13 @@ impl Op for ConvTranspose3d {
             Family::Uniform => (&KERNEL, "conv_transpose3d_uniform"),
             Family::Direct => (&KERNEL, "conv_transpose3d_direct"),
         };
-        let columns = match (r.is_packed(1), family) {
-            (false, _) => group_out,
-            (true, Family::Direct) => packed_columns(group_out, self.groups),
-            (true, _) => packed_columns(group_out, self.groups) / 4,
+        let columns = packed_columns(group_out, self.groups);
+        let [weight_row, weight_group, weight_panel] = match family {
+            _ if !r.is_packed(1) => [group_out, group_out, 0],
+            Family::Direct => [columns * self.groups, columns, 0],
+            Family::Tiled => [columns / 4 * self.groups, columns / 4, 0],
+            Family::Uniform => Panels::of(group_out, 1, r.traits()).steps(kt * kh * kw * group_in),
         };
-        let weight_row = if r.is_packed(1) { columns * self.groups } else { columns };
         let number = |v: usize| r.u32("length", v);
         let axes = |v: [usize; 3]| Ok::<_, Error>([number(v[0])?, number(v[1])?, number(v[2])?, 0]);
         let of_axes: [[usize; 3]; 3] = std::array::from_fn(|a| classes(self.stride[a], self.dilation[a]));
@@ -362,7 +375,8 @@ impl Op for ConvTranspose3d {
             group_in: number(group_in)?,
             group_out: number(group_out)?,
             weight_row: number(weight_row)?,
-            weight_group: number(columns)?,
+            weight_group: number(weight_group)?,
+            weight_panel: number(weight_panel)?,
             input_size: axes([in_t, in_h, in_w])?,
             output_size: axes(output)?,
             kernel: axes([kt, kh, kw])?,
@@ -433,7 +447,7 @@ fn triples(t: &[Class], h: &[Class], w: &[Class]) -> Vec<(usize, usize, usize)> 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::graph::{Precision, Traits};
+    use crate::graph::Precision;
 
     /// The class that the kernel takes is that of the taps that reach an output.
     #[test]

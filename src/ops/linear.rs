@@ -8,7 +8,7 @@ use kinetograph_cpu::norm::Mode;
 use kinetograph_ref::linear as reference;
 use kinetograph_ref::norm as statistics;
 
-use super::tiling::{Tiling, Uniform, runs};
+use super::tiling::{Panels, Tiling, Uniform, runs, uniform_columns4};
 use super::{Door, Layout, Port};
 use crate::error::{Error, Result};
 use crate::gpu::Kernel;
@@ -106,6 +106,15 @@ fn normalises_before(family: Family, rows: usize) -> bool {
     family == Family::Uniform && rows > FEW_ROWS
 }
 
+/// How the uniform kernel has the columns of packed weights, if that is taken.
+fn panels(traits: Traits, rows: usize, columns: usize) -> Option<Panels> {
+    (traits.family == Family::Uniform && rows > FEW_ROWS).then(|| Panels::of(columns, 1, traits))
+}
+
+fn rows_of(setting: &Setting<'_>) -> usize {
+    setting.inputs[0].shape.elements() / setting.inputs[1].shape[0]
+}
+
 /// The elements in the shape of `x` with another last axis.
 fn with_columns(x: &Tensor, columns: usize, y: Vec<f32>) -> Result<Tensor> {
     let mut shape = x.shape().to_vec();
@@ -149,6 +158,7 @@ params! {
         in_c: u32,
         out_c: u32,
         weight_row: u32,
+        weight_panel: u32,
         slices: u32,
         slice_depth: u32,
     }
@@ -308,9 +318,14 @@ impl Op for Linear {
         Some((Arc::new(Linear { norm: Some(norm), ..self.clone() }), constants))
     }
 
-    /// Pads the columns to a multiple of four.
-    fn pack(&self, index: usize, constant: &Tensor, _: &Setting<'_>) -> Result<Option<Tensor>> {
+    /// Puts the columns of tiles together, or pads all to a multiple of four.
+    fn pack(&self, index: usize, constant: &Tensor, setting: &Setting<'_>) -> Result<Option<Tensor>> {
         let columns = constant.shape().last().copied().unwrap_or(0);
+        if index == 1
+            && let Some(panels) = panels(setting.traits, rows_of(setting), columns)
+        {
+            return panels.pack(constant, columns).map(Some);
+        }
         if index != 1 || columns % 4 == 0 {
             return Ok(None);
         }
@@ -335,12 +350,22 @@ impl Op for Linear {
         let rows = r.input(0).elements() / in_c;
         let family = family_of(r.traits(), r.is_packed(1) || out_c % 4 == 0);
         let tiling = Tiling::of(r.traits(), 1, [rows, out_c, in_c], true);
+        let panels = panels(r.traits(), rows, out_c).filter(|_| r.is_packed(1));
         let row = if r.is_packed(1) { out_c.next_multiple_of(4) } else { out_c };
+        let [weight_row, weight_panel] = match (panels, family) {
+            (Some(panels), _) => {
+                let [row, _, panel] = panels.steps(in_c);
+                [row, panel]
+            }
+            (None, Family::Direct) => [row, 0],
+            (None, _) => [row / 4, uniform_columns4(out_c, 1, r.traits())],
+        };
         let params = LinearParams {
             rows: r.u32("rows", rows)?,
             in_c: r.u32("channels", in_c)?,
             out_c: r.u32("channels", out_c)?,
-            weight_row: r.u32("channels", if family == Family::Direct { row } else { row / 4 })?,
+            weight_row: r.u32("channels", weight_row)?,
+            weight_panel: r.u32("channels", weight_panel)?,
             slices: r.u32("slices", tiling.slices)?,
             slice_depth: r.u32("channels", tiling.slice_depth)?,
             ..LinearParams::default()

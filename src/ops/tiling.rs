@@ -1,7 +1,11 @@
 //! How a matrix product is cut into tiles of workgroup memory: the host's side of `kernels/lib/tiles.wgsl`.
 
+use rayon::prelude::*;
+
+use crate::error::Result;
 use crate::gpu::Matrices;
 use crate::graph::{Dispatch, MOST_TURNS, Traits};
+use crate::tensor::Tensor;
 
 /// Products along the sum that one step of a tile makes, as the kernel has it.
 const TILE_DEPTH: usize = 8;
@@ -254,21 +258,68 @@ pub(super) struct Uniform {
     pub(super) members: usize,
 }
 
+/// Weights of the uniform entry points, of which a tile's columns lie together: element `k` of the sum and column `c` of a
+/// group at `[group, c / width, k, c % width]`. In rows as long as all columns together those of one tile lie so far apart
+/// that each is of another page.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Panels {
+    /// How wide each is, in vec4s, and how many a group has.
+    width4: usize,
+    each: usize,
+}
+
+impl Panels {
+    /// Of groups of so many columns.
+    pub(super) fn of(columns: usize, members: usize, traits: Traits) -> Panels {
+        let width4 = uniform_columns4(columns, members, traits);
+        Panels { width4, each: columns.div_ceil(4 * width4) }
+    }
+
+    /// Of rows of groups of so many columns, which are filled up with zeros.
+    pub(super) fn pack(&self, weight: &Tensor, columns: usize) -> Result<Tensor> {
+        let row = weight.shape().last().copied().unwrap_or(0);
+        let (groups, depth, width) = (row / columns, weight.shape().elements() / row, 4 * self.width4);
+        let from = weight.f32s()?;
+        let mut packed = vec![0.0; groups * self.each * depth * width];
+        packed.par_chunks_mut(depth * width).enumerate().for_each(|(panel, packed)| {
+            let first = panel % self.each * width;
+            let some = width.min(columns - first);
+            let rows = from.chunks_exact(row).zip(packed.chunks_exact_mut(width));
+            rows.for_each(|(from, to)| {
+                to[..some].copy_from_slice(&from[panel / self.each * columns + first..][..some]);
+            });
+        });
+        Tensor::new(&[groups * self.each, depth, width], packed)
+    }
+
+    /// From one row of weights to the next, from one group to the next and from one panel to the next, in vec4s, of sums of
+    /// so many products.
+    pub(super) fn steps(&self, depth: usize) -> [usize; 3] {
+        [self.width4, self.each * depth * self.width4, depth * self.width4]
+    }
+}
+
+/// How many fours of columns a tile of the uniform entry points has, with as few beyond the last as can be.
+pub(super) fn uniform_columns4(columns: usize, members: usize, traits: Traits) -> usize {
+    // What is loaded by each for itself costs more the more columns there are.
+    let most = (if traits.subgroups { 8 } else { 4 }).min(32 / members);
+    columns.div_ceil(4).next_power_of_two().min(most)
+}
+
 impl Uniform {
-    /// Sets a dispatch's tiles, with as few columns or rows beyond the last as can be; `four_deep` are tiles that take four
+    /// Sets a dispatch's tiles, with as few rows beyond the last as can be; `four_deep` are tiles that take four
     /// products at a time.
     pub(super) fn tiles(&self, dispatch: Dispatch, traits: Traits, four_deep: bool) -> Dispatch {
         let &Uniform { problems, rows, columns, segments, length, members } = self;
-        // What is loaded by each for itself costs more the more columns there are.
-        let most = (if traits.subgroups { 8 } else { 4 }).min(32 / members);
-        let columns4 = columns.div_ceil(4).next_power_of_two().min(most);
+        let columns4 = uniform_columns4(columns, members, traits);
         let rows_each = members * eights_each(rows / members, (32 / columns4).min(8) / members);
         let turns = |step: usize| segments * (length / step + 1);
-        // The fewest products a turn with which no invocation loads in vain and the driver's turns suffice.
-        let mut steps = [1, 2, 4].into_iter().filter(|s| length.is_multiple_of(*s));
-        let suits = |step: &usize| turns(*step) <= MOST_TURNS && step * columns4 >= 8;
-        let step = steps.clone().find(suits).or(steps.next_back()).unwrap_or(1);
-        let step = if four_deep { 4 } else { step };
+        // Sums are read and written again every turn.
+        let step = if four_deep {
+            4
+        } else {
+            [4, 2, 1].into_iter().find(|s| length.is_multiple_of(*s)).unwrap_or(1)
+        };
         sharing(dispatch, traits)
             .tune("UNIFORM_ROWS", format!("{rows_each}u"))
             .tune("UNIFORM_COLUMNS4", format!("{columns4}u"))
@@ -308,6 +359,7 @@ const _: () = assert!((MOST_TURNS + 2) * TILE_DEPTH < 1 << 20);
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::graph::{Family, Precision};
 
     fn choose(problems: usize, lengths: [usize; 3], may_slice: bool) -> Tiling {
         Tiling::choose(problems, lengths, may_slice, None)
@@ -379,6 +431,25 @@ mod tests {
         assert_eq!(of(70, 36, 1000), (64, 64, 4));
         assert_eq!(of(20, 17_000, 4), (32, 64, 1));
         assert_eq!(of(17_000, 20, 4), (64, 32, 1));
+    }
+
+    #[test]
+    fn panels_hold_every_weight_once() {
+        let traits = Traits { subgroups: true, ..Traits::new(Family::Uniform, Precision::F32) };
+        for (groups, columns, depth, width) in [(1, 40, 3, 32), (3, 6, 5, 8), (2, 64, 1, 32), (1, 1, 7, 4)] {
+            let panels = Panels::of(columns, 1, traits);
+            let weight = Tensor::from_fn(&[depth, groups * columns], |i| 1.0 + i as f32).unwrap();
+            let packed = panels.pack(&weight, columns).unwrap();
+            let [row, group, panel] = panels.steps(depth).map(|s| 4 * s);
+            assert_eq!(row, width);
+            let packed = packed.f32s().unwrap();
+            assert_eq!(packed.len(), groups * group);
+            assert_eq!(packed.iter().filter(|w| **w != 0.0).count(), depth * groups * columns);
+            for (i, w) in weight.f32s().unwrap().iter().enumerate() {
+                let (k, g, c) = (i / columns / groups, i / columns % groups, i % columns);
+                assert_eq!(packed[g * group + c / width * panel + k * row + c % width], *w);
+            }
+        }
     }
 
     #[test]

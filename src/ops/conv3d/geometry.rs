@@ -33,6 +33,7 @@ params! {
         group_out: u32,
         weight_row: u32,
         weight_group: u32,
+        weight_panel: u32,
         slices: u32,
         slice_depth: u32,
         patches_t: u32,

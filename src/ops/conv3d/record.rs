@@ -5,7 +5,7 @@ use super::winograd::{Part, Winograd};
 use super::{COOPERATIVE, Conv3d, KERNEL};
 use crate::error::{Error, Result};
 use crate::graph::{Activation, Dispatch, Family, Operand, Precision, Recorder, Setting, Traits};
-use crate::ops::tiling::{Tiling, Uniform, runs};
+use crate::ops::tiling::{Panels, Tiling, Uniform, runs, uniform_columns4};
 
 /// Positions along W that an invocation of `conv3d_depthwise` computes.
 const DEPTHWISE_OUTPUTS: usize = 4;
@@ -25,6 +25,13 @@ impl Conv3d {
     pub(super) fn winograd_in(&self, setting: &Setting<'_>) -> Option<(Winograd, Geometry)> {
         let g = self.geometry(&setting.inputs[0].shape, &setting.inputs[1].shape).ok()?;
         Some((self.winograd(&g, setting.traits, setting.constant[1])?, g))
+    }
+
+    /// How the uniform kernel has the columns of packed weights, if that is taken.
+    pub(super) fn panels(&self, g: &Geometry, traits: Traits) -> Option<Panels> {
+        let uniform =
+            self.family(g, traits.family, true) == Family::Uniform && g.depthwise(self.groups).is_none();
+        uniform.then(|| Panels::of(g.output[4] / self.groups, g.members(), traits))
     }
 
     /// Winograd's form, part by part: factors, a matrix product for each of them, sums.
@@ -87,9 +94,14 @@ impl Conv3d {
             };
             let depth = taps * channels;
             let tiling = Tiling::choose(w.each(), [rows, columns, depth], false, r.traits().tile);
+            let [weight_row, weight_group, weight_panel] = match r.traits().family {
+                Family::Uniform => Panels::of(columns, 1, r.traits()).steps(depth),
+                _ => [w.each() * columns / 4, columns / 4, 0],
+            };
             let params = Conv3dParams {
-                weight_row: r.u32("length", w.each() * columns / 4)?,
-                weight_group: r.u32("length", columns / 4)?,
+                weight_row: r.u32("length", weight_row)?,
+                weight_group: r.u32("length", weight_group)?,
+                weight_panel: r.u32("length", weight_panel)?,
                 slices: 1,
                 slice_depth: r.u32("length", depth)?,
                 ..products.params(r, w.each())?
@@ -163,9 +175,14 @@ impl Conv3d {
         // One group's columns as they lie in memory, in elements or, for vec4 entry points, in vec4s.
         let padded = if r.is_packed(1) { group_out.next_multiple_of(4) } else { group_out };
         let columns = if family == Family::Direct { padded } else { padded / 4 };
+        let panels = self.panels(&g, r.traits()).filter(|_| r.is_packed(1));
+        let rows_of_tiles = uniform_columns4(group_out, members, r.traits());
+        let [weight_row, weight_group, weight_panel] =
+            panels.map_or([columns * self.groups, columns, rows_of_tiles], |p| p.steps(depth));
         let params = Conv3dParams {
-            weight_row: r.u32("length", columns * self.groups)?,
-            weight_group: r.u32("length", columns)?,
+            weight_row: r.u32("length", weight_row)?,
+            weight_group: r.u32("length", weight_group)?,
+            weight_panel: r.u32("length", weight_panel)?,
             slices: r.u32("length", tiling.slices)?,
             slice_depth: r.u32("length", tiling.slice_depth)?,
             ..g.params(r, self.groups)?
