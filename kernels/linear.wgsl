@@ -220,8 +220,9 @@ fn linear_uniform(
     matmul_uniform(problem(), group % row_tiles * 8u * UNIFORM_ROWS, group / row_tiles * UNIFORM_COLUMNS4, lane);
 }
 
-// 256 invocations, one row × 128 columns: 32 vec4 columns, each summed in 8 interleaved parts that meet in
-// workgroup memory, in a fixed order.
+// 256 invocations, one row × 128 columns: 32 vec4 columns, each summed in 8 parts, one after the other along the row, that
+// meet in workgroup memory, in a fixed order. Columns lie together as for linear_uniform, so that eight invocations walk
+// through memory from its beginning to its end; in rows of all columns each turn would be of another page.
 const PARTS: u32 = 8u;
 
 var<workgroup> partial: array<vec4<f32>, 256>;
@@ -241,8 +242,11 @@ fn linear_rows(
     let own = row_of(row);
     var sum = vec4<f32>();
     let part = lane / 32u;
-    for (var k = part; k < params.in_c; k += PARTS) {
-        let w = weight[k * params.weight_row + min(column, columns4 - 1u)];
+    let each = (params.in_c + PARTS - 1u) / PARTS;
+    let place = min(column, columns4 - 1u);
+    let first = place / UNIFORM_COLUMNS4 * params.weight_panel + place % UNIFORM_COLUMNS4;
+    for (var k = part * each; k < min(part * each + each, params.in_c); k++) {
+        let w = weight[first + k * params.weight_row];
         sum += element(own, k) * vec4<f32>(w);
     }
     partial[lane] = sum;

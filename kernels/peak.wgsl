@@ -1,7 +1,7 @@
 // peak: how fast the device multiplies and copies at best; not an operator.
 //
-// peak_multiply_add: every invocation keeps 12 numbers in registers and makes `turns` turns over them, of 32 fused
-// multiply-adds each: 12 · 32 · 2 = 768 operations a turn; with fewer what a turn costs software adapters is seen. Twelve chains cover the latency of a multiply-add and still fit
+// peak_multiply_add: every invocation keeps 12 numbers in registers and makes `turns` turns over them, of STEPS fused
+// multiply-adds each. With few what a turn costs software adapters is seen; with many some of their compilers do worse. Twelve chains cover the latency of a multiply-add and still fit
 // the registers of a processor. The sum is written, so that nothing can be left out.
 // peak_copy: output[i] = input[i] for `vectors` vec4.
 //
@@ -20,6 +20,8 @@ struct Params {
 @group(0) @binding(1) var<storage, read> input: array<vec4<f32>>;
 @group(0) @binding(2) var<storage, read_write> output: array<vec4<f32>>;
 
+const STEPS: u32 = 4u; // tune: STEPS
+
 @compute @workgroup_size(256)
 fn peak_multiply_add(@builtin(global_invocation_id) id: vec3<u32>) {
     let factor = vec4(params.factor);
@@ -29,7 +31,7 @@ fn peak_multiply_add(@builtin(global_invocation_id) id: vec3<u32>) {
     var c = a + vec4(2.0);
     for (var i = 0u; i < params.turns; i++) {
         // unroll
-        for (var j = 0u; j < 32u; j++) {
+        for (var j = 0u; j < STEPS; j++) {
             a = fma(a, factor, summand);
             b = fma(b, factor, summand);
             c = fma(c, factor, summand);

@@ -2,15 +2,17 @@
 
 use std::time::Instant;
 
+use super::kernel::Tunes;
 use super::{Gpu, Params, PipelineKey};
 use crate::error::Result;
 use crate::kernel;
 
-/// Operations of one turn of `peak_multiply_add`.
-const OPERATIONS: f64 = 768.0;
+/// Operations of one step of `peak_multiply_add`.
+const OPERATIONS: f64 = 24.0;
 
-/// Turns of one dispatch, well below the 60,000 that every driver makes.
-const TURNS: u32 = 512;
+/// Steps of one dispatch, and how many one turn makes: the better counts.
+const STEPS: u32 = 1 << 14;
+const STEPS_A_TURN: [u32; 2] = [4, 32];
 
 /// Invocations of a workgroup.
 const WORKGROUP: u64 = 256;
@@ -63,10 +65,11 @@ impl Gpu {
         let most =
             (copied / 16 / WORKGROUP).min(u64::from(self.limits().max_compute_workgroups_per_dimension));
         let most = most as u32;
-        let flops = |groups: u32| f64::from(groups) * WORKGROUP as f64 * f64::from(TURNS) * OPERATIONS;
-        let multiply = Run { gpu: self, entry: "peak_multiply_add", buffers: [&input, &output] };
-        let flops = multiply.rate(most, flops)?;
-        let copy = Run { gpu: self, entry: "peak_copy", buffers: [&input, &output] };
+        let flops = |groups: u32| f64::from(groups) * WORKGROUP as f64 * f64::from(STEPS) * OPERATIONS;
+        let run = |entry, steps| Run { gpu: self, entry, steps, buffers: [&input, &output] };
+        let [few, many] = STEPS_A_TURN.map(|steps| run("peak_multiply_add", steps).rate(most, flops));
+        let flops = few?.max(many?);
+        let copy = run("peak_copy", STEPS_A_TURN[0]);
         let bytes = copy.rate(most, |groups| 2.0 * f64::from(groups) * WORKGROUP as f64 * 16.0)?;
         Ok(Peak { flops, bytes })
     }
@@ -76,6 +79,8 @@ impl Gpu {
 struct Run<'a> {
     gpu: &'a Gpu,
     entry: &'static str,
+    /// Of a turn.
+    steps: u32,
     buffers: [&'a wgpu::Buffer; 2],
 }
 
@@ -105,7 +110,7 @@ impl Run<'_> {
     fn time(&self, groups: u32, dispatches: u32) -> Result<f64> {
         let kernel = kernel!("peak");
         let params = PeakParams {
-            turns: TURNS,
+            turns: STEPS / self.steps,
             vectors: (self.buffers[0].size() / 16) as u32,
             factor: 0.75,
             summand: 0.25,
@@ -114,7 +119,7 @@ impl Run<'_> {
         let key = PipelineKey {
             kernel: kernel.name,
             entry: self.entry,
-            tunes: Default::default(),
+            tunes: Tunes::from([("STEPS", format!("{}u", self.steps).into())]),
             constants: Default::default(),
         };
         let pipeline = self.gpu.pipeline(&kernel, &key, PeakParams::FIELDS)?;

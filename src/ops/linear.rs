@@ -106,13 +106,9 @@ fn normalises_before(family: Family, rows: usize) -> bool {
     family == Family::Uniform && rows > FEW_ROWS
 }
 
-/// How the uniform kernel has the columns of packed weights, if that is taken.
-fn panels(traits: Traits, rows: usize, columns: usize) -> Option<Panels> {
-    (traits.family == Family::Uniform && rows > FEW_ROWS).then(|| Panels::of(columns, 1, traits))
-}
-
-fn rows_of(setting: &Setting<'_>) -> usize {
-    setting.inputs[0].shape.elements() / setting.inputs[1].shape[0]
+/// How the kernels for adapters on a processor have the columns of packed weights.
+fn panels(traits: Traits, columns: usize) -> Option<Panels> {
+    (traits.family == Family::Uniform).then(|| Panels::of(columns, 1, traits))
 }
 
 /// The elements in the shape of `x` with another last axis.
@@ -322,7 +318,7 @@ impl Op for Linear {
     fn pack(&self, index: usize, constant: &Tensor, setting: &Setting<'_>) -> Result<Option<Tensor>> {
         let columns = constant.shape().last().copied().unwrap_or(0);
         if index == 1
-            && let Some(panels) = panels(setting.traits, rows_of(setting), columns)
+            && let Some(panels) = panels(setting.traits, columns)
         {
             return panels.pack(constant, columns).map(Some);
         }
@@ -350,7 +346,8 @@ impl Op for Linear {
         let rows = r.input(0).elements() / in_c;
         let family = family_of(r.traits(), r.is_packed(1) || out_c % 4 == 0);
         let tiling = Tiling::of(r.traits(), 1, [rows, out_c, in_c], true);
-        let panels = panels(r.traits(), rows, out_c).filter(|_| r.is_packed(1));
+        let width4 = uniform_columns4(out_c, 1, r.traits());
+        let panels = panels(r.traits(), out_c).filter(|_| r.is_packed(1));
         let row = if r.is_packed(1) { out_c.next_multiple_of(4) } else { out_c };
         let [weight_row, weight_panel] = match (panels, family) {
             (Some(panels), _) => {
@@ -358,7 +355,7 @@ impl Op for Linear {
                 [row, panel]
             }
             (None, Family::Direct) => [row, 0],
-            (None, _) => [row / 4, uniform_columns4(out_c, 1, r.traits())],
+            (None, _) => [row / 4, width4],
         };
         let params = LinearParams {
             rows: r.u32("rows", rows)?,
@@ -404,7 +401,8 @@ impl Op for Linear {
             }
             _ if rows <= FEW_ROWS => {
                 let groups = rows * out_c.div_ceil(128);
-                r.dispatch(whole("linear_rows").turns(in_c.div_ceil(8)).groups(groups as u64));
+                let dispatch = whole("linear_rows").tune("UNIFORM_COLUMNS4", format!("{width4}u"));
+                r.dispatch(dispatch.turns(in_c.div_ceil(8)).groups(groups as u64));
             }
             Family::Tiled => {
                 let dispatch = match (tiling.is_cooperative(), sliced) {
