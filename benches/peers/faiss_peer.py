@@ -12,7 +12,7 @@ import shapes
 def main():
     name, seconds = sys.argv[1], float(sys.argv[2])
     if name not in shapes.VQ:
-        raise SystemExit(f"not run in faiss: {name}")
+        raise SystemExit("not run in faiss")
     vectors, codes, length = shapes.VQ[name]
     random = np.random.default_rng(0)
     x, codebook = random.random((vectors, length), np.float32), random.random((codes, length), np.float32)

@@ -77,9 +77,18 @@ def launched(command, limit):
     except subprocess.TimeoutExpired:
         raise Failed(f"more than {limit} s") from None
     if run.returncode != 0:
-        lines = [line for line in run.stderr.strip().splitlines() if line.strip()] or [f"exit code {run.returncode}"]
-        raise Failed(lines[-1].strip()[:160])
+        raise Failed(reason_in(run.stderr) or f"exit code {run.returncode}")
     return run.stdout
+
+
+def reason_in(errors):
+    """Why a program failed: the innermost cause that a Rust program names, or its panic, else the last line."""
+    lines = [line.strip() for line in errors.splitlines() if line.strip()]
+    for mark in ("Caused by:", "panicked at"):
+        after = [line for before, line in zip(lines, lines[1:]) if mark in before]
+        if after:
+            return after[-1][:160]
+    return lines[-1][:160] if lines else None
 
 
 class Kinetograph:

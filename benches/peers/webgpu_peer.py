@@ -115,7 +115,7 @@ def build(name):
             if i < 2:
                 model.then("Relu")
     else:
-        raise SystemExit(f"not run in onnxruntime: {name}")
+        raise SystemExit("not run in onnxruntime")
     return model
 
 
