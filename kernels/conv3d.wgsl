@@ -13,7 +13,8 @@
 // Layouts, last axis contiguous:
 //   input  [N, T, H, W, Cin]
 //   weight [kT, kH, kW, Cin/groups, Cout], columns of one group after the other; the tiled and uniform entry
-//          points read rows of vec4, each group's columns padded to a multiple of four
+//          points read rows of vec4, each group's columns padded to a multiple of four, and the uniform one also
+//          panels [groups, Cout/groups / width, kT, kH, kW, Cin/groups, width], as weight_panel says
 //   bias   [Cout], looked at if HAS_BIAS
 //   addend and output [N, T', H', W', Cout], the addend looked at if HAS_ADDEND is 1, the
 //             output's own elements taken for it if 2

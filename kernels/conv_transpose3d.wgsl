@@ -17,7 +17,8 @@
 // Layouts, last axis contiguous:
 //   input  [N, T, H, W, Cin]
 //   weight [kT, kH, kW, Cin, Cout/groups]; if PACKED [taps, Cin/groups, Cout], the taps of a class triple together,
-//          each group's columns padded to a multiple of four; the tiled and uniform entry points need it so
+//          each group's columns padded to a multiple of four, as the tiled entry point needs it; for the uniform
+//          one in panels [groups, Cout/groups / width, taps, Cin/groups, width]
 //   bias   [Cout], looked at if HAS_BIAS
 //   addend and output [N, T', H', W', Cout], the addend looked at if HAS_ADDEND is 1, the
 //             output's own elements taken for it if 2

@@ -2,7 +2,8 @@
 //
 // Layouts, last axis contiguous:
 //   input   [rows, In]
-//   weight  [In, Out]; all entry points but the direct one read rows of vec4, Out padded to a multiple of four
+//   weight  [In, Out]; all entry points but the direct one read rows of vec4, Out padded to a multiple of four, and
+//           linear_uniform and linear_rows also panels [Out / width, In, width], as weight_panel says
 //   moments [rows, 4]: pivot, offset and factor of each row, as in lib/moments.wgsl, looked at if NORMALISED
 //   bias    [Out], looked at if HAS_BIAS
 //   addend and output [rows, Out], the addend looked at if HAS_ADDEND is 1, the

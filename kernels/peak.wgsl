@@ -1,8 +1,9 @@
 // peak: how fast the device multiplies and copies at best; not an operator.
 //
 // peak_multiply_add: every invocation keeps 12 numbers in registers and makes `turns` turns over them, of STEPS fused
-// multiply-adds each. With few what a turn costs software adapters is seen; with many some of their compilers do worse. Twelve chains cover the latency of a multiply-add and still fit
-// the registers of a processor. The sum is written, so that nothing can be left out.
+// multiply-adds each: 12 · 2 = 24 operations a step. With few steps what a turn costs software adapters is seen; with many
+// some of their compilers do worse. Twelve chains cover the latency of a multiply-add and still fit the registers of a
+// processor. The sum is written, so that nothing can be left out.
 // peak_copy: output[i] = input[i] for `vectors` vec4.
 //
 // Dispatch: peak_multiply_add as many workgroups as wanted, one vec4 of the output for each invocation;

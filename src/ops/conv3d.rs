@@ -372,13 +372,14 @@ impl Op for Conv3d {
             return Ok(None);
         }
         let columns = constant.shape().last().copied().unwrap_or(0) / self.groups;
-        let uniform = setting.traits.family == Family::Uniform;
-        if let Some((winograd, _)) = self.winograd_in(setting) {
-            let weights = winograd.weights(constant)?;
-            let panels = Panels::of(columns, 1, setting.traits);
-            return if uniform { panels.pack(&weights, columns) } else { Ok(weights) }.map(Some);
-        }
         let g = self.geometry(&setting.inputs[0].shape, &setting.inputs[1].shape)?;
+        if let Some(winograd) = self.winograd(&g, setting.traits, setting.constant[1]) {
+            let weights = winograd.weights(constant)?;
+            return match setting.traits.family {
+                Family::Uniform => Panels::of(columns, 1, setting.traits).pack(&weights, columns).map(Some),
+                _ => Ok(Some(weights)),
+            };
+        }
         if let Some(panels) = self.panels(&g, setting.traits) {
             return panels.pack(constant, columns).map(Some);
         }

@@ -413,7 +413,7 @@ impl Op for ConvTranspose3d {
                     length: group_in,
                     members: 1,
                 };
-                tiles.tiles(dispatch, r.traits(), false)
+                tiles.tiles(dispatch, r.traits())
             }
             Family::Direct => {
                 let groups = r.output(0).elements().div_ceil(64);

@@ -8,7 +8,7 @@ use kinetograph_cpu::norm::Mode;
 use kinetograph_ref::linear as reference;
 use kinetograph_ref::norm as statistics;
 
-use super::tiling::{Panels, Tiling, Uniform, runs, uniform_columns4};
+use super::tiling::{Panels, Tiling, Uniform, runs};
 use super::{Door, Layout, Port};
 use crate::error::{Error, Result};
 use crate::gpu::Kernel;
@@ -346,7 +346,7 @@ impl Op for Linear {
         let rows = r.input(0).elements() / in_c;
         let family = family_of(r.traits(), r.is_packed(1) || out_c % 4 == 0);
         let tiling = Tiling::of(r.traits(), 1, [rows, out_c, in_c], true);
-        let width4 = uniform_columns4(out_c, 1, r.traits());
+        let width4 = Panels::of(out_c, 1, r.traits()).width4;
         let panels = panels(r.traits(), out_c).filter(|_| r.is_packed(1));
         let row = if r.is_packed(1) { out_c.next_multiple_of(4) } else { out_c };
         let [weight_row, weight_panel] = match (panels, family) {
@@ -425,7 +425,7 @@ impl Op for Linear {
                     Uniform { problems: 1, rows, columns: out_c, segments: 1, length: in_c, members: 1 };
                 let whole = whole("linear_uniform");
                 let whole = if before { whole.tune("Source", "f32") } else { whole };
-                r.dispatch(tiles.tiles(whole, r.traits(), false));
+                r.dispatch(tiles.tiles(whole, r.traits()));
             }
         }
         Ok(())

@@ -429,7 +429,7 @@ impl Op for Matmul {
                 }
                 let [rows, columns, length] = g.lengths();
                 let tiles = Uniform { problems: g.batch(), rows, columns, segments: 1, length, members: 1 };
-                r.dispatch(tiles.tiles(dispatch, r.traits(), deep));
+                r.dispatch(tiles.tiles(dispatch, r.traits()));
             }
             _ => {
                 let groups = r.output(0).elements().div_ceil(64);

@@ -1,4 +1,5 @@
-//! How a matrix product is cut into tiles of workgroup memory: the host's side of `kernels/lib/tiles.wgsl`.
+//! How a matrix product is cut into tiles of workgroup memory, the host's side of `kernels/lib/tiles.wgsl`, and into those of
+//! software adapters, of `kernels/lib/matmul.wgsl`.
 
 use rayon::prelude::*;
 
@@ -244,34 +245,23 @@ impl Tiling {
     }
 }
 
-/// What the eight invocations of a workgroup of the uniform entry points make, as `kernels/lib/matmul.wgsl` and
-/// `kernels/matmul.wgsl` have it.
-pub(super) struct Uniform {
-    /// How many products there are.
-    pub(super) problems: usize,
-    pub(super) rows: usize,
-    pub(super) columns: usize,
-    /// Every sum is of so many runs of so many products.
-    pub(super) segments: usize,
-    pub(super) length: usize,
-    /// How many rows, every eighth, are those of which only the largest sum is stored. The rows are whole eights of them.
-    pub(super) members: usize,
-}
-
 /// Weights of the uniform entry points, of which a tile's columns lie together: element `k` of the sum and column `c` of a
 /// group at `[group, c / width, k, c % width]`. In rows as long as all columns together those of one tile lie so far apart
 /// that each is of another page.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Panels {
-    /// How wide each is, in vec4s, and how many a group has.
-    width4: usize,
+    /// How wide each is, in vec4s: as a tile of the uniform entry points, with as few columns beyond the last as can be.
+    pub(super) width4: usize,
+    /// How many a group has.
     each: usize,
 }
 
 impl Panels {
-    /// Of groups of so many columns.
+    /// Of groups of so many columns, for tiles of so many members as [`Uniform`] has them.
     pub(super) fn of(columns: usize, members: usize, traits: Traits) -> Panels {
-        let width4 = uniform_columns4(columns, members, traits);
+        // What is loaded by each for itself costs more the more columns there are.
+        let most = (if traits.subgroups { 8 } else { 4 }).min(32 / members);
+        let width4 = columns.div_ceil(4).next_power_of_two().min(most);
         Panels { width4, each: columns.div_ceil(4 * width4) }
     }
 
@@ -299,27 +289,29 @@ impl Panels {
     }
 }
 
-/// How many fours of columns a tile of the uniform entry points has, with as few beyond the last as can be.
-pub(super) fn uniform_columns4(columns: usize, members: usize, traits: Traits) -> usize {
-    // What is loaded by each for itself costs more the more columns there are.
-    let most = (if traits.subgroups { 8 } else { 4 }).min(32 / members);
-    columns.div_ceil(4).next_power_of_two().min(most)
+/// What the eight invocations of a workgroup of the uniform entry points make, as `kernels/lib/matmul.wgsl` and
+/// `kernels/matmul.wgsl` have it.
+pub(super) struct Uniform {
+    /// How many products there are.
+    pub(super) problems: usize,
+    pub(super) rows: usize,
+    pub(super) columns: usize,
+    /// Every sum is of so many runs of so many products.
+    pub(super) segments: usize,
+    pub(super) length: usize,
+    /// How many rows, every eighth, are those of which only the largest sum is stored. The rows are whole eights of them.
+    pub(super) members: usize,
 }
 
 impl Uniform {
-    /// Sets a dispatch's tiles, with as few rows beyond the last as can be; `four_deep` are tiles that take four
-    /// products at a time.
-    pub(super) fn tiles(&self, dispatch: Dispatch, traits: Traits, four_deep: bool) -> Dispatch {
+    /// Sets a dispatch's tiles, with as few rows beyond the last as can be.
+    pub(super) fn tiles(&self, dispatch: Dispatch, traits: Traits) -> Dispatch {
         let &Uniform { problems, rows, columns, segments, length, members } = self;
-        let columns4 = uniform_columns4(columns, members, traits);
+        let columns4 = Panels::of(columns, members, traits).width4;
         let rows_each = members * eights_each(rows / members, (32 / columns4).min(8) / members);
         let turns = |step: usize| segments * (length / step + 1);
         // Sums are read and written again every turn.
-        let step = if four_deep {
-            4
-        } else {
-            [4, 2, 1].into_iter().find(|s| length.is_multiple_of(*s)).unwrap_or(1)
-        };
+        let step = [4, 2, 1].into_iter().find(|s| length.is_multiple_of(*s)).unwrap_or(1);
         sharing(dispatch, traits)
             .tune("UNIFORM_ROWS", format!("{rows_each}u"))
             .tune("UNIFORM_COLUMNS4", format!("{columns4}u"))

@@ -5,14 +5,14 @@ use super::winograd::{Part, Winograd};
 use super::{COOPERATIVE, Conv3d, KERNEL};
 use crate::error::{Error, Result};
 use crate::graph::{Activation, Dispatch, Family, Operand, Precision, Recorder, Setting, Traits};
-use crate::ops::tiling::{Panels, Tiling, Uniform, runs, uniform_columns4};
+use crate::ops::tiling::{Panels, Tiling, Uniform, runs};
 
 /// Positions along W that an invocation of `conv3d_depthwise` computes.
 const DEPTHWISE_OUTPUTS: usize = 4;
 
 impl Conv3d {
     /// Winograd's form, where it is to be taken. Not measured on GPUs yet, so there only where it is asked for.
-    fn winograd(&self, g: &Geometry, traits: Traits, constant: bool) -> Option<Winograd> {
+    pub(super) fn winograd(&self, g: &Geometry, traits: Traits, constant: bool) -> Option<Winograd> {
         let wanted = match traits.family {
             Family::Direct => false,
             Family::Tiled => traits.winograd == Some(true),
@@ -130,7 +130,7 @@ impl Conv3d {
                         length: channels,
                         members: 1,
                     };
-                    tiles.tiles(whole("conv3d_uniform"), r.traits(), false)
+                    tiles.tiles(whole("conv3d_uniform"), r.traits())
                 }
                 _ => runs(tiling.tiles(whole("conv3d_tiled")), channels),
             });
@@ -176,9 +176,10 @@ impl Conv3d {
         let padded = if r.is_packed(1) { group_out.next_multiple_of(4) } else { group_out };
         let columns = if family == Family::Direct { padded } else { padded / 4 };
         let panels = self.panels(&g, r.traits()).filter(|_| r.is_packed(1));
-        let rows_of_tiles = uniform_columns4(group_out, members, r.traits());
-        let [weight_row, weight_group, weight_panel] =
-            panels.map_or([columns * self.groups, columns, rows_of_tiles], |p| p.steps(depth));
+        let [weight_row, weight_group, weight_panel] = match panels {
+            Some(panels) => panels.steps(depth),
+            None => [columns * self.groups, columns, Panels::of(group_out, members, r.traits()).width4],
+        };
         let params = Conv3dParams {
             weight_row: r.u32("length", weight_row)?,
             weight_group: r.u32("length", weight_group)?,
@@ -255,7 +256,7 @@ impl Conv3d {
                     length: group_in,
                     members,
                 };
-                r.dispatch(pooled(tiles.tiles(whole("conv3d_uniform"), r.traits(), false), 8));
+                r.dispatch(pooled(tiles.tiles(whole("conv3d_uniform"), r.traits()), 8));
             }
             (Family::Direct, _) => {
                 let dispatch = whole("conv3d_direct").turns(depth + taps);
