@@ -30,6 +30,8 @@
 // into longer segments first: a 1×1×1 convolution becomes one plain matrix product. conv3d_depthwise is for groups of
 // one channel in and out, where there is no matrix product to make.
 //
+// For three channels or fewer conv3d_lines makes a copy of the input in which all that a window has of a line lies together.
+//
 // For windows of 3 × 3 positions and f32 there is Winograd's form (lib/winograd.wgsl): conv3d_winograd_input makes of
 // patches of 4 × 4 positions, and of 4 frames or each frame by itself, as many factors each; the tiled or uniform entry
 // point above multiplies them with transformed weights, every factor a group of its own; conv3d_winograd_output adds
@@ -125,6 +127,7 @@ override SLOPE: f32 = 0.0;
 @group(0) @binding(2) var<storage, read> weight_wide: array<WideElem>;
 @group(0) @binding(2) var<storage, read> sum_bias: array<Elem>;
 @group(0) @binding(2) var<storage, read_write> factors: array<vec4<f32>>;
+@group(0) @binding(2) var<storage, read_write> lines: array<Elem>;
 @group(0) @binding(3) var<storage, read_write> partial_sums: array<vec4<f32>>;
 @group(0) @binding(3) var<storage, read> sum_addend: array<Elem>;
 @group(0) @binding(3) var<storage, read> bias: array<Elem>;
@@ -410,6 +413,26 @@ fn conv3d_uniform(
     let column_tiles = (params.group_out + 4u * UNIFORM_COLUMNS4 - 1u) / (4u * UNIFORM_COLUMNS4);
     group_number = group / (row_tiles * column_tiles);
     matmul_uniform(problem(), group % row_tiles * 8u * UNIFORM_ROWS, group / row_tiles % column_tiles * UNIFORM_COLUMNS4, lane);
+}
+
+// 64 invocations, each one element of a copy of the input whose lines along W have out_w positions, with their padding, and
+// whose channels are filled up to out_c with zeros. The tiled and uniform entry points then take all that a window has of a
+// line for the channels of one position.
+@compute @workgroup_size(64)
+fn conv3d_lines(
+    @builtin(workgroup_id) workgroup: vec3<u32>,
+    @builtin(num_workgroups) workgroups: vec3<u32>,
+    @builtin(local_invocation_index) lane: u32,
+) {
+    let i = linear_group(params.first_group, workgroup, workgroups) * 64u + lane;
+    let c = i % params.out_c;
+    let line = i / params.out_c / params.out_w;
+    if line >= params.batch * params.in_t * params.in_h {
+        return;
+    }
+    let w = padded(PADDING_MODE, i / params.out_c % params.out_w - params.pad_w, params.in_w);
+    let inside = w < params.in_w && c < params.in_c;
+    lines[i] = select(Elem(), input[select(0u, (line * params.in_w + w) * params.in_c + c, inside)], inside);
 }
 
 // 64 invocations, each WIDTH channels of a few positions side by side along W, which share the loads of weights. The

@@ -3,7 +3,7 @@
 
 use std::path::PathBuf;
 
-use kinetograph::graph::{Family, MemoryLimits};
+use kinetograph::graph::{ConvForm, Family, MemoryLimits};
 use kinetograph::models;
 use kinetograph::ops::{NonLocal, Weighting};
 use kinetograph::{ErrorKind, Graph, PlanOptions};
@@ -81,7 +81,7 @@ fn what_is_pooled_is_never_stored() {
     let c3d = models::find("c3d").unwrap().outline(None).unwrap();
     for family in [Family::Direct, Family::Tiled, Family::Uniform] {
         let memory = |fuse| {
-            let options = PlanOptions { fuse, winograd: Some(false), ..PlanOptions::default() };
+            let options = PlanOptions { fuse, form: Some(ConvForm::Plain), ..PlanOptions::default() };
             c3d.memory(family, &options, &MemoryLimits::LEAST).unwrap()
         };
         let (fused, plain) = (memory(true), memory(false));

@@ -6,7 +6,8 @@ use super::{inputs, numbers};
 use crate::error::{Error, ErrorKind, Result};
 use crate::gpu::Gpu;
 use crate::graph::{
-    Engine, Family, Graph, Node, Origin, PlanOptions, Traits, Tuning, Value, tuning_key, tuning_signature,
+    ConvForm, Engine, Family, Graph, Node, Origin, PlanOptions, Traits, Tuning, Value, tuning_key,
+    tuning_signature,
 };
 use crate::tensor::{DType, Tensor};
 
@@ -68,9 +69,9 @@ pub fn tune(
         let mut best: Option<(f64, Traits)> = None;
         let mut first = f64::INFINITY;
         for (i, &traits) in candidates.iter().enumerate() {
-            let Traits { family, tile, winograd, matrices, .. } = traits;
+            let Traits { family, tile, form, matrices, .. } = traits;
             let matrices = matrices.is_some();
-            let options = PlanOptions { family: Some(family), tile, winograd, matrices, ..options.clone() };
+            let options = PlanOptions { family: Some(family), tile, form, matrices, ..options.clone() };
             let limit = best.map_or(f64::INFINITY, |(seconds, _)| HOPELESS * seconds);
             let seconds = match measure(engine, &alone, &options, &inputs, limit) {
                 Ok(seconds) => seconds,
@@ -90,9 +91,10 @@ pub fn tune(
         let Some((chosen, traits)) = best else { continue };
         tuning.keep(key, traits, usual);
         let tile = traits.tile.map_or(String::new(), |t| format!(", tile {t}"));
-        let form = match traits.winograd {
-            Some(true) => ", Winograd",
-            Some(false) => ", no Winograd",
+        let form = match traits.form {
+            Some(ConvForm::Plain) => ", plain",
+            Some(ConvForm::Winograd) => ", Winograd",
+            Some(ConvForm::Lines) => ", lines",
             None => "",
         };
         let matrices = if traits.matrices.is_none() && usual.matrices.is_some() {
@@ -119,11 +121,11 @@ pub fn tunable(engine: &Engine) -> Result<&Gpu> {
 /// The choices that come to different kernels, the usual one first. The plainest family is never the fastest.
 fn candidates(graph: &Graph, node: &Node, usual: Traits) -> Vec<Traits> {
     let families = Family::ALL.into_iter().filter(|f| *f != Family::Direct);
-    let forms = [None, Some(true), Some(false)];
+    let forms = || [None].into_iter().chain(ConvForm::ALL.map(Some));
     let plain =
-        families.flat_map(|family| forms.map(|winograd| Traits { family, tile: None, winograd, ..usual }));
-    let tiles = forms.into_iter().flat_map(|winograd| {
-        (0..Traits::TILES).map(move |t| Traits { family: Family::Tiled, tile: Some(t), winograd, ..usual })
+        families.flat_map(|family| forms().map(move |form| Traits { family, tile: None, form, ..usual }));
+    let tiles = forms().flat_map(|form| {
+        (0..Traits::TILES).map(move |t| Traits { family: Family::Tiled, tile: Some(t), form, ..usual })
     });
     let mut seen = Vec::new();
     let mut list = Vec::new();

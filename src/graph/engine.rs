@@ -6,7 +6,7 @@ use std::str::FromStr;
 use std::sync::Arc;
 
 use super::cpu::{CpuPlan, Kernels};
-use super::{Family, GpuPlan, Graph, Traits, Tuning};
+use super::{ConvForm, Family, GpuPlan, Graph, Traits, Tuning};
 use crate::error::{Error, Result};
 use crate::gpu::{DeviceRequest, Gpu};
 use crate::tensor::Tensor;
@@ -64,9 +64,8 @@ pub struct PlanOptions {
     pub keep_all: bool,
     /// Which of [`Traits::TILES`] shapes of tile all matrix products take, if not the estimated ones.
     pub tile: Option<u8>,
-    /// Whether convolutions with 3 × 3 windows take Winograd's form, in f32, if not where it is estimated to be faster. It
-    /// makes up to 3.4 times fewer products; rounding errors are some times larger, and infinities may become NaN.
-    pub winograd: Option<bool>,
+    /// The form that convolutions take where they can, if not the one that is estimated to be faster.
+    pub form: Option<ConvForm>,
     /// Whether cooperative matrices (tensor cores) may be used, where the device has them and floats are stored as f16.
     pub matrices: bool,
     /// Whether kernels for adapters that run on a processor may exchange values within subgroups, where the device can.
@@ -91,7 +90,7 @@ impl Default for PlanOptions {
             on_progress: None,
             keep_all: false,
             tile: None,
-            winograd: None,
+            form: None,
             matrices: true,
             subgroups: true,
             poison: false,
@@ -122,7 +121,7 @@ impl PlanOptions {
         Traits {
             family: self.family.unwrap_or(usual.family),
             tile: self.tile,
-            winograd: self.winograd,
+            form: self.form,
             matrices: usual.matrices.filter(|_| self.matrices),
             subgroups: usual.subgroups && self.subgroups,
             ..usual

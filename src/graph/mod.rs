@@ -52,7 +52,7 @@ pub use max_pool::MaxPool;
 pub use memory::{MemoryLimits, MemorySummary};
 pub use op::{Bound, Op, Setting, TensorType, UNIT_ROUNDOFF};
 pub(crate) use record::record_node;
-pub use record::{Dispatch, Family, MOST_TURNS, Operand, Recorder, Traits};
+pub use record::{ConvForm, Dispatch, Family, MOST_TURNS, Operand, Recorder, Traits};
 pub(crate) use resident::Resident;
 pub use tuning::Tuning;
 pub(crate) use tuning::{key as tuning_key, signature as tuning_signature};

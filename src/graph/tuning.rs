@@ -5,13 +5,13 @@ use std::path::Path;
 
 use serde::{Deserialize, Serialize};
 
-use super::{Family, Graph, Node, Traits, record_node};
+use super::{ConvForm, Family, Graph, Node, Traits, record_node};
 use crate::error::{At, Error, Result};
 use crate::fs::write_atomic;
 use crate::gpu::{Gpu, Hash};
 
 /// The version of the file's format.
-const FORMAT: u32 = 1;
+const FORMAT: u32 = 2;
 
 /// Which kernels are the fastest for nodes of given shapes on one device. [`crate::bench::tune`] measures it,
 /// [`super::PlanOptions::tuning`] uses it; with the same table a plan is always the same.
@@ -39,7 +39,7 @@ struct Choice {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     tile: Option<u8>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    winograd: Option<bool>,
+    form: Option<ConvForm>,
     /// That cooperative matrices are slower here.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     no_matrices: bool,
@@ -106,8 +106,8 @@ impl Tuning {
     /// Keeps the choice for a node.
     pub(crate) fn keep(&mut self, key: String, traits: Traits, usual: Traits) {
         let no_matrices = traits.matrices.is_none() && usual.matrices.is_some();
-        let Traits { family, tile, winograd, .. } = traits;
-        self.choices.insert(key, Choice { family, tile, winograd, no_matrices });
+        let Traits { family, tile, form, .. } = traits;
+        self.choices.insert(key, Choice { family, tile, form, no_matrices });
     }
 
     /// Whether a node is known.
@@ -122,9 +122,9 @@ impl Tuning {
             return None;
         }
         let choice = self.choices.get(&key(graph, node, usual)?)?;
-        let Choice { family, tile, winograd, no_matrices } = *choice;
+        let Choice { family, tile, form, no_matrices } = *choice;
         let matrices = usual.matrices.filter(|_| !no_matrices);
-        Some(Traits { family, tile, winograd, matrices, ..usual })
+        Some(Traits { family, tile, form, matrices, ..usual })
     }
 }
 

@@ -1,6 +1,7 @@
 //! 3D convolution.
 
 mod geometry;
+mod lines;
 mod record;
 mod winograd;
 
@@ -216,6 +217,7 @@ impl Conv3d {
             pad: self.padding.map(|p| p[0]),
             padding_mode: self.padding_mode,
             pool: self.pool,
+            together: 1,
         };
         Ok(geometry.folded(self.groups))
     }
@@ -380,10 +382,14 @@ impl Op for Conv3d {
                 _ => Ok(Some(weights)),
             };
         }
+        let lines = self.lines(&g, setting.traits, setting.constant[1]);
+        let filled = lines.map(|lines| lines.weights(constant)).transpose()?;
+        let constant = filled.as_ref().unwrap_or(constant);
         if let Some(panels) = self.panels(&g, setting.traits) {
             return panels.pack(constant, columns).map(Some);
         }
-        if columns.is_multiple_of(4) || (columns < 4 && self.groups > 1) {
+        let suits = columns.is_multiple_of(4) || (columns < 4 && self.groups > 1);
+        if suits && lines.is_none() {
             return Ok(None);
         }
         super::pad_columns(constant, columns).map(Some)
@@ -418,13 +424,14 @@ impl Op for Conv3d {
         if let Some((winograd, lengths)) = self.winograd_in(setting) {
             return winograd.words(&lengths).to_vec();
         }
-        match self.geometry(&inputs[0].shape, &inputs[1].shape) {
-            Ok(g) if g.depthwise(self.groups).is_none() => match self.family(&g, traits.family, true) {
-                Family::Tiled => g.tiling(self.groups, traits).scratch(),
-                _ => Vec::new(),
-            },
-            _ => Vec::new(),
+        let Ok(g) = self.geometry(&inputs[0].shape, &inputs[1].shape) else { return Vec::new() };
+        let lines = self.lines(&g, traits, setting.constant[1]);
+        let mut words: Vec<u64> = lines.iter().map(|lines| lines.words(&g)).collect();
+        let g = lines.map_or(g, |lines| lines.geometry(&g));
+        if self.family(&g, traits.family, true) == Family::Tiled && g.depthwise(self.groups).is_none() {
+            words.extend(g.tiling(self.groups, traits).scratch());
         }
+        words
     }
 
     fn record(&self, r: &mut Recorder<'_>) -> Result<()> {

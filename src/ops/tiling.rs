@@ -311,7 +311,7 @@ impl Uniform {
         let rows_each = members * eights_each(rows / members, (32 / columns4).min(8) / members);
         let turns = |step: usize| segments * (length / step + 1);
         // Sums are read and written again every turn.
-        let step = [4, 2, 1].into_iter().find(|s| length.is_multiple_of(*s)).unwrap_or(1);
+        let step = [4, 3, 2, 1].into_iter().find(|s| length.is_multiple_of(*s)).unwrap_or(1);
         sharing(dispatch, traits)
             .tune("UNIFORM_ROWS", format!("{rows_each}u"))
             .tune("UNIFORM_COLUMNS4", format!("{columns4}u"))

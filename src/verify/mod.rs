@@ -27,8 +27,8 @@ use std::sync::Arc;
 use crate::error::{Error, ErrorKind, Result};
 use crate::gpu::Gpu;
 use crate::graph::{
-    Bound, Dispatch, Engine, Family, Graph, Node, Origin, Plan, PlanOptions, Precision, Setting, TensorType,
-    Traits, Value, record_node,
+    Bound, ConvForm, Dispatch, Engine, Family, Graph, Node, Origin, Plan, PlanOptions, Precision, Setting,
+    TensorType, Traits, Value, record_node,
 };
 use crate::tensor::{DType, Tensor};
 
@@ -53,7 +53,7 @@ pub struct Case {
     build: Build,
     exact: bool,
     every_tile: bool,
-    winograd: bool,
+    form: Option<ConvForm>,
     trusted: bool,
     fills: Vec<Fill>,
 }
@@ -101,7 +101,7 @@ impl Case {
             build: Arc::new(build),
             exact: false,
             every_tile: false,
-            winograd: false,
+            form: None,
             trusted: false,
             fills: vec![Fill::Integers, Fill::Normal],
         }
@@ -126,7 +126,14 @@ impl Case {
     /// Compares Winograd's form too, whatever the lengths suggest.
     #[must_use]
     pub fn in_winograd_form(mut self) -> Self {
-        self.winograd = true;
+        self.form = Some(ConvForm::Winograd);
+        self
+    }
+
+    /// Compares [`ConvForm::Lines`] too, which GPUs take only where it was measured.
+    #[must_use]
+    pub fn in_lines(mut self) -> Self {
+        self.form = Some(ConvForm::Lines);
         self
     }
 
@@ -212,10 +219,9 @@ impl Case {
         let families = Family::ALL.map(|family| Traits::new(family, precision));
         let tiles = if self.every_tile { Traits::TILES } else { 0 };
         let tiles = (0..tiles).map(|t| Traits { tile: Some(t), ..Traits::new(Family::Tiled, precision) });
-        let forms = if self.winograd { vec![Some(true), Some(false)] } else { Vec::new() };
-        let forms = forms.into_iter().flat_map(|winograd| {
+        let forms = self.form.into_iter().flat_map(|form| [form, ConvForm::Plain]).flat_map(|form| {
             [Family::Tiled, Family::Uniform]
-                .map(|family| Traits { winograd, ..Traits::new(family, precision) })
+                .map(|family| Traits { form: Some(form), ..Traits::new(family, precision) })
         });
         families.into_iter().chain(tiles).chain(forms).collect()
     }
@@ -310,8 +316,12 @@ fn run_on_gpu(case: &Case, gpu: &Gpu) -> Vec<Report> {
         }) {
             let mut report = |what: &str, verdict| {
                 let tile = traits.tile.map_or(String::new(), |t| format!(" tile {t}"));
-                let form = match (traits.winograd, traits.matrices) {
-                    (Some(true), _) => " winograd",
+                let form = match (traits.form, traits.matrices) {
+                    (Some(ConvForm::Winograd), _) => " winograd",
+                    (Some(ConvForm::Lines), Some(_)) if traits.family == Family::Tiled => {
+                        " lines cooperative"
+                    }
+                    (Some(ConvForm::Lines), _) => " lines",
                     (_, Some(_)) if traits.family == Family::Tiled => " cooperative",
                     _ => "",
                 };

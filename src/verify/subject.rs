@@ -27,15 +27,11 @@ impl Subject<'_> {
     pub(super) fn run(self, graph: &Graph, inputs: &[(&str, Tensor)], precision: Precision) -> Result<Twice> {
         let options = PlanOptions::with_precision(precision);
         match self {
-            Subject::Gpu {
-                gpu,
-                traits: Traits { family, tile, winograd, matrices, subgroups, .. },
-                narrow,
-            } => {
+            Subject::Gpu { gpu, traits: Traits { family, tile, form, matrices, subgroups, .. }, narrow } => {
                 let options = PlanOptions {
                     family: Some(family),
                     tile,
-                    winograd,
+                    form,
                     matrices: matrices.is_some(),
                     subgroups,
                     poison: true,

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use kinetograph::gpu::Gpu;
-use kinetograph::graph::{Family, Outputs, first_difference};
+use kinetograph::graph::{ConvForm, Family, Outputs, first_difference};
 use kinetograph::ops::{Conv3d, ConvTranspose3d, Pool3d, Reduce, Reduction, Softmax};
 use kinetograph::verify::compare_graph;
 use kinetograph::{Activation, Engine, ErrorKind, Graph, PlanOptions, Precision, Result, Tensor};
@@ -319,12 +319,9 @@ fn sums_in_place_have_the_same_bits(gpu: &Gpu) -> Result<(), Failed> {
             }
             g.output("y", stream)?;
             for family in Family::ALL {
-                for winograd in [false, true] {
-                    let options = PlanOptions {
-                        family: Some(family),
-                        winograd: Some(winograd),
-                        ..PlanOptions::default()
-                    };
+                for form in [ConvForm::Plain, ConvForm::Winograd] {
+                    let options =
+                        PlanOptions { family: Some(family), form: Some(form), ..PlanOptions::default() };
                     let apart = engine.plan_with(&g, &PlanOptions { keep_all: true, ..options.clone() })?;
                     let plan = engine.plan_with(&g, &options)?;
                     let inputs = [("x", x.clone())];
@@ -334,9 +331,7 @@ fn sums_in_place_have_the_same_bits(gpu: &Gpu) -> Result<(), Failed> {
                         let bytes = |o: &Outputs| o.get("y").map(|t| t.bytes().to_vec());
                         let difference = bytes(&expected).is_none() || bytes(&expected) != bytes(&outputs);
                         if difference {
-                            return Err(
-                                format!("{} in {family:?}, Winograd {winograd}", name("differs")).into()
-                            );
+                            return Err(format!("{} in {family:?}, {form:?}", name("differs")).into());
                         }
                     }
                     let memory = plan.as_gpu().ok_or("no GPU")?.memory();

@@ -74,6 +74,8 @@ pub(super) struct Geometry {
     pub(super) pad: [usize; 3],
     pub(super) padding_mode: PaddingMode,
     pub(super) pool: Option<MaxPool>,
+    /// Positions along W that a tap takes together.
+    pub(super) together: usize,
 }
 
 impl Geometry {
@@ -128,7 +130,12 @@ impl Geometry {
 
     /// Products of one sum.
     pub(super) fn depth(&self, groups: usize) -> usize {
-        self.kernel.iter().product::<usize>() * self.input[4] / groups
+        self.kernel.iter().product::<usize>() * self.run(groups)
+    }
+
+    /// Elements that lie together of what a sum takes of one tap.
+    pub(super) fn run(&self, groups: usize) -> usize {
+        self.together * self.input[4] / groups
     }
 
     /// The lengths as a kernel takes them.
@@ -162,7 +169,7 @@ impl Geometry {
             pad_t: n(self.pad[0])?,
             pad_h: n(self.pad[1])?,
             pad_w: n(self.pad[2])?,
-            group_in: n(in_c / groups)?,
+            group_in: n(self.run(groups))?,
             group_out: n(out_c / groups)?,
             rows: n(self.rows())?,
             sums_t: n(sums_t)?,

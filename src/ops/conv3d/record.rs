@@ -1,25 +1,38 @@
 //! Which kernels a convolution takes, and its dispatches.
 
 use super::geometry::{Conv3dParams, Geometry};
+use super::lines::Lines;
 use super::winograd::{Part, Winograd};
 use super::{COOPERATIVE, Conv3d, KERNEL};
 use crate::error::{Error, Result};
-use crate::graph::{Activation, Dispatch, Family, Operand, Precision, Recorder, Setting, Traits};
+use crate::graph::{Activation, ConvForm, Dispatch, Family, Operand, Precision, Recorder, Setting, Traits};
 use crate::ops::tiling::{Panels, Tiling, Uniform, runs};
 
 /// Positions along W that an invocation of `conv3d_depthwise` computes.
 const DEPTHWISE_OUTPUTS: usize = 4;
 
 impl Conv3d {
-    /// Winograd's form, where it is to be taken. Not measured on GPUs yet, so there only where it is asked for.
-    pub(super) fn winograd(&self, g: &Geometry, traits: Traits, constant: bool) -> Option<Winograd> {
-        let wanted = match traits.family {
+    /// Whether a form is to be looked at: on adapters that run on a processor where an estimate says so, on GPUs, where none
+    /// was measured yet, only where it is asked for.
+    fn wants(form: ConvForm, traits: Traits) -> bool {
+        match traits.family {
             Family::Direct => false,
-            Family::Tiled => traits.winograd == Some(true),
-            Family::Uniform => traits.winograd != Some(false),
-        };
+            Family::Tiled => traits.form == Some(form),
+            Family::Uniform => traits.form.is_none_or(|f| f == form),
+        }
+    }
+
+    /// Winograd's form, where it is to be taken.
+    pub(super) fn winograd(&self, g: &Geometry, traits: Traits, constant: bool) -> Option<Winograd> {
+        let wanted = Conv3d::wants(ConvForm::Winograd, traits);
         let possible = wanted && constant && self.groups == 1 && traits.precision == Precision::F32;
-        Winograd::choose(g, traits.winograd == Some(true)).filter(|_| possible)
+        Winograd::choose(g, traits.form == Some(ConvForm::Winograd)).filter(|_| possible)
+    }
+
+    /// A copy of the input in lines, where it is to be made.
+    pub(super) fn lines(&self, g: &Geometry, traits: Traits, constant: bool) -> Option<Lines> {
+        let wanted = Conv3d::wants(ConvForm::Lines, traits) && constant && self.groups == 1;
+        Lines::of(g, self.family(g, traits.family, true)).filter(|_| wanted)
     }
 
     pub(super) fn winograd_in(&self, setting: &Setting<'_>) -> Option<(Winograd, Geometry)> {
@@ -162,8 +175,10 @@ impl Conv3d {
 
     /// The dispatches of the kernels that suit the device.
     pub(super) fn record_dispatches(&self, r: &mut Recorder<'_>) -> Result<()> {
-        let g = self.geometry(r.input(0), r.input(1))?;
-        let (group_in, group_out) = (g.input[4] / self.groups, g.output[4] / self.groups);
+        let given = self.geometry(r.input(0), r.input(1))?;
+        let lines = self.lines(&given, r.traits(), r.is_packed(1));
+        let g = lines.map_or(given, |lines| lines.geometry(&given));
+        let (group_in, group_out) = (g.run(self.groups), g.output[4] / self.groups);
         let (rows, depth, members) = (g.rows(), g.depth(self.groups), g.members());
         let taps: usize = g.kernel.iter().product();
         let family = self.family(&g, r.traits().family, r.is_packed(1) || group_out % 4 == 0);
@@ -172,6 +187,12 @@ impl Conv3d {
         if let Some(winograd) = self.winograd(&g, r.traits(), r.is_packed(1)) {
             return self.record_winograd(r, &g, &winograd);
         }
+        let mut input = Operand::Input(0);
+        if let Some(lines) = lines {
+            lines.record(r, &given)?;
+            input = Operand::Scratch(0);
+        }
+        let waiting = Operand::Scratch(usize::from(lines.is_some()));
         // One group's columns as they lie in memory, in elements or, for vec4 entry points, in vec4s.
         let padded = if r.is_packed(1) { group_out.next_multiple_of(4) } else { group_out };
         let columns = if family == Family::Direct { padded } else { padded / 4 };
@@ -206,7 +227,7 @@ impl Conv3d {
         };
         let finishing = |entry, operands: &[Operand]| finishing_of(&KERNEL, entry, operands);
         let whole_of = |kernel, entry| {
-            let dispatch = finishing_of(kernel, entry, &[Operand::Input(0), Operand::Input(1)]);
+            let dispatch = finishing_of(kernel, entry, &[input, Operand::Input(1)]);
             dispatch.constant("PADDING_MODE", self.padding_mode.code())
         };
         let whole = |entry| whole_of(&KERNEL, entry);
@@ -215,7 +236,7 @@ impl Conv3d {
             |kernel, entry| {
                 Dispatch::new(kernel, entry, &params)
                     .constant("PADDING_MODE", self.padding_mode.code())
-                    .bind([Operand::Input(0), Operand::Input(1), Operand::Scratch(0)])
+                    .bind([input, Operand::Input(1), waiting])
             };
         let sliced = tiling.slices > 1;
         match (family, depthwise) {
@@ -241,7 +262,7 @@ impl Conv3d {
                 let step = tiling.pool_step(members);
                 r.dispatch(pooled(runs(tiling.tiles(dispatch), group_in), step));
                 if sliced {
-                    let sum = finishing("conv3d_tiled_sum", &[Operand::Scratch(0)]);
+                    let sum = finishing("conv3d_tiled_sum", &[waiting]);
                     let fours = g.outputs() * self.groups * group_out.div_ceil(4);
                     let sum = sum.turns(members * tiling.slices).groups(fours.div_ceil(64) as u64);
                     r.dispatch(pooled(sum, step));

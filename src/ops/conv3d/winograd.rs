@@ -357,6 +357,7 @@ mod tests {
             pad: [pad, 1, 1],
             padding_mode: PaddingMode::Constant,
             pool: None,
+            together: 1,
         }
     }
 

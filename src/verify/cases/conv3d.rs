@@ -97,6 +97,7 @@ fn pooled_cases() -> Vec<Case> {
         pooled("2x1x1", [1, 6, 5, 7, 8], [3, 1, 1], 40, padded([[1, 1], [0; 2], [0; 2]]), max([2, 1, 1]))
             .in_every_tile(),
         pooled("1x1x4", [2, 2, 3, 16, 8], [1, 1, 1], 12, Conv3d::default(), max([1, 1, 4])),
+        pooled("lines", [2, 3, 6, 8, 3], [3, 3, 3], 16, same(), max([1, 2, 2])).in_lines(),
         pooled("rest", [1, 5, 9, 11, 7], [2, 2, 2], 9, same(), max([2, 2, 2])),
         pooled("clipped", [1, 4, 7, 9, 6], [3, 3, 3], 12, same(), clipped([2, 2, 2])),
         pooled("padded", [2, 2, 7, 7, 10], [3, 3, 3], 20, same(), max([2, 2, 2]).padded([0, 1, 1])),
@@ -207,6 +208,28 @@ pub(super) fn cases() -> Vec<Case> {
             g.relu(y)
         })
         .in_winograd_form(),
+        // Copies in lines: what lies outside W of whichever mode, a window beyond the line, gaps, slices.
+        case("lines", [2, 3, 5, 9, 3], [2, 3, 5], 12, padded([[1, 0], [1, 1], [3, 2]])).in_lines(),
+        case("lines-strided", [1, 5, 8, 13, 3], [3, 3, 7], 40, {
+            Conv3d {
+                stride: [2, 2, 3],
+                dilation: [1, 2, 1],
+                padding: [[1, 1], [2, 2], [4, 1]],
+                ..Conv3d::default()
+            }
+        })
+        .in_lines(),
+        case("lines-two-channels", [1, 2, 4, 6, 2], [1, 3, 2], 9, strided([1, 1, 4])).in_lines(),
+        case("lines-one-channel", [1, 2, 6, 7, 1], [3, 3, 3], 8, same.clone()).in_lines(),
+        case("lines-slices", [1, 2, 12, 14, 3], [2, 8, 9], 8, Conv3d::default()).in_lines(),
+        with("lines-silu", [1, 3, 4, 5, 3], [3, 3, 3], 6, same.clone(), Activation::Silu).in_lines(),
+        Case::new("conv3d/lines-nan", &[&[1, 3, 4, 33, 3], &[1, 1, 2, 3, 8]], |g, v| {
+            g.conv3d(v[0], v[1], None, &Conv3d::default())
+        })
+        .weights_from(1)
+        .between(1, -1.0, 1.0)
+        .fills([Fill::SomeNan])
+        .in_lines(),
         case("tall-tiles", [1, 4, 64, 65, 3], [1, 1, 2], 60, padded([[0, 0], [0, 0], [1, 0]])),
     ];
     for (name, padding_mode) in [
@@ -218,6 +241,9 @@ pub(super) fn cases() -> Vec<Case> {
         list.push(case(name, [2, 3, 5, 6, 6], [3, 3, 3], 10, outside([[1, 1]; 3])));
         let winograd = format!("{name}-winograd");
         list.push(case(&winograd, [2, 3, 5, 6, 4], [3, 3, 3], 8, outside([[2, 1]; 3])).in_winograd_form());
+        list.push(
+            case(&format!("{name}-lines"), [2, 3, 5, 6, 3], [3, 3, 3], 10, outside([[2, 1]; 3])).in_lines(),
+        );
         list.push(case(
             &format!("{name}-far"),
             [1, 4, 5, 3, 3],
