@@ -50,9 +50,9 @@ impl Pipeline {
         self.kernel.name.ends_with("_cooperative")
     }
 
-    /// Whether invocations exchange values within subgroups, as those of a software adapter do.
+    /// Whether invocations exchange values within subgroups.
     fn shuffled(&self) -> bool {
-        self.tunes.get("SHARING").is_some_and(|file| file == "shuffled")
+        self.kernel.name.ends_with("_lanes") || self.tunes.get("SHARING").is_some_and(|file| file == "shuffled")
     }
 
     fn key(&self) -> String {

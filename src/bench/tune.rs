@@ -69,9 +69,15 @@ pub fn tune(
         let mut best: Option<(f64, Traits)> = None;
         let mut first = f64::INFINITY;
         for (i, &traits) in candidates.iter().enumerate() {
-            let Traits { family, tile, form, matrices, .. } = traits;
-            let matrices = matrices.is_some();
-            let options = PlanOptions { family: Some(family), tile, form, matrices, ..options.clone() };
+            let Traits { family, tile, form, matrices, subgroups, .. } = traits;
+            let options = PlanOptions {
+                family: Some(family),
+                tile,
+                form,
+                matrices: matrices.is_some(),
+                subgroups,
+                ..options.clone()
+            };
             let limit = best.map_or(f64::INFINITY, |(seconds, _)| HOPELESS * seconds);
             let seconds = match measure(engine, &alone, &options, &inputs, limit) {
                 Ok(seconds) => seconds,
@@ -102,7 +108,8 @@ pub fn tune(
         } else {
             ""
         };
-        let what = format!("{:?}{tile}", traits.family).to_lowercase() + form + matrices;
+        let subgroups = if traits.subgroups == usual.subgroups { "" } else { ", no subgroups" };
+        let what = format!("{:?}{tile}", traits.family).to_lowercase() + form + matrices + subgroups;
         told(&Tuned { node: node.name.clone(), candidates: candidates.len(), usual: first, chosen, what })?;
     }
     Ok(())
@@ -130,7 +137,8 @@ fn candidates(graph: &Graph, node: &Node, usual: Traits) -> Vec<Traits> {
     let mut seen = Vec::new();
     let mut list = Vec::new();
     let all = [usual].into_iter().chain(plain).chain(tiles);
-    for traits in all.flat_map(|t| [t, Traits { matrices: None, ..t }]) {
+    let without = |t: Traits| [t, Traits { matrices: None, ..t }, Traits { subgroups: false, ..t }];
+    for traits in all.flat_map(without) {
         if let Some(signature) = tuning_signature(graph, node, traits)
             && !seen.contains(&signature)
         {

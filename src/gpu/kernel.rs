@@ -65,7 +65,7 @@ pub const LIB: &[Kernel] = &[
 
 /// Kernels whose text others import, as `#import ../name`.
 static SHARED: &[Kernel] =
-    &[kernel!("conv3d"), kernel!("conv_transpose3d"), kernel!("linear"), kernel!("matmul")];
+    &[kernel!("attention"), kernel!("conv3d"), kernel!("conv_transpose3d"), kernel!("linear"), kernel!("matmul")];
 
 /// Values for a file's `// tune:` lines.
 pub type Tunes = BTreeMap<&'static str, Cow<'static, str>>;
@@ -116,6 +116,13 @@ impl Expanded {
 }
 
 impl Kernel {
+    /// Whether it, or another kernel whose text it imports, reads or writes floats of the plan's storage type.
+    pub(crate) fn stores(&self) -> bool {
+        let shared = |name: &str| SHARED.iter().any(|k| k.name == name && k.stores());
+        let mut imports = self.text.lines().filter_map(|line| line.strip_prefix("#import ../"));
+        self.text.contains("// tune: Elem\n") || imports.any(shared)
+    }
+
     /// Pastes imports, sets tune lines and writes marked loops out.
     ///
     /// # Errors

@@ -68,7 +68,7 @@ pub struct PlanOptions {
     pub form: Option<ConvForm>,
     /// Whether cooperative matrices (tensor cores) may be used, where the device has them and floats are stored as f16.
     pub matrices: bool,
-    /// Whether kernels for adapters that run on a processor may exchange values within subgroups, where the device can.
+    /// Whether invocations of a kernel may exchange values within subgroups, where the device can.
     pub subgroups: bool,
     /// For testing kernels: fill all memory that nodes write with NaN before each run.
     pub poison: bool,

@@ -61,7 +61,7 @@ pub struct Traits {
     pub form: Option<ConvForm>,
     /// The device's cooperative matrices, which matrix products and convolutions use in [`Family::Tiled`] with f16.
     pub matrices: Option<Matrices>,
-    /// Whether invocations of [`Family::Uniform`] hand each other what they load, within subgroups of at least eight.
+    /// Whether invocations hand each other what they have, within subgroups of at least eight.
     pub subgroups: bool,
 }
 
@@ -276,9 +276,9 @@ impl Recorder<'_> {
         self.traits
     }
 
-    /// Adds a dispatch. A kernel with a line `alias Elem = f32; // tune: Elem` gets the plan's storage type.
+    /// Adds a dispatch. A kernel with a line `alias Elem = f32; // tune: Elem`, or whose imported kernel has it, gets the plan's storage type.
     pub fn dispatch(&mut self, mut dispatch: Dispatch) {
-        if self.traits.precision == Precision::F16 && dispatch.kernel.text.contains("// tune: Elem\n") {
+        if self.traits.precision == Precision::F16 && dispatch.kernel.stores() {
             dispatch.key.tunes.entry("Elem").or_insert("f16".into());
         }
         self.dispatches.push(dispatch);

@@ -43,6 +43,9 @@ struct Choice {
     /// That cooperative matrices are slower here.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     no_matrices: bool,
+    /// That exchanges within subgroups are slower here.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    no_subgroups: bool,
 }
 
 impl Tuning {
@@ -106,8 +109,9 @@ impl Tuning {
     /// Keeps the choice for a node.
     pub(crate) fn keep(&mut self, key: String, traits: Traits, usual: Traits) {
         let no_matrices = traits.matrices.is_none() && usual.matrices.is_some();
+        let no_subgroups = usual.subgroups && !traits.subgroups;
         let Traits { family, tile, form, .. } = traits;
-        self.choices.insert(key, Choice { family, tile, form, no_matrices });
+        self.choices.insert(key, Choice { family, tile, form, no_matrices, no_subgroups });
     }
 
     /// Whether a node is known.
@@ -122,9 +126,10 @@ impl Tuning {
             return None;
         }
         let choice = self.choices.get(&key(graph, node, usual)?)?;
-        let Choice { family, tile, form, no_matrices } = *choice;
+        let Choice { family, tile, form, no_matrices, no_subgroups } = *choice;
         let matrices = usual.matrices.filter(|_| !no_matrices);
-        Some(Traits { family, tile, form, matrices, ..usual })
+        let subgroups = usual.subgroups && !no_subgroups;
+        Some(Traits { family, tile, form, matrices, subgroups, ..usual })
     }
 }
 
@@ -190,7 +195,8 @@ mod tests {
         let usual = Traits::new(Family::Tiled, Precision::F32);
         let mut tuning = Tuning { device: "a device".into(), choices: BTreeMap::new() };
         let graph = linear(64, 16);
-        let wanted = Traits { tile: Some(3), ..usual };
+        let usual = Traits { subgroups: true, ..usual };
+        let wanted = Traits { tile: Some(3), form: Some(ConvForm::Lines), subgroups: false, ..usual };
         tuning.keep(key_of(&graph, Precision::F32), wanted, usual);
         assert_eq!(tuning.choice(&graph, &graph.nodes[0], usual), Some(wanted));
         let other = linear(32, 16);

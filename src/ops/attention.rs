@@ -16,12 +16,19 @@ use crate::tensor::Tensor;
 use crate::{kernel, params};
 
 static KERNEL: Kernel = kernel!("attention");
+static LANES: Kernel = kernel!("attention_lanes");
 
 /// The most channels of a head that an invocation keeps in registers.
 const MOST_HELD: usize = 96;
 
 /// The most channels of a head, shared out over eight invocations.
 const MOST_WIDTH: usize = 512;
+
+/// A head of so many channels is enough for eight invocations.
+const LEAST_SHARED: usize = 32;
+
+/// The most vec4s that an invocation of `attention_lanes` loads at once.
+const MOST_LOADED: usize = 16;
 
 /// Fewer queries than this would leave much of a tile's workgroup idle.
 const FEW_QUERIES: usize = 32;
@@ -445,7 +452,12 @@ impl Op for Attention {
         let tile = [32, 28, 24, 20, 16].into_iter().find(|t| t * (2 * chunks + 1) <= 1024).unwrap_or(8);
         let problems = s.batch * s.sequences * self.heads;
         let shared = eights_each(s.queries, MOST_SHARED);
+        let few = s.queries < FEW_QUERIES && width >= LEAST_SHARED;
+        let shares = r.traits().family == Family::Tiled && r.traits().subgroups;
         let (entry, groups, turns) = match r.traits().family {
+            _ if shares && (few || width > MOST_HELD) => {
+                ("attention_lanes", problems * s.queries.div_ceil(8), s.keys.div_ceil(8) * 17)
+            }
             _ if width > MOST_HELD => {
                 ("attention_wide", problems * s.queries.div_ceil(8), s.keys.div_ceil(16) * 33)
             }
@@ -497,13 +509,17 @@ impl Op for Attention {
             nan: f32::NAN,
             ..Default::default()
         };
-        let held = if width > MOST_HELD { chunks.div_ceil(8) } else { chunks };
+        let (kernel, held) = match entry {
+            "attention_lanes" => (&LANES, chunks.div_ceil(8)),
+            "attention_wide" => (&KERNEL, chunks.div_ceil(8)),
+            _ => (&KERNEL, chunks),
+        };
         let bias_kind: u32 = match (has_bias, self.key_grid) {
             (false, _) => 0,
             (true, None) => 1,
             (true, Some(_)) => 2,
         };
-        let mut dispatch = Dispatch::new(&KERNEL, entry, &params)
+        let mut dispatch = Dispatch::new(kernel, entry, &params)
             .tune("HEAD_DIM", format!("{width}u"))
             .tune("HELD", format!("{held}u"))
             .tune("HELD_LOADS", format!("{}u", held.div_ceil(8)))
@@ -521,6 +537,10 @@ impl Op for Attention {
             .groups(groups as u64);
         match entry {
             "attention_tiled" => dispatch = dispatch.tune("TILE", format!("{tile}u")),
+            "attention_lanes" => {
+                let together = [8, 4, 2].into_iter().find(|t| t * held <= MOST_LOADED).unwrap_or(1);
+                dispatch = dispatch.tune("TOGETHER", format!("{together}u"));
+            }
             "attention_uniform" => {
                 dispatch = sharing(dispatch, r.traits()).tune("QUERIES", format!("{shared}u"));
             }

@@ -44,6 +44,20 @@ pub(super) fn cases() -> Vec<Case> {
             .fills([Fill::Masked])
             .trust_constant_reference(),
         fused("wide-time", [1, 9 * 2, 112], heads(1).over(Over::Time, 9)),
+        // Few queries of wide heads, which eight invocations share.
+        fused("time-shared", [2, 8 * 5, 64], heads(2).over(Over::Time, 8)),
+        fused("time-shared-causal", [1, 13 * 3, 96], causal(heads(1).over(Over::Time, 13))),
+        case("shared", [2, 9, 37, 2 * 50], &[9, 37], heads(2)),
+        case("shared-odd", [1, 3, 21, 3 * 33], &[], heads(3)),
+        case("shared-window", [1, 30, 70, 40], &[], causal(window(heads(1), 4, 1))),
+        case("shared-grid", [1, 7, 19, 2 * 36], &[1, 7, 2, 8], grid(heads(2), [2, 3, 3])),
+        case("shared-nan", [1, 20, 20, 2 * 48], &[], causal(heads(2)))
+            .fills([Fill::SomeNan])
+            .trust_constant_reference(),
+        case("shared-masked", [1, 30, 3, 36], &[30, 3], heads(1))
+            .fills([Fill::Masked])
+            .trust_constant_reference(),
+        case("shared-saturated", [1, 20, 20, 64], &[], heads(1)).fills([Fill::Scaled(10.0)]),
         case("long-keys", [1, 65, 700, 16], &[], heads(2)),
         case("scale", [1, 40, 40, 16], &[], Attention { scale: Some(0.02), ..heads(2) }),
         case("saturated", [1, 40, 20, 8], &[], heads(1)).fills([Fill::Scaled(30.0)]),
