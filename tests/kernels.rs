@@ -52,7 +52,8 @@ impl Pipeline {
 
     /// Whether invocations exchange values within subgroups.
     fn shuffled(&self) -> bool {
-        self.kernel.name.ends_with("_lanes") || self.tunes.get("SHARING").is_some_and(|file| file == "shuffled")
+        self.kernel.name.ends_with("_lanes")
+            || self.tunes.get("SHARING").is_some_and(|file| file == "shuffled")
     }
 
     fn key(&self) -> String {

@@ -64,8 +64,13 @@ pub const LIB: &[Kernel] = &[
 ];
 
 /// Kernels whose text others import, as `#import ../name`.
-static SHARED: &[Kernel] =
-    &[kernel!("attention"), kernel!("conv3d"), kernel!("conv_transpose3d"), kernel!("linear"), kernel!("matmul")];
+static SHARED: &[Kernel] = &[
+    kernel!("attention"),
+    kernel!("conv3d"),
+    kernel!("conv_transpose3d"),
+    kernel!("linear"),
+    kernel!("matmul"),
+];
 
 /// Values for a file's `// tune:` lines.
 pub type Tunes = BTreeMap<&'static str, Cow<'static, str>>;
