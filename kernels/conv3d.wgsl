@@ -39,6 +39,8 @@
 
 #import index
 #import activation
+#import finish
+#import store_one // tune: STORING
 #import matmul
 #import slices
 #import winograd
@@ -125,17 +127,17 @@ override SLOPE: f32 = 0.0;
 @group(0) @binding(2) var<storage, read> weight_scalar: array<Elem>;
 @group(0) @binding(2) var<storage, read> weight: array<vec4<Elem>>;
 @group(0) @binding(2) var<storage, read> weight_wide: array<WideElem>;
-@group(0) @binding(2) var<storage, read> sum_bias: array<Elem>;
 @group(0) @binding(2) var<storage, read_write> factors: array<vec4<f32>>;
 @group(0) @binding(2) var<storage, read_write> lines: array<Elem>;
 @group(0) @binding(3) var<storage, read_write> partial_sums: array<vec4<f32>>;
-@group(0) @binding(3) var<storage, read> sum_addend: array<Elem>;
 @group(0) @binding(3) var<storage, read> bias: array<Elem>;
+@group(0) @binding(3) var<storage, read> bias_fours: array<vec4<Elem>>;
 @group(0) @binding(3) var<storage, read> bias_wide: array<WideElem>;
 @group(0) @binding(4) var<storage, read> addend: array<Elem>;
+@group(0) @binding(4) var<storage, read> addend_fours: array<vec4<Elem>>;
 @group(0) @binding(4) var<storage, read> addend_wide: array<WideElem>;
-@group(0) @binding(4) var<storage, read_write> sum_output: array<Elem>;
 @group(0) @binding(5) var<storage, read_write> output: array<Elem>;
+@group(0) @binding(5) var<storage, read_write> output_fours: array<vec4<Elem>>;
 @group(0) @binding(5) var<storage, read_write> output_wide: array<WideElem>;
 
 // An output position: where its window begins, and its sample's first element plus the group's first channel.
@@ -224,35 +226,6 @@ fn start(row: Row, tap: Tap) -> u32 {
     return select(PADDING, row.sample + ((t * params.in_h + h) * params.in_w + w) * params.in_c, inside);
 }
 
-fn finish(output_position: u32, channel: u32, sum: f32) {
-    var y = sum;
-    if HAS_BIAS != 0u {
-        y += f32(bias[channel]);
-    }
-    let at = output_position * params.out_c + channel;
-    if HAS_ADDEND == 1u {
-        y += f32(addend[at]);
-    } else if HAS_ADDEND == 2u {
-        y += f32(output[at]);
-    }
-    output[at] = Elem(activate(ACTIVATION, SLOPE, y));
-}
-
-// As `finish`, for sums that another dispatch made.
-fn finish_sum(output_position: u32, channel: u32, sum: f32) {
-    var y = sum;
-    if HAS_BIAS != 0u {
-        y += f32(sum_bias[channel]);
-    }
-    let at = output_position * params.out_c + channel;
-    if HAS_ADDEND == 1u {
-        y += f32(sum_addend[at]);
-    } else if HAS_ADDEND == 2u {
-        y += f32(sum_output[at]);
-    }
-    sum_output[at] = Elem(activate(ACTIVATION, SLOPE, y));
-}
-
 fn loaded(row: Row, x: vec4<f32>) -> vec4<f32> {
     return x;
 }
@@ -261,12 +234,10 @@ fn loaded(row: Row, x: vec4<f32>) -> vec4<f32> {
 fn store(row: u32, column: u32, sum: vec4<f32>) {
     let channel = group_number * params.group_out + column;
     let position = output_of(row);
-    // unroll
-    for (var i = 0u; i < 4u; i++) {
-        // Rows are filled up to whole runs of windows.
-        if column + i < params.group_out && (POOL == 1u || position < outputs()) {
-            finish(position, channel + i, sum[i]);
-        }
+    // Rows are filled up to whole runs of windows.
+    if POOL == 1u || position < outputs() {
+        let count = max(column, params.group_out) - column;
+        finish_four(position * params.out_c + channel, channel, count, sum);
     }
 }
 
@@ -328,7 +299,7 @@ fn conv3d_direct(
     for (var m = 1u; m < POOL; m++) {
         sum = max_nan(sum, sums[m]);
     }
-    finish(i / params.out_c, channel, sum);
+    finish(i, channel, sum);
 }
 
 // TILE_LANES invocations, a tile of positions × channels of one group. Positions run fastest, then channels, then
@@ -393,12 +364,7 @@ fn conv3d_tiled_sum(
     }
     let column = i % columns4 * 4u;
     let first = group * params.group_out + column;
-    // unroll
-    for (var j = 0u; j < 4u; j++) {
-        if column + j < params.group_out {
-            finish_sum(position, first + j, sum[j]);
-        }
-    }
+    finish_four(position * params.out_c + first, first, params.group_out - column, sum);
 }
 
 // 8 invocations, 8 · UNIFORM_ROWS positions × 4 · UNIFORM_COLUMNS4 channels of one group, in the same order.
@@ -617,10 +583,7 @@ fn conv3d_winograd_output(
             let inside = first_t + f < params.out_t && first_h + p / 2u < params.out_h && first_w + p % 2u < params.out_w;
             if inside {
                 let row = ((sample + first_t + f) * params.out_h + first_h + p / 2u) * params.out_w + first_w + p % 2u;
-                // unroll
-                for (var j = 0u; j < 4u; j++) {
-                    finish_sum(row, 4u * channel + j, sums[p][j]);
-                }
+                finish_four(row * params.out_c + 4u * channel, 4u * channel, 4u, sums[p]);
             }
         }
     }
@@ -676,10 +639,7 @@ fn conv3d_winograd_pooled(
         let t = gather * MADE + o;
         if t < params.out_t {
             let position = (sample * params.out_t + t) * plane + in_plane;
-            // unroll
-            for (var j = 0u; j < 4u; j++) {
-                finish_sum(position, 4u * channel + j, best[j]);
-            }
+            finish_four(position * params.out_c + 4u * channel, 4u * channel, 4u, best);
         }
     }
 }

@@ -31,6 +31,8 @@
 
 #import index
 #import activation
+#import finish
+#import store_one // tune: STORING
 #import matmul
 
 alias Elem = f32; // tune: Elem
@@ -76,8 +78,11 @@ override SLOPE: f32 = 0.0;
 @group(0) @binding(2) var<storage, read> weight_scalar: array<Elem>;
 @group(0) @binding(2) var<storage, read> weight: array<vec4<Elem>>;
 @group(0) @binding(3) var<storage, read> bias: array<Elem>;
+@group(0) @binding(3) var<storage, read> bias_fours: array<vec4<Elem>>;
 @group(0) @binding(4) var<storage, read> addend: array<Elem>;
+@group(0) @binding(4) var<storage, read> addend_fours: array<vec4<Elem>>;
 @group(0) @binding(5) var<storage, read_write> output: array<Elem>;
+@group(0) @binding(5) var<storage, read_write> output_fours: array<vec4<Elem>>;
 
 // What the outputs of a phase have in common.
 struct Phase {
@@ -170,19 +175,6 @@ fn first_tap(p: Phase) -> u32 {
     return lower.x * kernel.y * kernel.z + p.taps.x * (lower.y * kernel.z + p.taps.y * lower.z);
 }
 
-fn finish(at: u32, channel: u32, sum: f32) {
-    var y = sum;
-    if HAS_BIAS != 0u {
-        y += f32(bias[channel]);
-    }
-    if HAS_ADDEND == 1u {
-        y += f32(addend[at]);
-    } else if HAS_ADDEND == 2u {
-        y += f32(output[at]);
-    }
-    output[at] = Elem(activate(ACTIVATION, SLOPE, y));
-}
-
 fn loaded(row: Row, x: vec4<f32>) -> vec4<f32> {
     return x;
 }
@@ -197,12 +189,7 @@ fn store(row: u32, column: u32, sum: vec4<f32>) {
     }
     let position = ((q.w * size.x + o.x) * size.y + o.y) * size.z + o.z;
     let channel = group_number * params.group_out + column;
-    // unroll
-    for (var i = 0u; i < 4u; i++) {
-        if column + i < params.group_out {
-            finish(position * params.out_c + channel + i, channel + i, sum[i]);
-        }
-    }
+    finish_four(position * params.out_c + channel, channel, max(column, params.group_out) - column, sum);
 }
 
 fn problem() -> Matmul {

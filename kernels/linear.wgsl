@@ -18,6 +18,8 @@
 
 #import index
 #import activation
+#import finish
+#import store_one // tune: STORING
 #import matmul
 #import slices
 
@@ -51,14 +53,14 @@ override SLOPE: f32 = 0.0;
 @group(0) @binding(1) var<storage, read> slice_sums: array<vec4<f32>>;
 @group(0) @binding(2) var<storage, read> weight_scalar: array<Elem>;
 @group(0) @binding(2) var<storage, read> weight: array<vec4<Elem>>;
-@group(0) @binding(2) var<storage, read> sum_bias: array<Elem>;
 @group(0) @binding(3) var<storage, read> moments: array<vec4<f32>>;
-@group(0) @binding(3) var<storage, read> sum_addend: array<Elem>;
 @group(0) @binding(4) var<storage, read> bias: array<Elem>;
+@group(0) @binding(4) var<storage, read> bias_fours: array<vec4<Elem>>;
 @group(0) @binding(4) var<storage, read_write> partial_sums: array<vec4<f32>>;
-@group(0) @binding(4) var<storage, read_write> sum_output: array<Elem>;
 @group(0) @binding(5) var<storage, read> addend: array<Elem>;
+@group(0) @binding(5) var<storage, read> addend_fours: array<vec4<Elem>>;
 @group(0) @binding(6) var<storage, read_write> output: array<Elem>;
+@group(0) @binding(6) var<storage, read_write> output_fours: array<vec4<Elem>>;
 
 struct Row {
     at: u32,
@@ -96,27 +98,8 @@ fn element(row: Row, k: u32) -> f32 {
     return loaded(row, vec4<f32>(f32(input[row.at + k]))).x;
 }
 
-fn finish(row: u32, column: u32, sum: f32) {
-    var y = sum;
-    if HAS_BIAS != 0u {
-        y += f32(bias[column]);
-    }
-    let at = row * params.out_c + column;
-    if HAS_ADDEND == 1u {
-        y += f32(addend[at]);
-    } else if HAS_ADDEND == 2u {
-        y += f32(output[at]);
-    }
-    output[at] = Elem(activate(ACTIVATION, SLOPE, y));
-}
-
 fn store(row: u32, column: u32, sum: vec4<f32>) {
-    // unroll
-    for (var i = 0u; i < 4u; i++) {
-        if column + i < params.out_c {
-            finish(row, column + i, sum[i]);
-        }
-    }
+    finish_four(row * params.out_c + column, column, max(column, params.out_c) - column, sum);
 }
 
 fn problem() -> Matmul {
@@ -141,7 +124,7 @@ fn linear_direct(
     for (var k = 0u; k < params.in_c; k++) {
         sum += element(own, k) * f32(weight_scalar[k * params.weight_row + column]);
     }
-    finish(row, column, sum);
+    finish(i, column, sum);
 }
 
 // TILE_LANES invocations, a tile of rows × columns. Rows run fastest.
@@ -189,24 +172,7 @@ fn linear_tiled_sum(
     if i >= count {
         return;
     }
-    let sum = sum_of_slices(i, count, params.slices);
-    // unroll
-    for (var j = 0u; j < 4u; j++) {
-        let column = i % columns4 * 4u + j;
-        if column < params.out_c {
-            var y = sum[j];
-            if HAS_BIAS != 0u {
-                y += f32(sum_bias[column]);
-            }
-            let at = i / columns4 * params.out_c + column;
-            if HAS_ADDEND == 1u {
-                y += f32(sum_addend[at]);
-            } else if HAS_ADDEND == 2u {
-                y += f32(sum_output[at]);
-            }
-            sum_output[at] = Elem(activate(ACTIVATION, SLOPE, y));
-        }
-    }
+    store(i / columns4, i % columns4 * 4u, sum_of_slices(i, count, params.slices));
 }
 
 // 8 invocations, 8 · UNIFORM_ROWS rows × 4 · UNIFORM_COLUMNS4 columns. Rows run fastest.

@@ -108,7 +108,8 @@ impl Pipeline {
                 return Err(format!("binding {} is used under two names", binding.binding));
             }
         }
-        let wanted: Vec<u32> = (0..=self.operands.len() as u32).collect();
+        let bound = || (1u32..).zip(&self.operands).filter(|(_, operand)| **operand != Operand::Unused);
+        let wanted: Vec<u32> = [0].into_iter().chain(bound().map(|(at, _)| at)).collect();
         if !found.keys().eq(&wanted) {
             return Err(format!("bindings {:?}, the host has {wanted:?}", found.keys().collect::<Vec<_>>()));
         }
@@ -128,7 +129,7 @@ impl Pipeline {
             return Err(format!("{span} bytes of params"));
         }
         let mut written = Vec::new();
-        for (operand, (at, global)) in self.operands.iter().zip(found.iter().skip(1)) {
+        for ((_, operand), (at, global)) in bound().zip(found.iter().skip(1)) {
             let access = match global.space {
                 AddressSpace::Storage { access } => access,
                 other => return Err(format!("binding {at} is in {other:?}")),
@@ -143,8 +144,8 @@ impl Pipeline {
         if !written.is_sorted() || !written.contains(&true) {
             return Err(format!("what is written must come last: {:?}", self.operands));
         }
-        if self.operands.len() > MOST_STORAGE_BUFFERS {
-            return Err(format!("{} storage buffers", self.operands.len()));
+        if bound().count() > MOST_STORAGE_BUFFERS {
+            return Err(format!("{} storage buffers", bound().count()));
         }
         Ok(())
     }

@@ -96,6 +96,8 @@ pub enum Operand {
     Table,
     /// Nothing: a small buffer that the kernel does not look at, for an absent optional input.
     Absent,
+    /// A binding number that this entry point has no use for, where others of its file have what follows.
+    Unused,
 }
 
 /// One kernel launch: an entry point, its constants and params, the tensors it binds and how many workgroups.

@@ -7,7 +7,7 @@ use kinetograph_ref::conv_transpose3d as reference;
 use serde::Deserialize;
 
 use super::attributes::{each, padding};
-use super::tiling::{Panels, Tiling, Uniform, runs};
+use super::tiling::{Panels, Tiling, Uniform, runs, storing};
 use super::{Door, Layout, Padding, Port};
 use crate::error::{Error, Result};
 use crate::gpu::Kernel;
@@ -403,7 +403,7 @@ impl Op for ConvTranspose3d {
                 Operand::Output(0),
             ]);
         r.dispatch(match family {
-            Family::Tiled => runs(tiling.tiles(dispatch), group_in),
+            Family::Tiled => runs(tiling.tiles(storing(dispatch, group_out)), group_in),
             Family::Uniform => {
                 let tiles = Uniform {
                     problems: phases * self.groups,
@@ -413,7 +413,7 @@ impl Op for ConvTranspose3d {
                     length: group_in,
                     members: 1,
                 };
-                tiles.tiles(dispatch, r.traits())
+                tiles.tiles(storing(dispatch, group_out), r.traits())
             }
             Family::Direct => {
                 let groups = r.output(0).elements().div_ceil(64);

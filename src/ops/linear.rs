@@ -8,7 +8,7 @@ use kinetograph_cpu::norm::Mode;
 use kinetograph_ref::linear as reference;
 use kinetograph_ref::norm as statistics;
 
-use super::tiling::{Panels, Tiling, Uniform, runs};
+use super::tiling::{Panels, Tiling, Uniform, runs, storing};
 use super::{Door, Layout, Port};
 use crate::error::{Error, Result};
 use crate::gpu::Kernel;
@@ -401,29 +401,34 @@ impl Op for Linear {
             }
             _ if rows <= FEW_ROWS => {
                 let groups = rows * out_c.div_ceil(128);
-                let dispatch = whole("linear_rows").tune("UNIFORM_COLUMNS4", format!("{width4}u"));
+                let dispatch =
+                    storing(whole("linear_rows"), out_c).tune("UNIFORM_COLUMNS4", format!("{width4}u"));
                 r.dispatch(dispatch.turns(in_c.div_ceil(8)).groups(groups as u64));
             }
             Family::Tiled => {
                 let dispatch = match (tiling.is_cooperative(), sliced) {
-                    (false, false) => whole("linear_tiled"),
+                    (false, false) => storing(whole("linear_tiled"), out_c),
                     (false, true) => {
                         normalised(Dispatch::new(&KERNEL, "linear_tiled_slices", &params).bind(to_slices))
                     }
-                    (true, false) => normalised(finishing_of(&COOPERATIVE, "linear_cooperative", &factors)),
+                    (true, false) => {
+                        let whole = finishing_of(&COOPERATIVE, "linear_cooperative", &factors);
+                        storing(normalised(whole), out_c)
+                    }
                     (true, true) => normalised(
                         Dispatch::new(&COOPERATIVE, "linear_cooperative_slices", &params).bind(to_slices),
                     ),
                 };
                 r.dispatch(runs(tiling.tiles(dispatch), in_c));
                 if sliced {
-                    r.dispatch(tiling.sum(finishing("linear_tiled_sum", &[waiting])));
+                    let sum = finishing("linear_tiled_sum", &[waiting, Operand::Unused, Operand::Unused]);
+                    r.dispatch(tiling.sum(storing(sum, out_c)));
                 }
             }
             Family::Uniform => {
                 let tiles =
                     Uniform { problems: 1, rows, columns: out_c, segments: 1, length: in_c, members: 1 };
-                let whole = whole("linear_uniform");
+                let whole = storing(whole("linear_uniform"), out_c);
                 let whole = if before { whole.tune("Source", "f32") } else { whole };
                 r.dispatch(tiles.tiles(whole, r.traits()));
             }

@@ -337,6 +337,12 @@ pub(super) fn sharing(dispatch: Dispatch, traits: Traits) -> Dispatch {
     if traits.subgroups { dispatch.tune("SHARING", "shuffled") } else { dispatch }
 }
 
+/// How tiles are stored of groups of so many channels: `kernels/lib/store_four.wgsl` or, as kernels are written,
+/// `kernels/lib/store_one.wgsl`.
+pub(super) fn storing(dispatch: Dispatch, columns: usize) -> Dispatch {
+    if columns.is_multiple_of(4) { dispatch.tune("STORING", "store_four") } else { dispatch }
+}
+
 /// The tune lines of `kernels/lib/matmul.wgsl` for segments of this length.
 pub(super) fn runs(dispatch: Dispatch, length: usize) -> Dispatch {
     if length.is_multiple_of(4) {

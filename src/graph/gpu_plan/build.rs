@@ -310,6 +310,7 @@ impl Builder<'_> {
                                     table.as_ref().unwrap_or(&absent).as_entire_buffer_binding()
                                 }
                                 Operand::Absent => absent.as_entire_buffer_binding(),
+                                Operand::Unused => continue,
                             };
                             entries.push(wgpu::BindGroupEntry {
                                 binding: i as u32 + 1,

@@ -6,7 +6,7 @@ use super::winograd::{Part, Winograd};
 use super::{COOPERATIVE, Conv3d, KERNEL};
 use crate::error::{Error, Result};
 use crate::graph::{Activation, ConvForm, Dispatch, Family, Operand, Precision, Recorder, Setting, Traits};
-use crate::ops::tiling::{Panels, Tiling, Uniform, runs};
+use crate::ops::tiling::{Panels, Tiling, Uniform, runs, storing};
 
 /// Positions along W that an invocation of `conv3d_depthwise` computes.
 const DEPTHWISE_OUTPUTS: usize = 4;
@@ -120,7 +120,7 @@ impl Conv3d {
                 ..products.params(r, w.each())?
             };
             let whole = |entry| {
-                Dispatch::new(&KERNEL, entry, &params)
+                let dispatch = Dispatch::new(&KERNEL, entry, &params)
                     .constant("HAS_BIAS", 0u32)
                     .constant("HAS_ADDEND", 0u32)
                     .constant("PADDING_MODE", self.padding_mode.code())
@@ -131,7 +131,8 @@ impl Conv3d {
                         Operand::Absent,
                         Operand::Absent,
                         Operand::Scratch(1),
-                    ])
+                    ]);
+                storing(dispatch, columns)
             };
             r.dispatch(match r.traits().family {
                 Family::Uniform => {
@@ -156,7 +157,13 @@ impl Conv3d {
                 .constant("HAS_BIAS", u32::from(own > 2))
                 .constant("HAS_ADDEND", u32::from(self.addend))
                 .activation(self.activation)
-                .bind([Operand::Scratch(1), given(2, own > 2), given(own, self.addend), Operand::Output(0)])
+                .bind([
+                    Operand::Scratch(1),
+                    Operand::Unused,
+                    given(2, own > 2),
+                    given(own, self.addend),
+                    Operand::Output(0),
+                ])
                 .groups((samples * gathered * w.plane() * columns / 4).div_ceil(64) as u64);
             if let Some(window) = pooled {
                 let number = |n: usize| format!("{n}u");
@@ -231,6 +238,7 @@ impl Conv3d {
             dispatch.constant("PADDING_MODE", self.padding_mode.code())
         };
         let whole = |entry| whole_of(&KERNEL, entry);
+        let storing = |dispatch| storing(dispatch, group_out);
         // Sums that are added up afterwards.
         let slices_of =
             |kernel, entry| {
@@ -254,15 +262,15 @@ impl Conv3d {
             }
             (Family::Tiled, _) => {
                 let dispatch = match (tiling.is_cooperative(), sliced) {
-                    (false, false) => whole("conv3d_tiled"),
+                    (false, false) => storing(whole("conv3d_tiled")),
                     (false, true) => slices_of(&KERNEL, "conv3d_tiled_slices"),
-                    (true, false) => whole_of(&COOPERATIVE, "conv3d_cooperative"),
+                    (true, false) => storing(whole_of(&COOPERATIVE, "conv3d_cooperative")),
                     (true, true) => slices_of(&COOPERATIVE, "conv3d_cooperative_slices"),
                 };
                 let step = tiling.pool_step(members);
                 r.dispatch(pooled(runs(tiling.tiles(dispatch), group_in), step));
                 if sliced {
-                    let sum = finishing("conv3d_tiled_sum", &[waiting]);
+                    let sum = storing(finishing("conv3d_tiled_sum", &[waiting, Operand::Unused]));
                     let fours = g.outputs() * self.groups * group_out.div_ceil(4);
                     let sum = sum.turns(members * tiling.slices).groups(fours.div_ceil(64) as u64);
                     r.dispatch(pooled(sum, step));
@@ -277,7 +285,7 @@ impl Conv3d {
                     length: group_in,
                     members,
                 };
-                r.dispatch(pooled(tiles.tiles(whole("conv3d_uniform"), r.traits()), 8));
+                r.dispatch(pooled(tiles.tiles(storing(whole("conv3d_uniform")), r.traits()), 8));
             }
             (Family::Direct, _) => {
                 let dispatch = whole("conv3d_direct").turns(depth + taps);
