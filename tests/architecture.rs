@@ -390,6 +390,7 @@ fn every_operator_has_its_four_doors() {
             &[
                 "self_check",
                 "peak",
+                "attention_lanes",
                 "conv3d_cooperative",
                 "conv_transpose3d_cooperative",
                 "linear_cooperative",

@@ -384,7 +384,9 @@ fn every_kernel_file_keeps_the_conventions() {
             {
                 continue;
             }
-            let whole = name.ends_with("_cooperative") && entry.name == name;
+            // Files for some devices alone.
+            let whole =
+                ["_cooperative", "_lanes"].iter().any(|end| name.ends_with(end)) && entry.name == name;
             if !whole && !entry.name.starts_with(&format!("{name}_")) {
                 wrong(format!("entry point `{}` must be named `{name}_…`", entry.name));
             }
@@ -412,7 +414,9 @@ fn the_library_is_listed_and_every_file_of_it_imported() {
     let mut open: Vec<&str> = kernels.iter().flat_map(|k| imports(k.text)).collect();
     // Imports that the host chooses.
     let pipelines: Vec<_> = pipelines().into_values().collect();
-    open.extend(pipelines.iter().filter_map(|(_, p)| p.tunes.get("SHARING")).map(|file| &**file));
+    for line in ["SHARING", "STORING"] {
+        open.extend(pipelines.iter().filter_map(|(_, p)| p.tunes.get(line)).map(|file| &**file));
+    }
     while let Some(name) = open.pop() {
         if reached.insert(name) {
             open.extend(library.iter().filter(|k| k.name == name).flat_map(|k| imports(k.text)));
